@@ -1,0 +1,63 @@
+# `make help` lists the targets. Everything runs in .venv, which is made on first use and updated when
+# pyproject.toml or constraints.txt changes. Needs Python >= 3.11: `make PYTHON=/path/to/python demo` picks another.
+
+PYTHON ?= python3
+CONFIG ?= configs/psro_leduc.yaml
+RUN ?= runs/psro_leduc
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+PACKAGES := eqenvs agents/eqagents solvers/eqsolvers
+
+# A local Ray reports usage to its makers unless told not to.
+export RAY_USAGE_STATS_ENABLED := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint doctest clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: '$(PYTHON)' is missing or older than Python 3.11; name another: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "error: '$(PYTHON)' has no venv module; install it (on Debian and Ubuntu, the package python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.created pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+# What the tests need includes what a run needs: no second install for `make demo` after `make test`.
+$(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
+	$(INSTALL) -e ".[dev]"
+	@touch $(VENV)/.run $@
+
+env: $(VENV)/.dev ## the development environment in .venv, without running anything
+
+demo: $(VENV)/.run ## train, evaluate and report PSRO on Leduc poker; resumes an interrupted run
+	@if [ -d $(RUN) ]; then $(BIN)/eqenvs resume $(RUN); else $(BIN)/eqenvs train $(CONFIG) --out $(RUN); fi
+	$(BIN)/eqenvs evaluate $(RUN)
+	$(BIN)/eqenvs report $(RUN) --out $(RUN)/report.html
+	@echo
+	@echo "Report:       $(RUN)/report.html (open it in any browser)"
+	@echo "TensorBoard:  the events are in $(RUN); to see them: $(BIN)/tensorboard --logdir $(RUN)"
+
+test: $(VENV)/.dev ## the test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff, import directions, mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+doctest: $(VENV)/.dev ## the examples in the docstrings
+	$(BIN)/python -m pytest --doctest-modules $(PACKAGES)
+
+clean: ## remove .venv, builds and caches; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

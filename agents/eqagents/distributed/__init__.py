@@ -1,0 +1,54 @@
+"""Executors: pure tasks run in this process or on Ray, with the same results to the bit.
+
+This package is the only importer of ray, and imports it when the first Ray executor is made.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from eqagents.distributed.config import ExecutorConfig
+from eqagents.distributed.executor import Executor, InlineExecutor, run_ordered
+from eqagents.distributed.task import Handle, Task, TaskError, execute
+
+__all__ = [
+    "Executor",
+    "ExecutorConfig",
+    "Handle",
+    "InlineExecutor",
+    "Task",
+    "TaskError",
+    "execute",
+    "make_executor",
+    "run_ordered",
+]
+
+
+def make_executor(config: ExecutorConfig, seed: int) -> Executor:
+    """The executor that a configuration describes.
+
+    Args:
+        config: where to run; with `workers` 0 in this process, otherwise on Ray.
+        seed: root of all random streams, >= 0.
+
+    Raises:
+        InputError: the Ray cluster has fewer CPUs or GPUs than the workers need, or cannot be reached.
+    """
+    if config.workers == 0:
+        return InlineExecutor(seed)
+    if config.address is None and "ray" not in sys.modules:
+        # Ray reads this when imported. At 0 a Ray started here listens on 127.0.0.1 only, as it does by default on
+        # macOS and Windows; on Linux it would otherwise listen on every interface.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    from eqagents.distributed.ray_executor import RayExecutor
+
+    return RayExecutor(
+        seed,
+        config.workers,
+        address=config.address,
+        num_gpus_per_worker=config.num_gpus_per_worker,
+        in_flight=config.in_flight,
+        retries=config.retries,
+        object_store_memory=config.object_store_memory,
+    )

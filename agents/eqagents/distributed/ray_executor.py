@@ -1,0 +1,372 @@
+"""Tasks on Ray: stateless worker actors behind one dynamic queue.
+
+A worker that dies is restarted by Ray, and its tasks are sent again: they are pure, so running one twice is harmless.
+Results come back as Ray gives them: their arrays are read-only and may lie in shared memory, which they hold while
+they live (copy before `torch.from_numpy`). Cost: a round trip is about a millisecond, so a task should take tens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import sysconfig
+import weakref
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import ray
+from ray.exceptions import ActorDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayError
+
+from eqagents.distributed.task import Handle, Task, TaskError, execute, handles, unique
+from eqenvs.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+logger = logging.getLogger(__name__)
+
+CACHED_OBJECTS = 32  # published objects that a worker keeps
+START_WARNING = 60.0  # seconds without any result after which a warning tells that workers may lack resources
+_WORKER_LOST = (RayActorError, OutOfMemoryError)
+
+
+class _Actor:
+    """Runs tasks in a worker process; its state is a cache and nothing else."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._cache: OrderedDict[str, Any] = OrderedDict()
+
+    def run(self, task: Task, references: dict[str, Any], released: list[str]) -> Any:
+        """The task's result, or its TaskError as a value: Ray would wrap a raised one in a class of its own."""
+        for name in released:
+            self._cache.pop(name, None)
+        objects = {}
+        for name, reference in references.items():
+            if name not in self._cache:
+                self._cache[name] = ray.get(reference)
+            self._cache.move_to_end(name)
+            objects[name] = self._cache[name]
+        while len(self._cache) > CACHED_OBJECTS:
+            self._cache.popitem(last=False)
+        try:
+            return execute(task, self._seed, objects)
+        except TaskError as error:
+            return error
+
+
+@dataclass(slots=True)
+class _Worker:
+    """The driver's view of one worker."""
+
+    actor: Any = None  # None: to be made when the next task is sent
+    generation: int = 0  # counts the losses that were noticed
+    queue: dict[Any, _Entry] = field(default_factory=dict)  # result reference -> task, in the order of sending
+    released: list[str] = field(default_factory=list)  # ids that its cache may forget
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A task on its way."""
+
+    task: Task
+    references: dict[str, Any]
+    worker: _Worker | None = None
+    generation: int = 0  # of the worker when the task was sent
+    losses: int = 0
+
+
+class RayExecutor:
+    """Runs tasks on Ray workers.
+
+    Starts Ray on this machine unless it is initialised already or an address is given, and shuts down only what it
+    started or connected to. Modules that this process can import, its workers on the same machine can; on a cluster
+    at an address, the nodes receive this process's `eqenvs`, `eqsolvers` and `eqagents`, and need the rest installed.
+    Make it with `make_executor`: there, a Ray that it starts listens on 127.0.0.1 only.
+
+    Args:
+        seed: root of all random streams, >= 0.
+        workers: worker processes, >= 1; each reserves one CPU.
+        address: Ray cluster to connect to; None: this machine.
+        num_gpus_per_worker: GPUs that each worker reserves, >= 0; fractions share one.
+        in_flight: tasks sent to a worker before it answers, >= 1.
+        retries: times that a task is run again after the loss of the worker running it, >= 0. Tasks that were only
+            waiting at that worker are sent again without limit.
+        object_store_memory: shared memory of a Ray started here, in bytes; None: fits /dev/shm, at most 2 GiB.
+
+    Raises:
+        ValueError: an argument out of range.
+        InputError: the cluster has fewer CPUs or GPUs than the workers need, or cannot be reached.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        workers: int,
+        address: str | None = None,
+        num_gpus_per_worker: float = 0.0,
+        in_flight: int = 2,
+        retries: int = 3,
+        object_store_memory: int | None = None,
+    ) -> None:
+        for name, value, least in (("workers", workers, 1), ("in_flight", in_flight, 1), ("retries", retries, 0)):
+            if value < least:
+                raise ValueError(f"{name} must be >= {least}, got {value}")
+        self._seed = seed
+        self._in_flight = in_flight
+        self._retries = retries
+        self._published: dict[str, Any] = {}
+        self._workers = [_Worker() for _ in range(workers)]
+        self._closed = False
+        self._owns_ray = not ray.is_initialized()
+        if self._owns_ray:
+            _start_ray(workers, address, object_store_memory)
+        environment = {"OMP_NUM_THREADS": "1"}
+        if address is None:
+            environment["PYTHONPATH"] = _import_path()
+        self._actor_class: Any = ray.remote(_Actor).options(
+            num_cpus=1,
+            num_gpus=num_gpus_per_worker,
+            max_restarts=-1,
+            max_task_retries=0,
+            runtime_env={"env_vars": environment},
+        )
+        try:
+            _require("CPU", workers, workers)
+            _require("GPU", num_gpus_per_worker * workers, workers)
+        except InputError:
+            self.close()
+            raise
+
+    @property
+    def workers(self) -> int:
+        """Number of worker processes."""
+        return len(self._workers)
+
+    def publish(self, obj: Any) -> Handle:
+        """Copies the object to shared memory, once."""
+        self._require_open()
+        handle = Handle()
+        self._published[handle.id] = ray.put(obj)
+        weakref.finalize(handle, _forget, self._published, self._workers, handle.id).atexit = False
+        return handle
+
+    def release(self, handle: Handle) -> None:
+        """See `Executor.release`; tasks that were sent already still get the object."""
+        _forget(self._published, self._workers, handle.id)
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[tuple[int, ...], Any]]:
+        """See `Executor.run`; arrays in results are read-only."""
+        self._require_open()
+        return self._drain(deque(_Entry(task, self._references(task)) for task in unique(tasks)))
+
+    def close(self) -> None:
+        """Kills this executor's workers, and disconnects from Ray or stops it where this executor did the opposite."""
+        if self._closed:
+            return
+        self._closed = True
+        if ray.is_initialized():
+            for worker in self._workers:
+                _kill(worker)
+        self._published.clear()
+        if self._owns_ray:
+            ray.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this executor is closed")
+
+    def _references(self, task: Task) -> dict[str, Any]:
+        # A handle that is not published here is left to `execute`, whose error names the task.
+        used = {handle.id for handle in handles(task.arguments)}
+        return {name: self._published[name] for name in used if name in self._published}
+
+    def _drain(self, waiting: deque[_Entry]) -> Iterator[tuple[tuple[int, ...], Any]]:
+        pending: dict[Any, _Entry] = {}
+        try:
+            while waiting or pending:
+                self._require_open()
+                self._send(waiting, pending)
+                reference = _first_ready(pending)
+                entry = pending.pop(reference)
+                try:
+                    result = ray.get(reference)
+                except (*_WORKER_LOST, ObjectLostError) as error:
+                    _blame(entry, error)
+                    if entry.losses > self._retries:
+                        details = f"lost its worker {entry.losses} times, the last time with:\n{error}"
+                        raise TaskError(entry.task.key, entry.task.function, details) from error
+                    waiting.appendleft(entry)
+                    continue
+                except RayError as error:  # the result or an argument cannot be moved between processes
+                    raise TaskError(entry.task.key, entry.task.function, str(error)) from error
+                finally:
+                    _worker(entry).queue.pop(reference, None)
+                if isinstance(result, TaskError):
+                    raise result
+                yield entry.task.key, result
+        finally:
+            self._abandon(pending)
+
+    def _send(self, waiting: deque[_Entry], pending: dict[Any, _Entry]) -> None:
+        """Sends tasks to the workers with the fewest of this run, up to the limit."""
+        load = Counter(id(entry.worker) for entry in pending.values())
+        while waiting:
+            worker = min(self._workers, key=lambda candidate: load[id(candidate)])
+            # The last tasks go to whoever is free, rather than behind a task that may be long.
+            if load[id(worker)] >= (self._in_flight if len(waiting) > len(self._workers) else 1):
+                return
+            if worker.actor is None:
+                worker.actor = self._actor_class.remote(self._seed)
+                worker.released = []
+            entry = waiting.popleft()
+            entry.worker, entry.generation = worker, worker.generation
+            released, worker.released = worker.released, []
+            reference = worker.actor.run.remote(entry.task, entry.references, released)
+            worker.queue[reference] = pending[reference] = entry
+            load[id(worker)] += 1
+
+    def _abandon(self, pending: dict[Any, _Entry]) -> None:
+        """Stops tasks that nobody waits for; Ray cannot cancel a running call of an actor, so its process goes."""
+        for reference, entry in pending.items():
+            worker = _worker(entry)
+            worker.queue.pop(reference, None)
+            if entry.generation == worker.generation and ray.is_initialized():
+                _kill(worker)
+
+
+def _worker(entry: _Entry) -> _Worker:
+    if entry.worker is None:
+        raise AssertionError("asked for the worker of a task that was not sent")
+    return entry.worker
+
+
+def _kill(worker: _Worker) -> None:
+    if worker.actor is not None:
+        with contextlib.suppress(RayError, ValueError):
+            ray.kill(worker.actor, no_restart=True)
+    worker.actor = None
+    worker.generation += 1
+
+
+def _forget(published: dict[str, Any], workers: list[_Worker], name: str) -> None:
+    if published.pop(name, None) is not None:
+        for worker in workers:
+            worker.released.append(name)
+
+
+def _first_ready(pending: dict[Any, _Entry]) -> Any:
+    warned = False
+    while True:
+        ready, _ = ray.wait(list(pending), num_returns=1, timeout=START_WARNING)
+        if ready:
+            return ready[0]
+        if not warned:
+            warned = True
+            free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+            logger.warning("no result for %.0f s; free resources of the Ray cluster: %s", START_WARNING, free)
+
+
+def _blame(entry: _Entry, error: RayError) -> None:
+    """Counts a loss against the task that was running: the first that its worker did not answer.
+
+    The tasks queued behind it fail with it, and must not be named for what it did.
+    """
+    worker = _worker(entry)
+    if isinstance(error, ObjectLostError):  # the result's node went; the worker may live
+        culprit = entry
+    elif entry.generation != worker.generation:
+        return  # this loss was counted already
+    else:
+        earlier = (other for ref, other in worker.queue.items() if other.generation == entry.generation and _lost(ref))
+        culprit = next(earlier, entry)
+        worker.generation += 1
+        if isinstance(error, ActorDiedError):  # Ray will not restart it
+            worker.actor = None
+    culprit.losses += 1
+    reason = str(error).strip().splitlines()[0]
+    logger.warning(
+        "lost the worker of task %s (%s), time %d: %s", culprit.task.key, culprit.task.function, culprit.losses, reason
+    )
+
+
+def _lost(reference: Any) -> bool:
+    """Whether a task sent before a lost one was lost with it; workers run in order, so it has ended by now."""
+    ready, _ = ray.wait([reference], timeout=1.0)
+    if not ready:
+        return True
+    try:
+        ray.get(reference)
+    except _WORKER_LOST:
+        return True
+    except RayError:
+        return False
+    return False
+
+
+def _start_ray(workers: int, address: str | None, object_store_memory: int | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is not None:
+        import eqagents
+        import eqenvs
+        import eqsolvers
+
+        packages = [str(Path(str(package.__file__)).parent) for package in (eqenvs, eqsolvers, eqagents)]
+        try:
+            ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": packages})
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"address {address!r}: no Ray cluster ({str(error).strip().splitlines()[0]})") from error
+        return
+    ray.init(
+        address="local",
+        num_cpus=max(workers, os.cpu_count() or 1),  # more workers than cores is slow but allowed
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=object_store_memory or _object_store_bytes(),
+        _node_ip_address="127.0.0.1",
+    )
+
+
+def _object_store_bytes() -> int | None:
+    """At most 2 GiB, 0.8 of the free /dev/shm and 0.3 of the memory; None, Ray's own choice, without /dev/shm."""
+    try:
+        shm = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fitting = min(2 * 2**30, int(0.8 * shm.f_bavail * shm.f_frsize), int(0.3 * memory))
+    return max(fitting, 80_000_000)  # Ray's least; where it does not fit, Ray falls back to files in /tmp
+
+
+def _import_path() -> str:
+    """The driver's sys.path as a PYTHONPATH, less what every process of the same interpreter has."""
+    own = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
+    entries = [os.path.abspath(entry) for entry in sys.path]
+    return os.pathsep.join(
+        dict.fromkeys(
+            entry
+            for entry in entries
+            if os.path.exists(entry) and os.path.realpath(entry) not in own and not entry.endswith("lib-dynload")
+        )
+    )
+
+
+def _require(resource: str, needed: float, workers: int) -> None:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    available = resources.get(resource, 0.0)
+    if needed > available:
+        raise InputError(f"workers={workers} need {needed:g} {resource}s; the Ray cluster has {available:g}")

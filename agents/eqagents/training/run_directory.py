@@ -1,0 +1,188 @@
+"""The directory of a run: its configuration, the facts of its environment, metrics, checkpoints, score and report."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+import eqenvs
+from eqagents.training.files import write_json, write_text
+from eqagents.training.metrics import METRICS_FILE, TENSORBOARD
+from eqenvs.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONFIG_FILE = "config.yaml"
+ENVIRONMENT_FILE = "environment.json"
+_DISTRIBUTIONS = (
+    "eqenvs",
+    "gymnasium",
+    "numba",
+    "numpy",
+    "pettingzoo",
+    "pydantic",
+    "ray",
+    "scipy",
+    "tensorboard",
+    "torch",
+)
+
+
+class RunDirectory:
+    """Names and files of a run; use `create` for a new run and `open` for one that exists.
+
+    Args:
+        path: the directory; a run is recognised by its `config.yaml`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, config: Mapping[str, Any]) -> Self:
+        """Makes the directory of a new run, with `environment.json` and `config.yaml`.
+
+        Args:
+            path: missing, or an empty directory.
+            config: values that YAML and JSON hold.
+
+        Raises:
+            CheckpointError: the path holds a run, is a directory with something else in it, or is no directory.
+        """
+        if _is_run(path):
+            raise CheckpointError(f"{path} holds a run; resume it with `eqenvs resume {shlex.quote(str(path))}`, or choose another --out")
+        if path.exists() and not path.is_dir():
+            raise CheckpointError(f"{path} is not a directory; choose another --out")
+        if path.exists() and not all(_is_left_over(entry) for entry in path.iterdir()):
+            raise CheckpointError(f"{path} is not empty and holds no run; choose another --out")
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        run = cls(path)
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(run.environment_file, environment())
+        write_text(run.config_file, text)  # last: it is what makes the directory a run
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The run at `path`.
+
+        Raises:
+            CheckpointError: there is none; the message names the run nearest to it in the parent directory.
+        """
+        if _is_run(path):
+            return cls(path)
+        reason = f"it has no {CONFIG_FILE}" if path.is_dir() else "there is no such directory"
+        raise CheckpointError(f"{path} holds no run: {reason}{_beside(path)}")
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration, as YAML."""
+        return self.path / CONFIG_FILE
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions and hardware, as JSON."""
+        return self.path / ENVIRONMENT_FILE
+
+    @property
+    def metrics_file(self) -> Path:
+        """The metrics, one JSON object a line."""
+        return self.path / METRICS_FILE
+
+    @property
+    def tensorboard(self) -> Path:
+        """The directory of TensorBoard events."""
+        return self.path / TENSORBOARD
+
+    @property
+    def checkpoints(self) -> Path:
+        """The directory of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def report_file(self) -> Path:
+        """The report, as HTML."""
+        return self.path / "report.html"
+
+    @property
+    def score_file(self) -> Path:
+        """The score of the final policy, as JSON."""
+        return self.path / "score.json"
+
+    def read_config(self) -> dict[str, Any]:
+        """The configuration that the run was made with.
+
+        Raises:
+            CheckpointError: the file is missing or no YAML mapping.
+        """
+        try:
+            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise CheckpointError(f"{self.config_file}: cannot be read ({type(error).__name__})") from error
+        if not isinstance(config, dict):
+            raise CheckpointError(f"{self.config_file}: holds no mapping")
+        return config
+
+
+def environment() -> dict[str, Any]:
+    """What a run's results may depend on beside its configuration; names neither the host nor the user."""
+    return {
+        "versions": {name: _version(name) for name in _DISTRIBUTIONS},
+        "git_commit": _git_commit(Path(str(eqenvs.__file__)).parent),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "byteorder": sys.byteorder,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit(package: Path) -> str | None:
+    """The commit that the package is tracked in, with "+changes" where files differ; None outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(package), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "__init__.py")  # not a package installed into someone else's checkout
+        commit = git("rev-parse", "HEAD")
+        return f"{commit}+changes" if git("status", "--porcelain", "--untracked-files=no") else commit
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _is_run(path: Path) -> bool:
+    return (path / CONFIG_FILE).is_file()
+
+
+def _is_left_over(entry: Path) -> bool:
+    """Whether a `create` that was killed before it ended can have made the file."""
+    return entry.name == ENVIRONMENT_FILE or entry.name.startswith(".tmp-")
+
+
+def _beside(path: Path) -> str:
+    """A hint at the run whose name in the parent directory is closest, if there is one."""
+    parent = path.absolute().parent
+    runs = [other.name for other in parent.iterdir() if _is_run(other)] if parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, sorted(runs), n=1, cutoff=0.0)
+    return f"; did you mean {path.parent / close[0]}?" if close else ""

@@ -1,0 +1,28 @@
+"""eqenvs: one definition of a game is its environment, its batched simulator and its exact model.
+
+>>> import eqenvs
+>>> game = eqenvs.make("kuhn_poker")
+>>> game.model().sizes()["terminals"]
+30
+"""
+
+from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.game import Game, repeated
+from eqenvs.registry import game_ids, make, spec
+from eqenvs.spec import Fact, Family, GameSpec, Parameter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Fact",
+    "Family",
+    "Game",
+    "GameSpec",
+    "InputError",
+    "Parameter",
+    "UnsupportedGame",
+    "game_ids",
+    "make",
+    "repeated",
+    "spec",
+]

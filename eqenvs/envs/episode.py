@@ -1,0 +1,132 @@
+"""One game in progress, as a batch of one: what the two PettingZoo environments share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from eqenvs.arrays import Float64Array, IntArray, make_backend
+from eqenvs.errors import IllegalActionError
+from eqenvs.game import Game
+from eqenvs.rules import TERMINAL
+from eqenvs.simulation import resolve_chance
+
+
+class LegalDiscrete(spaces.Discrete):
+    """A `Discrete` space whose unmasked samples are actions that are legal at present.
+
+    Code that samples without a mask then plays legally, which a plain space cannot promise; with a mask, and in every
+    other respect, it is the plain space.
+    """
+
+    def __init__(self, n: int) -> None:
+        super().__init__(n)
+        self.legal = np.ones(n, dtype=np.int8)
+
+    def sample(self, mask: Any = None, probability: Any = None) -> Any:
+        """A random action, legal at present where neither `mask` nor `probability` is given."""
+        if mask is None and probability is None and self.legal.any():
+            mask = self.legal
+        return super().sample(mask=mask, probability=probability)
+
+
+def agent_names(num_players: int) -> list[str]:
+    """PettingZoo's names for the players."""
+    return [f"player_{player}" for player in range(num_players)]
+
+
+def make_spaces(game: Game) -> tuple[dict[str, spaces.Space[Any]], dict[str, spaces.Space[Any]]]:
+    """Observation and action spaces by agent."""
+    rules = game.rules
+    low, high = rules.observation_bounds
+    observation: dict[str, spaces.Space[Any]] = {}
+    action: dict[str, spaces.Space[Any]] = {}
+    for agent, actions in zip(agent_names(rules.num_players), rules.num_actions, strict=True):
+        observation[agent] = spaces.Dict(
+            {
+                "observation": spaces.Box(low, high, (rules.observation_size,), np.float32),
+                "action_mask": spaces.Box(0, 1, (actions,), np.int8),
+            }
+        )
+        action[agent] = LegalDiscrete(actions)
+    return observation, action
+
+
+class Episode:
+    """The state of one game, its randomness and its clock."""
+
+    def __init__(self, game: Game, max_cycles: int | None) -> None:
+        if max_cycles is not None and max_cycles < 1:
+            raise IllegalActionError(f"max_cycles must be at least 1, got {max_cycles}")
+        self.rules = game.rules
+        self.max_cycles = max_cycles
+        self.stream = make_backend().stream(None)
+        self.state: Any = None
+        self.cycles = 0
+
+    def reset(self, seed: int | None) -> None:
+        """Start a new game; without a seed the randomness goes on where it was."""
+        backend = make_backend()
+        if seed is not None:
+            self.stream = backend.stream(seed)
+        self.cycles = 0
+        self.state, _ = resolve_chance(self.rules, self.rules.initial_state(1, backend.xp), self.stream)
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the game is over by its rules."""
+        return bool(self.rules.turn(self.state)[0] == TERMINAL)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the clock has run out on a game that is not over."""
+        return self.max_cycles is not None and self.cycles >= self.max_cycles and not self.terminated
+
+    def acting(self) -> list[int]:
+        """The players who move now."""
+        return [int(player) for player in np.flatnonzero(self.rules.acting(self.state)[0])]
+
+    def mask(self, player: int) -> NDArray[np.int8]:
+        """Legal actions of a player who moves now, [A_p] int8."""
+        legal: NDArray[np.bool_] = self.rules.legal_actions(self.state, np.array([player]))
+        return legal[0, : self.rules.num_actions[player]].astype(np.int8)
+
+    def observation(self, player: int) -> NDArray[np.float32]:
+        """[D] float32."""
+        seen: NDArray[np.float32] = self.rules.observation(self.state, np.array([player]))[0]
+        return seen
+
+    def information_state(self, player: int) -> IntArray:
+        """The key of the player's information state, [W] int64."""
+        key: IntArray = self.rules.information_state(self.state, np.array([player]))[0]
+        return key
+
+    def apply(self, actions: dict[int, int]) -> Float64Array:
+        """Make the moves of all acting players, then chance's; returns the rewards, [N] float64."""
+        n = self.rules.num_players
+        if self.rules.simultaneous:
+            move = np.zeros((1, n + 1), dtype=np.int64)
+            for player, action in actions.items():
+                move[0, player] = action
+        else:
+            move = np.array(list(actions.values()), dtype=np.int64)
+        state, rewards = self.rules.apply(self.state, move)
+        self.state, by_chance = resolve_chance(self.rules, state, self.stream)
+        self.cycles += 1
+        total: Float64Array = (rewards + by_chance)[0]
+        return total
+
+    def check(self, agent: str, action: Any, mask: NDArray[np.int8]) -> int:
+        """The action as an int.
+
+        Raises:
+            IllegalActionError: naming the agent, the action and the legal ones.
+        """
+        legal = np.flatnonzero(mask)
+        integral = isinstance(action, int | np.integer) or (isinstance(action, np.ndarray) and action.ndim == 0)
+        if not integral or int(action) not in legal:
+            raise IllegalActionError(f"{agent}: action {action!r} is illegal here; legal actions: {legal.tolist()}")
+        return int(action)

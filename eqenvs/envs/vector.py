@@ -1,0 +1,153 @@
+"""Thousands of games stepped together, on numpy or torch, with no Python loop over games."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from eqenvs.arrays import Array, Backend, device_of, namespace, put_rows, scatter, take_rows
+from eqenvs.errors import IllegalActionError
+from eqenvs.rules import TERMINAL, Rules, uniform_players
+from eqenvs.simulation import decision_points, resolve_chance
+
+
+class VectorStep(NamedTuple):
+    """What a step of `VectorEnv` returns; arrays of the backend, B games.
+
+    In a turn-based game the decision fields belong to the player to move: `observations` [B, D], `masks` [B, A] and
+    `keys` [B, W]. In a simultaneous game they have a player axis: [B, N, D], [B, N, A], [B, N, W], and a player who
+    does not move has only action 0, which is ignored.
+
+    Attributes:
+        players: [B] int64, who is to move (SIMULTANEOUS where several are).
+        observations: float32.
+        masks: bool, legal actions, A the widest action set.
+        keys: int64, information-state keys.
+        rewards: [B, N] float64, received in this step, before any reset.
+        terminated: [B] bool, the game ended by its rules in this step; the row shows the next game already.
+        truncated: [B] bool, the game was cut off by `max_cycles` in this step; likewise.
+    """
+
+    players: Array
+    observations: Array
+    masks: Array
+    keys: Array
+    rewards: Array
+    terminated: Array
+    truncated: Array
+
+
+class VectorEnv:
+    """A batch of games with same-step automatic reset.
+
+    Attributes:
+        num_envs: B.
+        rules: the game.
+    """
+
+    def __init__(self, rules: Rules[Any], num_envs: int, backend: Backend, *, max_cycles: int | None = None) -> None:
+        if num_envs < 1:
+            raise IllegalActionError(f"num_envs must be at least 1, got {num_envs}")
+        if max_cycles is not None and max_cycles < 1:
+            raise IllegalActionError(f"max_cycles must be at least 1, got {max_cycles}")
+        self.rules = rules
+        self.num_envs = num_envs
+        self.max_cycles = max_cycles
+        self._backend = backend
+        self._stream = backend.stream(None)
+        self._state: Any = None
+        self._final: Any = None
+
+    def reset(self, seed: int | None = None) -> VectorStep:
+        """Start all games; rewards are those of the opening chance moves, usually zero."""
+        xp, device, make_stream = self._backend
+        if seed is not None:
+            self._stream = make_stream(seed)
+        fresh = self.rules.initial_state(self.num_envs, xp, device)
+        self._state, rewards = resolve_chance(self.rules, fresh, self._stream)
+        self._final = self._state
+        self._cycles = xp.zeros((self.num_envs,), dtype=xp.int64, device=device)
+        no = xp.zeros((self.num_envs,), dtype=xp.bool, device=device)
+        return self._look(rewards, no, no)
+
+    def step(self, actions: Array) -> VectorStep:
+        """Move in every game.
+
+        Args:
+            actions: [B] int, the movers' actions, or [B, N] in a simultaneous game.
+
+        Raises:
+            IllegalActionError: if `reset` was not called, the shape is wrong, or an action is illegal.
+        """
+        if self._state is None:
+            raise IllegalActionError("step() needs games in progress; call reset() first")
+        xp, device, _ = self._backend
+        rules = self.rules
+        actions = xp.astype(xp.asarray(actions, device=device), xp.int64)
+        self._check(actions)
+        if rules.simultaneous:
+            actions = xp.concat([actions, xp.zeros((self.num_envs, 1), dtype=xp.int64, device=device)], axis=1)
+        state, rewards = rules.apply(self._state, actions)
+        state, by_chance = resolve_chance(rules, state, self._stream)
+        self._cycles = self._cycles + 1
+        terminated = rules.turn(state) == TERMINAL
+        truncated = xp.zeros_like(terminated)
+        if self.max_cycles is not None:
+            truncated = (self._cycles >= self.max_cycles) & ~terminated
+        self._final = state
+        ended = xp.nonzero(terminated | truncated)[0]
+        if ended.shape[0]:
+            fresh = rules.initial_state(ended.shape[0], xp, device)
+            fresh, _ = resolve_chance(rules, fresh, self._stream)
+            state = put_rows(state, ended, fresh)
+            self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
+        self._state = state
+        return self._look(rewards + by_chance, terminated, truncated)
+
+    def final_observations(self, player: int) -> Array:
+        """What `player` saw at the end of the last step, before any reset: [B, D] float32.
+
+        At rows that terminated or were truncated these are the final observations of the ended games.
+        """
+        return self.rules.observation(self._final, uniform_players(self._cycles, player))
+
+    def _check(self, actions: Array) -> None:
+        shape = (self.num_envs, self.rules.num_players) if self.rules.simultaneous else (self.num_envs,)
+        if tuple(actions.shape) != shape:
+            raise IllegalActionError(f"actions must have shape {shape}, got {tuple(actions.shape)}")
+        xp = namespace(actions)
+        width = self.rules.max_actions
+        inside = (actions >= 0) & (actions < width)
+        index = xp.clip(actions, 0, width - 1)[..., None]
+        legal = inside & xp.take_along_axis(self._masks, index, axis=-1)[..., 0]
+        if not bool(xp.all(legal)):
+            row = int(xp.nonzero(~xp.reshape(legal, (-1,)))[0][0])
+            mask = xp.nonzero(xp.reshape(self._masks, (-1, width))[row])[0]
+            game = row // (legal.shape[1] if legal.ndim > 1 else 1)
+            raise IllegalActionError(
+                f"game {game}: action {int(xp.reshape(actions, (-1,))[row])} is illegal here; "
+                f"legal actions: {[int(a) for a in mask]}"
+            )
+
+    def _look(self, rewards: Array, terminated: Array, truncated: Array) -> VectorStep:
+        rules, state = self.rules, self._state
+        turn = rules.turn(state)
+        xp = namespace(turn)
+        if not rules.simultaneous:
+            masks = rules.legal_actions(state, turn)
+            observations, keys = rules.observation(state, turn), rules.information_state(state, turn)
+        else:
+            acting = rules.acting(state)
+            views = [decision_points(rules, state, player) for player in range(rules.num_players)]
+            observations = xp.stack([view.observations for view in views], axis=1)
+            keys = xp.stack([view.keys for view in views], axis=1)
+            only_first = xp.arange(rules.max_actions, device=device_of(turn)) == 0
+            masks = xp.stack(
+                [rules.legal_actions(state, uniform_players(turn, p)) for p in range(rules.num_players)], axis=1
+            )
+            masks = xp.where(acting[:, :, None], masks, only_first[None, None, :])
+        self._masks = masks
+        return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)
+
+    def rows(self, indices: Array) -> Any:
+        """The rules' state of some of the games, for inspection."""
+        return take_rows(self._state, indices)

@@ -1,0 +1,152 @@
+"""A game instance: one definition with three faces (environments, batched simulator, exact model)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from eqenvs.arrays import make_backend
+from eqenvs.errors import UnsupportedGame
+from eqenvs.models import ExtensiveFormModel, InformationStates, MarkovModel, MeanFieldModel, NormalFormModel
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES, enumerate_rules
+from eqenvs.normal_form_rules import NormalFormRules
+from eqenvs.rules import Rules
+from eqenvs.spec import Family, GameSpec
+
+if TYPE_CHECKING:
+    from eqenvs.envs.aec import GameAECEnv
+    from eqenvs.envs.parallel import GameParallelEnv
+    from eqenvs.envs.vector import VectorEnv
+
+Model: TypeAlias = ExtensiveFormModel | NormalFormModel | MarkovModel | MeanFieldModel
+
+
+class Game:
+    """A game with its parameters bound; made by `eqenvs.make`.
+
+    Pickles as its spec and parameters, so it travels to workers cheaply whatever has been computed from it.
+
+    Attributes:
+        spec: what the game's file says about it.
+        parameters: all parameters, defaults included.
+    """
+
+    def __init__(self, spec: GameSpec, parameters: Mapping[str, Any] | None = None) -> None:
+        self.spec = spec
+        self.parameters = spec.resolve(parameters or {})
+        self._definition: Rules[Any] | Model = spec.build(**self.parameters)
+        self._enumerated: ExtensiveFormModel | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.spec.id}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
+
+    def __reduce__(self) -> tuple[type[Game], tuple[GameSpec, dict[str, Any]]]:
+        return Game, (self.spec, self.parameters)
+
+    @property
+    def num_players(self) -> int:
+        """N."""
+        return self._definition.num_players
+
+    @cached_property
+    def rules(self) -> Rules[Any]:
+        """The batched rules; made from the model where the game is given as data.
+
+        Raises:
+            UnsupportedGame: if the model's family has no generic rules.
+        """
+        if isinstance(self._definition, Rules):
+            return self._definition
+        if isinstance(self._definition, NormalFormModel):
+            return NormalFormRules(self._definition)
+        raise UnsupportedGame(f"{self.spec.id}: a {self.spec.family} game given as data has no environments here")
+
+    def model(self, *, max_histories: int = DEFAULT_MAX_HISTORIES) -> Model:
+        """The exact model, built on first use and kept.
+
+        Args:
+            max_histories: the most histories to enumerate, for games defined by rules.
+
+        Raises:
+            GameTooLargeError: if the game has more.
+        """
+        if not isinstance(self._definition, Rules):
+            return self._definition
+        if self._enumerated is None or len(self._enumerated.parent) > max_histories:
+            self._enumerated = enumerate_rules(self._definition, name=repr(self), max_histories=max_histories)
+        return self._enumerated
+
+    @property
+    def information_states(self) -> tuple[InformationStates, ...]:
+        """The decision points of each player, from the exact model."""
+        return self.model().information_states
+
+    def information_state_labels(self, player: int) -> list[str]:
+        """A readable name for each of a player's information states, in the model's order."""
+        keys = self.information_states[player].keys
+        return [self.rules.describe_information_state(player, key) for key in keys]
+
+    def action_labels(self, player: int) -> list[str]:
+        """A readable name for each of a player's actions."""
+        return [self.rules.describe_action(player, action) for action in range(self.rules.num_actions[player])]
+
+    def aec_env(self, *, max_cycles: int | None = None) -> GameAECEnv:
+        """A PettingZoo AEC environment; `max_cycles` decision stages at most, then truncation."""
+        from eqenvs.envs.aec import GameAECEnv
+
+        return GameAECEnv(self, max_cycles=max_cycles)
+
+    def parallel_env(self, *, max_cycles: int | None = None) -> GameParallelEnv:
+        """A PettingZoo Parallel environment; `max_cycles` steps at most, then truncation."""
+        from eqenvs.envs.parallel import GameParallelEnv
+
+        return GameParallelEnv(self, max_cycles=max_cycles)
+
+    def vector_env(
+        self, num_envs: int, device: str = "cpu", *, library: str | None = None, max_cycles: int | None = None
+    ) -> VectorEnv:
+        """`num_envs` games stepped together, with automatic reset.
+
+        Args:
+            num_envs: B, at least 1.
+            device: "cpu" or a torch device.
+            library: "numpy" or "torch"; default numpy on "cpu", torch elsewhere.
+            max_cycles: decision stages after which a game is truncated; None for no limit.
+        """
+        from eqenvs.envs.vector import VectorEnv
+
+        return VectorEnv(self.rules, num_envs, make_backend(device, library), max_cycles=max_cycles)
+
+
+def repeated(game: Game, num_rounds: int, *, memory: int = 1) -> Game:
+    """The game in which a normal-form game is played `num_rounds` times and the payoffs add up.
+
+    Joint actions are seen after every round: information states hold all of them, observations the last `memory`.
+
+    Raises:
+        UnsupportedGame: if `game` is not in normal form.
+    """
+    stage = game.model()
+    if not isinstance(stage, NormalFormModel):
+        raise UnsupportedGame(f"repeated: {game.spec.id} is {game.spec.family}, only normal-form games can be repeated")
+    spec = GameSpec(
+        id=f"repeated_{game.spec.id}",
+        family=Family.EXTENSIVE_FORM,
+        title=f"{game.spec.title}, {num_rounds} rounds",
+        build=_RepeatedBuilder(stage, num_rounds, memory),
+        constant_sum=game.spec.constant_sum,
+        exact=num_rounds <= 2,
+        source=game.spec.source,
+    )
+    return Game(spec)
+
+
+class _RepeatedBuilder:
+    """A picklable `build` for a repeated game."""
+
+    def __init__(self, stage: NormalFormModel, num_rounds: int, memory: int) -> None:
+        self.stage, self.num_rounds, self.memory = stage, num_rounds, memory
+
+    def __call__(self) -> NormalFormRules:
+        return NormalFormRules(self.stage, self.num_rounds, self.memory)

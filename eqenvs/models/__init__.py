@@ -1,0 +1,14 @@
+"""Exact models of the four game families: frozen, float64, read-only.
+
+Axis letters, the same everywhere: N players, A actions, I information sets, Q sequences, H histories, Z terminal
+histories, S states, T horizon, K population size, B batch, D observation size. Payoffs are
+`payoffs[player, a_0, ..., a_{N-1}]`.
+"""
+
+from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
+from eqenvs.models.information_states import InformationStates
+from eqenvs.models.markov import MarkovModel
+from eqenvs.models.mean_field import MeanFieldModel
+from eqenvs.models.normal_form import NormalFormModel
+
+__all__ = ["ExtensiveFormModel", "InformationStates", "MarkovModel", "MeanFieldModel", "NormalFormModel", "Treeplex"]

@@ -1,0 +1,92 @@
+"""Normal-form games as a payoff tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from eqenvs.arrays import Float64Array, read_only
+from eqenvs.errors import InputError
+from eqenvs.models.information_states import InformationStates
+
+
+@dataclass(frozen=True, eq=False)
+class NormalFormModel:
+    """A finite normal-form game.
+
+    A strategy is a policy with a single information state per player, so every score and learner that works on tables
+    works here.
+
+    Attributes:
+        payoffs: [N, A_0, ..., A_{N-1}] float64, read-only; `payoffs[i]` is player i's payoff.
+    """
+
+    payoffs: Float64Array
+
+    def __init__(self, payoffs: ArrayLike) -> None:
+        """Check and copy a payoff tensor.
+
+        Raises:
+            InputError: if a payoff is not finite, an action set is empty, or the axes do not match the player count.
+        """
+        tensor = np.array(payoffs, dtype=np.float64)
+        if tensor.ndim < 2 or tensor.shape[0] != tensor.ndim - 1:
+            raise InputError(
+                f"payoffs must have shape [N, A_0, ..., A_(N-1)] with one axis per player, got shape {tensor.shape}"
+            )
+        if 0 in tensor.shape:
+            raise InputError(f"payoffs must give every player at least one action, got shape {tensor.shape}")
+        if not np.isfinite(tensor).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(tensor))[0])
+            raise InputError(f"payoffs must be finite, got {tensor[where]} at payoffs[{', '.join(map(str, where))}]")
+        object.__setattr__(self, "payoffs", read_only(tensor))
+
+    @property
+    def num_players(self) -> int:
+        """N."""
+        return int(self.payoffs.shape[0])
+
+    @property
+    def num_actions(self) -> tuple[int, ...]:
+        """Each player's number of actions."""
+        return tuple(int(a) for a in self.payoffs.shape[1:])
+
+    @property
+    def information_states(self) -> tuple[InformationStates, ...]:
+        """The one decision point of each player; its observation says which player decides."""
+        return tuple(
+            InformationStates(
+                keys=np.zeros((1, 1), dtype=np.int64),
+                observations=np.eye(self.num_players, dtype=np.float32)[player : player + 1],
+                masks=np.ones((1, actions), dtype=bool),
+            )
+            for player, actions in enumerate(self.num_actions)
+        )
+
+    def sizes(self) -> dict[str, Any]:
+        """The players' action counts and the number of profiles."""
+        return {"actions": list(self.num_actions), "profiles": int(np.prod(self.num_actions))}
+
+    def mix(self, player: int, tables: Float64Array, weights: Float64Array) -> Float64Array:
+        """The strategy equivalent to drawing one of `tables` [K, 1, A] by `weights` [K]; [1, A]."""
+        mixed: Float64Array = np.tensordot(weights, tables, axes=1)
+        return mixed
+
+    def constant_sum(self, tolerance: float = 1e-9) -> bool:
+        """Whether the players' payoffs add up to the same number (within `tolerance`) in every profile."""
+        return bool(np.ptp(self.payoffs.sum(axis=0)) <= tolerance)
+
+    def gradient(self, player: int, strategies: Sequence[Float64Array]) -> Float64Array:
+        """The expected payoff of each of `player`'s actions against the others' strategies ([A_j] each), [A].
+
+        `strategies[player]` is not read.
+        """
+        value = self.payoffs[player]
+        for other in reversed(range(self.num_players)):
+            if other != player:
+                value = np.tensordot(value, strategies[other], axes=(other, 0))
+        return value

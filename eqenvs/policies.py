@@ -1,0 +1,286 @@
+"""Policies: what every score, learner and environment loop accepts.
+
+A *behaviour policy* maps a player's information states to distributions over actions; one object may serve several
+players. A *joint policy* is one of
+
+- a behaviour policy used by every player (`TabularPolicy`, `FunctionPolicy`, a torch policy, any such callable),
+- a `ProductPolicy`: one policy per player, who randomise independently,
+- a `MixturePolicy` of joint policies: a correlation device that draws one for everybody.
+
+As one entry of a `ProductPolicy`, a `MixturePolicy` is that player's own private mixture, and becomes the
+realisation-equivalent behaviour policy exactly (Kuhn 1953, "Extensive games and the problem of information").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from eqenvs.arrays import Float64Array, read_only
+from eqenvs.errors import PolicyError, nearest
+from eqenvs.models.information_states import InformationStates, KeyIndex
+
+TOLERANCE = 1e-6  # how far a row may be from summing to one, in probability
+FLOAT32_TOLERANCE = 1e-4  # the same for what a network computes in float32
+
+
+@runtime_checkable
+class BehaviourPolicy(Protocol):
+    """Action probabilities at a batch of one player's information states."""
+
+    def __call__(self, player: int, states: InformationStates) -> NDArray[np.floating[Any]]:
+        """The distributions, [B, A]; rows sum to 1 and illegal actions have probability 0."""
+
+
+JointPolicy: TypeAlias = "BehaviourPolicy | ProductPolicy | MixturePolicy"
+
+
+class DecisionPoints(Protocol):
+    """A game or a model: anything with the decision points of each player."""
+
+    @property
+    def information_states(self) -> tuple[InformationStates, ...]:
+        """One batch per player."""
+
+
+class MixableModel(DecisionPoints, Protocol):
+    """A model in which a mixture of one player's policies has a realisation-equivalent behaviour policy."""
+
+    def mix(self, player: int, tables: Float64Array, weights: Float64Array) -> Float64Array:
+        """The table [I, A] equivalent to drawing one of `tables` [K, I, A] by `weights` [K]."""
+
+
+@dataclass(frozen=True, eq=False)
+class TabularPolicy:
+    """A table of action probabilities for every information state of every player.
+
+    Attributes:
+        information_states: the decision points that the rows stand for, one batch per player.
+        tables: one [I, A] float64 array per player, read-only, rows exactly normalised.
+    """
+
+    information_states: tuple[InformationStates, ...] = field(repr=False)
+    tables: tuple[Float64Array, ...]
+
+    def __init__(self, points: DecisionPoints, tables: Sequence[ArrayLike], *, tolerance: float = TOLERANCE) -> None:
+        """Check and copy the tables.
+
+        Args:
+            points: the game or model that the policy is for.
+            tables: one per player, [I, A] (or [A] where I is 1), in the order of `points.information_states`.
+            tolerance: how far a row's sum may be from 1, in probability; rows are then normalised.
+
+        Raises:
+            PolicyError: if a player or row is missing, or a row is no distribution over the legal actions.
+        """
+        states = points.information_states
+        if len(tables) != len(states):
+            raise PolicyError(f"a policy needs a table for each of the {len(states)} players, got {len(tables)}")
+        checked = tuple(check_table(p, s, t, tolerance) for p, (s, t) in enumerate(zip(states, tables, strict=True)))
+        object.__setattr__(self, "information_states", states)
+        object.__setattr__(self, "tables", checked)
+
+    @cached_property
+    def _indices(self) -> tuple[KeyIndex, ...]:
+        return tuple(KeyIndex(states.keys) for states in self.information_states)
+
+    def __call__(self, player: int, states: InformationStates) -> Float64Array:
+        """See `BehaviourPolicy`; raises PolicyError for an information state the table does not have."""
+        if states is self.information_states[player]:
+            return self.tables[player]
+        return self.tables[player][self._indices[player].rows(np.asarray(states.keys))]
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionPolicy:
+    """A policy written as a function of (player, observations [B, D] float32, masks [B, A] bool)."""
+
+    function: Callable[[int, NDArray[np.float32], NDArray[np.bool_]], ArrayLike]
+
+    def __call__(self, player: int, states: InformationStates) -> Float64Array:
+        """See `BehaviourPolicy`."""
+        return np.asarray(self.function(player, states.observations, states.masks), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductPolicy:
+    """One policy per player, independently randomised; entry p is only asked about player p.
+
+    Attributes:
+        players: behaviour policies, or `MixturePolicy`s of behaviour policies as private mixtures.
+    """
+
+    players: tuple[BehaviourPolicy | MixturePolicy, ...]
+
+    def __init__(self, players: Sequence[BehaviourPolicy | MixturePolicy]) -> None:
+        object.__setattr__(self, "players", tuple(players))
+
+
+@dataclass(frozen=True, eq=False)
+class MixturePolicy:
+    """Draws one component before play; everybody then follows it.
+
+    Attributes:
+        components: joint policies, or one player's behaviour policies inside a `ProductPolicy`.
+        weights: [K] float64, read-only, on the simplex.
+    """
+
+    components: tuple[Any, ...]
+    weights: Float64Array
+
+    def __init__(self, components: Sequence[Any], weights: ArrayLike) -> None:
+        """Check the weights.
+
+        Raises:
+            PolicyError: if there is no component, or the weights are not a distribution over the components.
+        """
+        array = np.array(weights, dtype=np.float64)
+        if not components or array.shape != (len(components),):
+            raise PolicyError(f"a mixture needs one weight per component, got {len(components)} and shape {array.shape}")
+        if not (array >= 0).all() or abs(array.sum() - 1) > TOLERANCE:
+            raise PolicyError(f"mixture weights must be non-negative and sum to 1, got {array.tolist()}")
+        object.__setattr__(self, "components", tuple(components))
+        object.__setattr__(self, "weights", read_only(array / array.sum()))
+
+
+def check_table(player: int, states: InformationStates, table: ArrayLike, tolerance: float) -> Float64Array:
+    """One player's table as a read-only, normalised float64 array.
+
+    Raises:
+        PolicyError: naming the player, the row and the rule that it breaks.
+    """
+    array = np.array(table, dtype=np.float64)
+    if array.ndim == 1 and len(states.keys) == 1:
+        array = array[None]
+    if array.ndim != 2 or array.shape[1] != states.masks.shape[1]:
+        raise PolicyError(f"player {player}'s table must have shape {states.masks.shape}, got {array.shape}")
+    if array.shape[0] != states.masks.shape[0]:
+        raise PolicyError(
+            f"player {player}'s table has {array.shape[0]} rows but the player has {states.masks.shape[0]} information "
+            "states; none may be missing"
+        )
+    problems = (
+        (~np.isfinite(array).all(axis=1), "is not finite"),
+        ((array < -tolerance).any(axis=1), "has a negative probability"),
+        ((np.where(states.masks, 0.0, array) > tolerance).any(axis=1), "gives probability to an illegal action"),
+        (np.abs(array.sum(axis=1) - 1) > tolerance, "does not sum to 1"),
+    )
+    for bad, rule in problems:
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise PolicyError(
+                f"player {player}'s row {row} (information state {states.keys[row].tolist()}) {rule}: "
+                f"{array[row].tolist()}"
+            )
+    array = np.where(states.masks, np.maximum(array, 0.0), 0.0)
+    total = array.sum(axis=1, keepdims=True)
+    # A row that already sums to one is kept to the bit, so that a table survives being read back and checked again.
+    return read_only(np.where(np.abs(total - 1) <= 1e-15, array, array / np.where(total > 0, total, 1.0)))
+
+
+def uniform(points: DecisionPoints) -> TabularPolicy:
+    """Every player picks uniformly among its legal actions.
+
+    >>> import eqenvs
+    >>> uniform(eqenvs.make("rock_paper_scissors")).tables[0].round(3).tolist()
+    [[0.333, 0.333, 0.333]]
+    """
+    return TabularPolicy(points, [states.uniform() for states in points.information_states])
+
+
+def tabulate(model: MixableModel, policy: JointPolicy) -> TabularPolicy:
+    """The joint policy as behaviour tables, each policy evaluated once over all information states.
+
+    Raises:
+        PolicyError: if `policy` is a correlation device over several players (it has no equivalent product), gives
+            something that is no distribution, or leaves a player out.
+    """
+    if isinstance(policy, TabularPolicy):
+        require_fits(model, policy)
+        return policy
+    states = model.information_states
+    if isinstance(policy, MixturePolicy):
+        if len(states) > 1:
+            raise PolicyError("a mixture of joint policies correlates the players and is no product of behaviour policies")
+        policy = ProductPolicy([policy])
+    entries = policy.players if isinstance(policy, ProductPolicy) else (policy,) * len(states)
+    if len(entries) != len(states):
+        raise PolicyError(f"a policy is needed for each of the {len(states)} players, got {len(entries)}")
+    return TabularPolicy(model, [player_table(model, player, entry) for player, entry in enumerate(entries)])
+
+
+def player_table(model: MixableModel, player: int, policy: BehaviourPolicy | MixturePolicy) -> Float64Array:
+    """One player's policy, or private mixture of policies, as a table [I, A]."""
+    states = model.information_states[player]
+    if isinstance(policy, MixturePolicy):
+        tables = np.stack([player_table(model, player, component) for component in policy.components])
+        return model.mix(player, tables, policy.weights)
+    if isinstance(policy, ProductPolicy):
+        return player_table(model, player, policy.players[player])
+    if isinstance(policy, TabularPolicy):
+        require_fits(model, policy)
+    return check_table(player, states, policy(player, states), FLOAT32_TOLERANCE)
+
+
+def require_fits(points: DecisionPoints, policy: TabularPolicy) -> None:
+    """Raise PolicyError unless the table was made for the same information states."""
+    for player, (mine, theirs) in enumerate(
+        zip(points.information_states, policy.information_states, strict=False)
+    ):
+        if mine is not theirs and not (
+            np.array_equal(mine.keys, theirs.keys) and np.array_equal(mine.masks, theirs.masks)
+        ):
+            raise PolicyError(f"the table of player {player} was made for another game or other parameters")
+    if len(points.information_states) != len(policy.information_states):
+        raise PolicyError("the policy was made for another number of players")
+
+
+def from_mapping(
+    points: DecisionPoints,
+    labels: Sequence[Sequence[str]],
+    actions: Sequence[Sequence[str]],
+    players: Sequence[Mapping[str, Mapping[str, float]]],
+) -> TabularPolicy:
+    """A table written with names: per player {information state: {action: probability}}; absent actions have 0.
+
+    Args:
+        points: the game or model.
+        labels: per player, the name of each information state.
+        actions: per player, the name of each action.
+        players: the table.
+
+    Raises:
+        PolicyError: for a player, information state or action that is missing or unknown, or a bad distribution.
+    """
+    if len(players) != len(labels):
+        raise PolicyError(f"a policy needs a table for each of the {len(labels)} players, got {len(players)}")
+    tables = []
+    for player, rows in enumerate(players):
+        known, names = {label: i for i, label in enumerate(labels[player])}, list(actions[player])
+        for label in rows:
+            if label not in known:
+                raise PolicyError(f"player {player} has no information state {label!r}; {nearest(label, known)}")
+        table = np.zeros((len(known), len(names)))
+        for label, row in known.items():
+            if label not in rows:
+                raise PolicyError(
+                    f"player {player}'s table has no row for information state {label!r} "
+                    f"({len(known) - len(rows)} of {len(known)} are missing)"
+                )
+            for action, probability in rows[label].items():
+                if action not in names:
+                    raise PolicyError(
+                        f"player {player}, information state {label!r}: no action {action!r}; {nearest(action, names)}"
+                    )
+                table[row, names.index(action)] = probability
+            if abs(table[row].sum() - 1) > TOLERANCE:
+                raise PolicyError(
+                    f"player {player}, information state {label!r}: probabilities sum to {table[row].sum():.6g}, not 1"
+                )
+        tables.append(table)
+    return TabularPolicy(points, tables)

@@ -1,0 +1,107 @@
+"""The rules of a game: pure, batched functions over a struct-of-arrays state.
+
+From one subclass of `Rules` come the PettingZoo environments, the batched simulator and the exact model. Every method
+is a pure function of its arguments, written against the array namespace of its inputs (`eqenvs.arrays.namespace`), and
+works on a batch whose rows may be in different phases (one player to move, several at once, chance, over).
+
+Axis letters used throughout: N players, A actions, B batch, C chance outcomes, D observation, W information-state key.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Final, Generic
+
+import numpy as np
+
+from eqenvs.arrays import Array, StateT, namespace, one_hot
+
+CHANCE: Final = -1
+TERMINAL: Final = -2
+SIMULTANEOUS: Final = -3
+
+
+class Rules(ABC, Generic[StateT]):
+    """The rules of one game instance; an instance holds its parameters and nothing that changes in play.
+
+    Attributes:
+        num_players: N.
+        num_actions: width of each player's action set; masks and tables of player p have this width.
+        num_chance_outcomes: C, the widest chance node; 0 if the game has none.
+        observation_size: D; observations are float32 in [0, 1] unless `observation_bounds` says otherwise.
+        observation_bounds: (low, high) of every entry of an observation.
+        simultaneous: whether `turn` can be SIMULTANEOUS, which changes the form of `apply`'s actions.
+    """
+
+    num_players: int
+    num_actions: tuple[int, ...]
+    num_chance_outcomes: int
+    observation_size: int
+    observation_bounds: tuple[float, float] = (0.0, 1.0)
+    simultaneous: ClassVar[bool] = False
+
+    @property
+    def max_actions(self) -> int:
+        """A, the widest of the players' action sets."""
+        return max(self.num_actions)
+
+    @abstractmethod
+    def initial_state(self, batch: int, xp: Any, device: Any = None) -> StateT:
+        """`batch` copies of the state before the first move, chance moves included."""
+
+    @abstractmethod
+    def turn(self, state: StateT) -> Array:
+        """Who moves, [B] int64: a player, CHANCE, TERMINAL or (if `simultaneous`) SIMULTANEOUS."""
+
+    def acting(self, state: StateT) -> Array:
+        """Which players move now, [B, N] bool; a SIMULTANEOUS row has all of them unless this is overridden."""
+        turn = self.turn(state)
+        return one_hot(turn, self.num_players) | (turn == SIMULTANEOUS)[:, None]
+
+    @abstractmethod
+    def legal_actions(self, state: StateT, player: Array) -> Array:
+        """The mask of `player` ([B] int), who moves at that row: [B, A] bool; other rows' masks are ignored."""
+
+    def chance_probabilities(self, state: StateT) -> Array:
+        """Distribution over chance outcomes at CHANCE rows: [B, C] float64; other rows are ignored."""
+        raise NotImplementedError(f"{type(self).__name__} has no chance moves")
+
+    @abstractmethod
+    def apply(self, state: StateT, actions: Array) -> tuple[StateT, Array]:
+        """Every row's move, and what it paid.
+
+        Args:
+            state: the batch; it is not changed.
+            actions: [B] int64, the mover's action or chance's outcome; or, where `simultaneous`, [B, N + 1] int64,
+                a column per player and the last one for chance, in which the entries of those not moving are ignored.
+
+        Returns:
+            The next states and the rewards received on the way, [B, N] float64. A TERMINAL row may return anything.
+        """
+
+    @abstractmethod
+    def observation(self, state: StateT, player: Array) -> Array:
+        """What `player` ([B] int) sees, [B, D] float32: a function of the player's information state."""
+
+    @abstractmethod
+    def information_state(self, state: StateT, player: Array) -> Array:
+        """The key of `player`'s information state, [B, W] int64: equal exactly where the player cannot tell two
+        histories apart, given everything it saw and did (perfect recall)."""
+
+    def public_observation(self, state: StateT) -> Array | None:
+        """What every player knows in common, [B, V] int64, or None if the game declares no public part."""
+        return None
+
+    def describe_information_state(self, player: int, key: Array) -> str:
+        """A short readable name of one key ([W] int64), unique among the player's information states."""
+        return "-".join(str(int(entry)) for entry in np.asarray(key))
+
+    def describe_action(self, player: int, action: int) -> str:
+        """A short readable name of an action."""
+        return str(action)
+
+
+def uniform_players(state_array: Array, player: int) -> Array:
+    """A [B] int64 array naming the same player for every row of the batch that `state_array` belongs to."""
+    xp = namespace(state_array)
+    return xp.full_like(state_array, player, dtype=xp.int64)

@@ -1,0 +1,229 @@
+"""Playing batches of whole games from their rules, on any backend.
+
+`play` runs a fixed set of episodes to their ends, so its averages are unbiased however different the lengths are;
+the automatically resetting `VectorEnv` is the reinforcement-learning view of the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqenvs.arrays import (
+    Array,
+    Backend,
+    Float64Array,
+    IntArray,
+    RandomStream,
+    StateT,
+    device_of,
+    make_backend,
+    namespace,
+    put_rows,
+    sample_categorical,
+    scatter,
+    take_rows,
+)
+from eqenvs.errors import PolicyError
+from eqenvs.models.information_states import InformationStates
+from eqenvs.policies import FLOAT32_TOLERANCE, JointPolicy, MixturePolicy, ProductPolicy
+from eqenvs.rules import CHANCE, TERMINAL, Rules, uniform_players
+
+
+class Decisions(NamedTuple):
+    """The decision points of one player in the rows of a running batch.
+
+    Attributes:
+        player: who decides.
+        episodes: [M] int64, which episodes the rows belong to.
+        states: their information states; arrays of the backend in use.
+    """
+
+    player: int
+    episodes: Array
+    states: InformationStates
+
+
+def decision_points(rules: Rules[Any], state: Any, player: int) -> InformationStates:
+    """What `player` knows in every row of a batch; masks have the player's own width."""
+    who = uniform_players(state[0][..., 0] if state[0].ndim > 1 else state[0], player)
+    return InformationStates(
+        rules.information_state(state, who),
+        rules.observation(state, who),
+        rules.legal_actions(state, who)[:, : rules.num_actions[player]],
+    )
+
+
+def chance_actions(rules: Rules[Any], state: Any, stream: RandomStream) -> Array:
+    """A sampled outcome for each row, in the form that `rules.apply` takes; every row must be a CHANCE row."""
+    probabilities = rules.chance_probabilities(state)
+    outcome = sample_categorical(probabilities, stream.uniform(probabilities.shape[0]))
+    if not rules.simultaneous:
+        return outcome
+    xp = namespace(outcome)
+    nothing = xp.zeros((outcome.shape[0], rules.num_players), dtype=xp.int64, device=device_of(outcome))
+    return xp.concat([nothing, outcome[:, None]], axis=1)
+
+
+def resolve_chance(rules: Rules[Any], state: StateT, stream: RandomStream) -> tuple[StateT, Array]:
+    """Sample chance until no row waits for it.
+
+    Returns:
+        The states and the rewards received meanwhile, [B, N] float64.
+    """
+    turn = rules.turn(state)
+    xp = namespace(turn)
+    rewards = xp.zeros((turn.shape[0], rules.num_players), dtype=xp.float64, device=device_of(turn))
+    if rules.num_chance_outcomes == 0:
+        return state, rewards
+    while True:
+        rows = xp.nonzero(turn == CHANCE)[0]
+        if rows.shape[0] == 0:
+            return state, rewards
+        everywhere = rows.shape[0] == turn.shape[0]
+        part = state if everywhere else take_rows(state, rows)
+        part, received = rules.apply(part, chance_actions(rules, part, stream))
+        if everywhere:
+            state, rewards, turn = part, rewards + received, rules.turn(part)
+        else:
+            state = put_rows(state, rows, part)
+            rewards = scatter(rewards, rows, rewards[rows] + received)
+            turn = rules.turn(state)
+
+
+def play(
+    rules: Rules[Any],
+    decide: Callable[[Decisions], Array],
+    episodes: int,
+    stream: RandomStream,
+    backend: Backend | None = None,
+) -> Array:
+    """Play `episodes` games to their ends.
+
+    Args:
+        rules: the game.
+        decide: from decision points to actions, [M] int64. Called once per player and stage with at least one row.
+        episodes: number of games, all played in one batch.
+        stream: randomness of the chance moves; `decide` brings its own.
+        backend: where to run; default numpy.
+
+    Returns:
+        Each player's total payoff in each episode, [episodes, N] float64.
+    """
+    xp, device, _ = backend or make_backend()
+    state, totals = resolve_chance(rules, rules.initial_state(episodes, xp, device), stream)
+    live = xp.arange(episodes, device=device)
+    while True:
+        turn = rules.turn(state)
+        going = xp.nonzero(turn != TERMINAL)[0]
+        if going.shape[0] == 0:
+            return totals
+        if going.shape[0] < turn.shape[0]:
+            state, live, turn = take_rows(state, going), live[going], turn[going]
+        state, received = rules.apply(state, _actions(rules, decide, state, turn, live))
+        state, by_chance = resolve_chance(rules, state, stream)
+        totals = scatter(totals, live, totals[live] + received + by_chance)
+
+
+def _actions(rules: Rules[Any], decide: Callable[[Decisions], Array], state: Any, turn: Array, live: Array) -> Array:
+    xp = namespace(turn)
+    n = rules.num_players
+    acting = rules.acting(state) if rules.simultaneous else None
+    joint = xp.zeros((turn.shape[0], n + 1), dtype=xp.int64, device=device_of(turn)) if rules.simultaneous else None
+    single = xp.zeros_like(turn) if joint is None else None
+    for player in range(n):
+        rows = xp.nonzero(turn == player if acting is None else acting[:, player])[0]
+        if rows.shape[0] == 0:
+            continue
+        chosen = decide(Decisions(player, live[rows], decision_points(rules, take_rows(state, rows), player)))
+        if joint is None:
+            single[rows] = chosen  # type: ignore[index]
+        else:
+            joint[rows, player] = chosen
+    return single if joint is None else joint
+
+
+class PolicyPlayer:
+    """Decides as a joint policy does: the `decide` of `play` for one batch of episodes, on numpy.
+
+    A mixture draws its component once per episode and player (once per episode for a correlation device).
+    """
+
+    def __init__(self, policy: JointPolicy, num_players: int, episodes: int, rng: np.random.Generator) -> None:
+        self._rng = rng
+        if isinstance(policy, MixturePolicy) and num_players > 1:
+            drawn = _draw(policy, episodes, rng)
+            components = [_per_player(component, num_players) for component in policy.components]
+            self._choices = [([c[player] for c in components], drawn) for player in range(num_players)]
+        else:
+            self._choices = []
+            for entry in _per_player(policy, num_players):
+                if isinstance(entry, MixturePolicy):
+                    self._choices.append((list(entry.components), _draw(entry, episodes, rng)))
+                else:
+                    self._choices.append(([entry], np.zeros(episodes, dtype=np.int64)))
+
+    def __call__(self, decisions: Decisions) -> IntArray:
+        """Sampled actions for the rows, [M] int64."""
+        player, episodes, states = decisions
+        probabilities = self.probabilities(player, episodes, states)
+        return sample_categorical(probabilities, self._rng.random(len(episodes)))
+
+    def probabilities(self, player: int, episodes: IntArray, states: InformationStates) -> Float64Array:
+        """The distributions that the episodes' own components give, [M, A] float64.
+
+        Raises:
+            PolicyError: if a component gives no distribution over the legal actions.
+        """
+        components, drawn = self._choices[player]
+        which = drawn[episodes]
+        result = np.zeros(states.masks.shape)
+        for index in np.unique(which):
+            rows = np.flatnonzero(which == index)
+            part = InformationStates(*(array[rows] for array in states))
+            result[rows] = components[index](player, part)
+        illegal = np.where(states.masks, 0.0, result).sum(axis=1) > FLOAT32_TOLERANCE
+        wrong = illegal | ~(np.abs(result.sum(axis=1) - 1) <= FLOAT32_TOLERANCE) | (result < 0).any(axis=1)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise PolicyError(
+                f"player {player}'s policy gives {result[row].tolist()} at information state "
+                f"{states.keys[row].tolist()}, which is no distribution over its legal actions"
+            )
+        return np.where(states.masks, result, 0.0)
+
+
+def _draw(mixture: MixturePolicy, episodes: int, rng: np.random.Generator) -> IntArray:
+    return rng.choice(len(mixture.weights), size=episodes, p=mixture.weights)
+
+
+def _per_player(policy: Any, num_players: int) -> list[Any]:
+    if isinstance(policy, ProductPolicy):
+        if len(policy.players) != num_players:
+            raise PolicyError(f"a policy is needed for each of the {num_players} players, got {len(policy.players)}")
+        return list(policy.players)
+    return [policy] * num_players
+
+
+def simulate(
+    rules: Rules[Any], policy: JointPolicy, episodes: int, seed: int | np.random.SeedSequence, *, batch: int = 4096
+) -> Float64Array:
+    """Payoffs of independently played episodes, [episodes, N] float64; the same for the same seed and batch.
+
+    Args:
+        rules: the game.
+        policy: the joint policy.
+        episodes: number of episodes.
+        seed: of all randomness.
+        batch: how many are played at once; memory grows with it.
+    """
+    rng = np.random.default_rng(seed)
+    backend = make_backend()
+    parts = []
+    for start in range(0, episodes, batch):
+        size = min(batch, episodes - start)
+        stream = backend.stream(int(rng.integers(2**63)))
+        parts.append(play(rules, PolicyPlayer(policy, rules.num_players, size, rng), size, stream, backend))
+    return np.concatenate(parts)

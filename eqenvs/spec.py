@@ -1,0 +1,159 @@
+"""What a game's file says about itself: its id, family, parameters, source and known facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from eqenvs.errors import InputError, unknown_name
+
+
+class Family(StrEnum):
+    """The four model classes; the name of a game's folder under `eqenvs.games`."""
+
+    NORMAL_FORM = "normal_form"
+    EXTENSIVE_FORM = "extensive_form"
+    MARKOV = "markov"
+    MEAN_FIELD = "mean_field"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of a game, with its type, default and range (inclusive) or choices."""
+
+    name: str
+    default: int | float | bool | str | None
+    description: str
+    kind: type = int
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, game_id: str, value: Any) -> Any:
+        """`value` as the parameter's type, or an InputError naming the parameter and its range."""
+        if value is None and self.default is None:
+            return None
+        where = f"{game_id}: parameter {self.name!r}"
+        if self.kind is bool:
+            accepted = isinstance(value, bool)
+        elif self.kind is int:
+            accepted = isinstance(value, int) and not isinstance(value, bool)
+        elif self.kind is float:
+            accepted = isinstance(value, int | float) and not isinstance(value, bool)
+        else:
+            accepted = isinstance(value, self.kind)
+        if not accepted:
+            raise InputError(f"{where} must be {self.range_text()}, got {value!r}")
+        value = self.kind(value)
+        too_low = self.low is not None and not value >= self.low
+        too_high = self.high is not None and not value <= self.high
+        if too_low or too_high or (self.choices and value not in self.choices):
+            raise InputError(f"{where} must be {self.range_text()}, got {value!r}")
+        return value
+
+    def parse(self, game_id: str, text: str) -> Any:
+        """The value written as `text` on a command line."""
+        lowered = text.strip().lower()
+        if self.default is None and lowered in {"none", "null"}:
+            return None
+        if self.kind is bool and lowered in {"true", "false"}:
+            return lowered == "true"
+        try:
+            value: Any = text if self.kind in (bool, str) else self.kind(text)
+        except ValueError:
+            value = text
+        return self.check(game_id, value)
+
+    def range_text(self) -> str:
+        """The rule in words, for messages and listings."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        name = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}.get(self.kind, "a value")
+        if self.low is not None and self.high is not None:
+            return f"{name} from {self.low} to {self.high}"
+        if self.low is not None:
+            return f"{name} of at least {self.low}"
+        if self.high is not None:
+            return f"{name} of at most {self.high}"
+        return name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The parameter as JSON data."""
+        return {
+            "name": self.name,
+            "type": self.kind.__name__,
+            "default": self.default,
+            "low": self.low,
+            "high": self.high,
+            "choices": list(self.choices),
+            "description": self.description,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Published or derived figures of one instance of the game, which the test-suite checks.
+
+    Sizes are keyed as in `eqenvs show --json`; `values` are the players' payoffs in equilibrium where it is unique;
+    `equilibrium` gives each player's strategy of a normal-form game's unique equilibrium; `uniform_nash_conv` is the
+    NashConv of the uniformly random policy.
+    """
+
+    source: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[float, ...] | None = None
+    equilibrium: tuple[tuple[float, ...], ...] | None = None
+    uniform_nash_conv: float | None = None
+    tolerance: float = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class GameSpec:
+    """Everything that is known of a game before an instance is built.
+
+    Attributes:
+        id: registry id; the name of the file that defines it.
+        family: the model class it belongs to.
+        title: the game in a few words.
+        build: from parameters to `Rules` or to a model.
+        constant_sum: whether the players' payoffs add up to the same number at every end, for all parameters.
+        exact: whether the default instance can be enumerated exactly.
+        source: authors, year, venue.
+        parameters: what `build` takes.
+        facts: figures that hold.
+        version: raised when observations, rewards or rules change.
+    """
+
+    id: str
+    family: Family
+    title: str
+    build: Callable[..., Any]
+    constant_sum: bool
+    source: str
+    exact: bool = True
+    parameters: tuple[Parameter, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    version: int = 0
+
+    def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters with `given` over the defaults, checked.
+
+        Raises:
+            InputError: for an unknown parameter or a value outside its type or range.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in given:
+            if name not in known:
+                raise unknown_name(f"parameter of {self.id}", name, known or ["(it takes none)"])
+        return {name: p.check(self.id, given.get(name, p.default)) for name, p in known.items()}
+
+    def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Parameters written as text (`-p name=value`), checked and typed."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in texts:
+            if name not in known:
+                raise unknown_name(f"parameter of {self.id}", name, known or ["(it takes none)"])
+        return {name: known[name].parse(self.id, text) for name, text in texts.items()}
