@@ -27,7 +27,7 @@ class ExecutorConfig(BaseModel):
         default=2, ge=1, description="Tasks sent to a worker before it answers, >= 1; 2 hides the round trip."
     )
     retries: int = Field(
-        default=3, ge=0, description="Times that a task is run again after the loss of the worker running it, >= 0."
+        default=3, ge=0, description="Times that a task is sent again after the loss of its worker, >= 0."
     )
     object_store_memory: int | None = Field(
         default=None,

@@ -32,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 CACHED_OBJECTS = 32  # published objects that a worker keeps
 START_WARNING = 60.0  # seconds without any result after which a warning tells that workers may lack resources
-_WORKER_LOST = (RayActorError, OutOfMemoryError)
 
 
 class _Actor:
@@ -60,24 +59,22 @@ class _Actor:
             return error
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     """The driver's view of one worker."""
 
     actor: Any = None  # None: to be made when the next task is sent
-    generation: int = 0  # counts the losses that were noticed
-    queue: dict[Any, _Entry] = field(default_factory=dict)  # result reference -> task, in the order of sending
+    abandoned: bool = False  # killed by the driver: what was sent to it is lost by nobody's fault
     released: list[str] = field(default_factory=list)  # ids that its cache may forget
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     """A task on its way."""
 
     task: Task
     references: dict[str, Any]
-    worker: _Worker | None = None
-    generation: int = 0  # of the worker when the task was sent
+    worker: _Worker = field(default_factory=_Worker)  # replaced when sent
     losses: int = 0
 
 
@@ -94,9 +91,9 @@ class RayExecutor:
         workers: worker processes, >= 1; each reserves one CPU.
         address: Ray cluster to connect to; None: this machine.
         num_gpus_per_worker: GPUs that each worker reserves, >= 0; fractions share one.
-        in_flight: tasks sent to a worker before it answers, >= 1.
-        retries: times that a task is run again after the loss of the worker running it, >= 0. Tasks that were only
-            waiting at that worker are sent again without limit.
+        in_flight: tasks sent to a worker before it answers, >= 1; with no retries, one is sent at a time.
+        retries: times that a task is sent again after the loss of its worker, >= 0. A task that was lost once has a
+            worker for itself from then on, so that none is blamed for what its neighbour does.
         object_store_memory: shared memory of a Ray started here, in bytes; None: fits /dev/shm, at most 2 GiB.
 
     Raises:
@@ -118,7 +115,7 @@ class RayExecutor:
             if value < least:
                 raise ValueError(f"{name} must be >= {least}, got {value}")
         self._seed = seed
-        self._in_flight = in_flight
+        self._in_flight = in_flight if retries else 1
         self._retries = retries
         self._published: dict[str, Any] = {}
         self._workers = [_Worker() for _ in range(workers)]
@@ -170,9 +167,8 @@ class RayExecutor:
         if self._closed:
             return
         self._closed = True
-        if ray.is_initialized():
-            for worker in self._workers:
-                _kill(worker)
+        for worker in self._workers:
+            _kill(worker)
         self._published.clear()
         if self._owns_ray:
             ray.shutdown()
@@ -195,7 +191,7 @@ class RayExecutor:
         return {name: self._published[name] for name in used if name in self._published}
 
     def _drain(self, waiting: deque[_Entry]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        pending: dict[Any, _Entry] = {}
+        pending: dict[Any, _Entry] = {}  # by the reference of the result
         try:
             while waiting or pending:
                 self._require_open()
@@ -204,62 +200,73 @@ class RayExecutor:
                 entry = pending.pop(reference)
                 try:
                     result = ray.get(reference)
-                except (*_WORKER_LOST, ObjectLostError) as error:
-                    _blame(entry, error)
-                    if entry.losses > self._retries:
-                        details = f"lost its worker {entry.losses} times, the last time with:\n{error}"
-                        raise TaskError(entry.task.key, entry.task.function, details) from error
+                except (RayActorError, OutOfMemoryError, ObjectLostError) as error:
+                    self._count_loss(entry, error)
                     waiting.appendleft(entry)
                     continue
                 except RayError as error:  # the result or an argument cannot be moved between processes
                     raise TaskError(entry.task.key, entry.task.function, str(error)) from error
-                finally:
-                    _worker(entry).queue.pop(reference, None)
                 if isinstance(result, TaskError):
                     raise result
                 yield entry.task.key, result
         finally:
-            self._abandon(pending)
+            self._abandon({entry.worker for entry in pending.values()})
 
     def _send(self, waiting: deque[_Entry], pending: dict[Any, _Entry]) -> None:
         """Sends tasks to the workers with the fewest of this run, up to the limit."""
-        load = Counter(id(entry.worker) for entry in pending.values())
-        while waiting:
-            worker = min(self._workers, key=lambda candidate: load[id(candidate)])
+        load = Counter(entry.worker for entry in pending.values())
+        shared = [w for w in self._workers if not any(e.losses and e.worker is w for e in pending.values())]
+        while waiting and shared:
+            entry = waiting[0]
+            worker = min(shared, key=lambda candidate: load[candidate])
             # The last tasks go to whoever is free, rather than behind a task that may be long.
-            if load[id(worker)] >= (self._in_flight if len(waiting) > len(self._workers) else 1):
+            limit = 1 if entry.losses or len(waiting) <= len(self._workers) else self._in_flight
+            if load[worker] >= limit:
                 return
             if worker.actor is None:
                 worker.actor = self._actor_class.remote(self._seed)
                 worker.released = []
-            entry = waiting.popleft()
-            entry.worker, entry.generation = worker, worker.generation
+            entry.worker = worker
             released, worker.released = worker.released, []
-            reference = worker.actor.run.remote(entry.task, entry.references, released)
-            worker.queue[reference] = pending[reference] = entry
-            load[id(worker)] += 1
+            pending[worker.actor.run.remote(entry.task, entry.references, released)] = entry
+            load[worker] += 1
+            if entry.losses:
+                shared.remove(worker)
+            waiting.popleft()
 
-    def _abandon(self, pending: dict[Any, _Entry]) -> None:
-        """Stops tasks that nobody waits for; Ray cannot cancel a running call of an actor, so its process goes."""
-        for reference, entry in pending.items():
-            worker = _worker(entry)
-            worker.queue.pop(reference, None)
-            if entry.generation == worker.generation and ray.is_initialized():
+    def _count_loss(self, entry: _Entry, error: RayError) -> None:
+        """Counts a loss against every task that was sent to the worker: nobody knows which of them it was running.
+
+        Raises:
+            TaskError: it was one too many.
+        """
+        if entry.worker.abandoned:
+            return
+        if isinstance(error, ActorDiedError):  # Ray will not restart it
+            entry.worker.actor = None
+        entry.losses += 1
+        task = entry.task
+        if entry.losses > self._retries:
+            details = f"its worker was lost {entry.losses} times, the last time with:\n{error}"
+            raise TaskError(task.key, task.function, details) from error
+        reason = str(error).strip().partition("\n")[0]
+        message = "task %s (%s) lost its worker and is sent again, retry %d of %d: %s"
+        logger.warning(message, task.key, task.function, entry.losses, self._retries, reason)
+
+    def _abandon(self, workers: set[_Worker]) -> None:
+        """Stops workers whose tasks nobody waits for; Ray cannot cancel a call that runs, so the process goes."""
+        for worker in workers:
+            if not worker.abandoned:
                 _kill(worker)
-
-
-def _worker(entry: _Entry) -> _Worker:
-    if entry.worker is None:
-        raise AssertionError("asked for the worker of a task that was not sent")
-    return entry.worker
+                self._workers[self._workers.index(worker)] = _Worker()
 
 
 def _kill(worker: _Worker) -> None:
-    if worker.actor is not None:
+    worker.abandoned = True
+    if worker.actor is not None and ray.is_initialized():
         with contextlib.suppress(RayError, ValueError):
             ray.kill(worker.actor, no_restart=True)
     worker.actor = None
-    worker.generation += 1
 
 
 def _forget(published: dict[str, Any], workers: list[_Worker], name: str) -> None:
@@ -278,43 +285,6 @@ def _first_ready(pending: dict[Any, _Entry]) -> Any:
             warned = True
             free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
             logger.warning("no result for %.0f s; free resources of the Ray cluster: %s", START_WARNING, free)
-
-
-def _blame(entry: _Entry, error: RayError) -> None:
-    """Counts a loss against the task that was running: the first that its worker did not answer.
-
-    The tasks queued behind it fail with it, and must not be named for what it did.
-    """
-    worker = _worker(entry)
-    if isinstance(error, ObjectLostError):  # the result's node went; the worker may live
-        culprit = entry
-    elif entry.generation != worker.generation:
-        return  # this loss was counted already
-    else:
-        earlier = (other for ref, other in worker.queue.items() if other.generation == entry.generation and _lost(ref))
-        culprit = next(earlier, entry)
-        worker.generation += 1
-        if isinstance(error, ActorDiedError):  # Ray will not restart it
-            worker.actor = None
-    culprit.losses += 1
-    reason = str(error).strip().splitlines()[0]
-    logger.warning(
-        "lost the worker of task %s (%s), time %d: %s", culprit.task.key, culprit.task.function, culprit.losses, reason
-    )
-
-
-def _lost(reference: Any) -> bool:
-    """Whether a task sent before a lost one was lost with it; workers run in order, so it has ended by now."""
-    ready, _ = ray.wait([reference], timeout=1.0)
-    if not ready:
-        return True
-    try:
-        ray.get(reference)
-    except _WORKER_LOST:
-        return True
-    except RayError:
-        return False
-    return False
 
 
 def _start_ray(workers: int, address: str | None, object_store_memory: int | None) -> None:

@@ -208,7 +208,7 @@ def _gains(runs: Sequence[ReportData], names: Sequence[str]) -> str:
         return ""
     players = [f"player {key.removeprefix('oracle/gain_')}" for key in keys]
     seen = [v for run in runs for key in keys for v in run.column(key) if math.isfinite(v)]
-    # A learned response that lost to the profile has a gain below 0, which only a linear axis shows; rounding is no loss.
+    # A learned response that lost to the profile has a gain below 0, which needs a linear axis; rounding does not.
     log_y = bool(seen) and min(seen) >= -1e-9 * max(seen)
     if len(runs) == 1:
         curves = [

@@ -1,8 +1,8 @@
 """Checkpoints: trees of plain values and arrays in versioned, verified directories. Nothing is ever pickled.
 
-A checkpoint `step-000012/` holds `arrays.npz` and `tree.json` (format version, step, sha256 of the arrays, structure).
-It is written under `.tmp-*`, synced and renamed, and then `LATEST` is replaced, so a process killed at any moment
-leaves the previous checkpoint loadable.
+A checkpoint `step-000012/` holds `arrays.npz` and `tree.json` (format version, step, structure, the sha256 of the arrays
+and of the structure). It is written under `.tmp-*`, synced and renamed, and then `LATEST` is replaced, so a process
+killed at any moment leaves the previous checkpoint loadable.
 
 In `tree.json` None, bool, int, str and finite floats stand for themselves (JSON keeps integers of any size, and
 Python writes the shortest decimal that reads back to the same float); everything else is an object with one key:
@@ -74,6 +74,7 @@ def save_checkpoint(directory: Path, step: int, tree: Any, *, keep: int = 3) -> 
         "version": FORMAT_VERSION,
         "step": step,
         "sha256": hashlib.sha256(data).hexdigest(),
+        "tree_sha256": _tree_sha256(structure),
         "tree": structure,
     }
 
@@ -186,6 +187,10 @@ def _raw(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(array.tobytes(), dtype=np.uint8)
 
 
+def _tree_sha256(structure: Any) -> str:
+    return hashlib.sha256(json.dumps(structure, allow_nan=False).encode()).hexdigest()
+
+
 def _name(step: int) -> str:
     return f"step-{step:06d}"
 
@@ -220,12 +225,14 @@ def _load(path: Path) -> tuple[int, Any]:
 
 def _manifest(file: Path) -> dict[str, Any]:
     manifest = json.loads(file.read_bytes())
-    if not isinstance(manifest, dict) or manifest.keys() != {"version", "step", "sha256", "tree"}:
+    if not isinstance(manifest, dict) or manifest.keys() != {"version", "step", "sha256", "tree_sha256", "tree"}:
         raise ValueError("not a checkpoint's tree")
     if manifest["version"] != FORMAT_VERSION:
         raise ValueError(f"format version {manifest['version']!r}, not {FORMAT_VERSION}")
     if file.parent.name != _name(manifest["step"]):
         raise ValueError(f"states step {manifest['step']}")
+    if _tree_sha256(manifest["tree"]) != manifest["tree_sha256"]:
+        raise ValueError("tree does not have its sha256")
     return manifest
 
 

@@ -60,7 +60,8 @@ class RunDirectory:
             CheckpointError: the path holds a run, is a directory with something else in it, or is no directory.
         """
         if _is_run(path):
-            raise CheckpointError(f"{path} holds a run; resume it with `eqenvs resume {shlex.quote(str(path))}`, or choose another --out")
+            command = f"eqenvs resume {shlex.quote(str(path))}"
+            raise CheckpointError(f"{path} holds a run; resume it with `{command}`, or choose another --out")
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"{path} is not a directory; choose another --out")
         if path.exists() and not all(_is_left_over(entry) for entry in path.iterdir()):

@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Solvers of extensive-form games, one file each."""

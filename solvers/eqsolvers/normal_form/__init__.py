@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Solvers of normal-form games, one file each."""

@@ -1,0 +1,85 @@
+"""Members of a population and their mixtures, and the tasks that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from eqagents.oracles import OracleResult, find_oracle
+from eqagents.policies.records import PolicyRecord, to_policy
+from eqenvs.arrays import Float64Array
+from eqenvs.game import Game
+from eqenvs.policies import JointPolicy, MixturePolicy, ProductPolicy, TabularPolicy, player_table, tabulate
+from eqsolvers.meta import MetaSolution
+
+
+@dataclass(frozen=True)
+class Member:
+    """One policy of a population.
+
+    Attributes:
+        record: what is stored.
+        table: its behaviour table [I, A], or None where the run does not tabulate.
+    """
+
+    record: PolicyRecord
+    table: Float64Array | None
+
+
+def make_member(
+    seed: np.random.SeedSequence, *, game: Game, record: PolicyRecord, player: int, tabulated: bool
+) -> Member:
+    """Task: a policy, evaluated at every information set of its player where the run tabulates.
+
+    As a task it is computed under one torch thread wherever it runs, so its bits do not depend on the machine's load.
+    """
+    table = player_table(game.model(), player, to_policy(record, game, player)) if tabulated else None
+    return Member(record, table)
+
+
+def joint_policy(game: Game, populations: Sequence[Sequence[Member]], meta: MetaSolution) -> JointPolicy:
+    """The populations under their meta-strategies; members of weight 0 are left out.
+
+    A product of private mixtures, or the mixture of profiles that a correlation device draws.
+    """
+    if meta.device is not None:
+        cells = [tuple(int(k) for k in cell) for cell in np.argwhere(meta.device > 0)]
+        profiles = [ProductPolicy([_policy(game, p, populations[p][k]) for p, k in enumerate(cell)]) for cell in cells]
+        return MixturePolicy(profiles, [meta.device[cell] for cell in cells])
+    mixtures = []
+    for player, (members, weights) in enumerate(zip(populations, meta.strategies, strict=True)):
+        support = np.flatnonzero(weights > 0)
+        mixtures.append(MixturePolicy([_policy(game, player, members[k]) for k in support], weights[support]))
+    return ProductPolicy(mixtures)
+
+
+def _policy(game: Game, player: int, member: Member) -> Any:
+    """The member's policy, to be asked about `player` only."""
+    if member.table is None:
+        return to_policy(member.record, game, player)
+    tables = [states.uniform() for states in game.information_states]
+    tables[player] = member.table
+    return TabularPolicy(game, tables)
+
+
+def respond(
+    seed: np.random.SeedSequence,
+    *,
+    game: Game,
+    config: BaseModel,
+    player: int,
+    populations: Sequence[Sequence[Member]],
+    meta: MetaSolution,
+) -> OracleResult:
+    """Task: one player's response to the meta-strategies of the populations, by the oracle that `config` names."""
+    opponents = joint_policy(game, populations, meta)
+    tabulated = all(member.table is not None for population in populations for member in population)
+    if tabulated and meta.device is None:
+        # One table that is realisation-equivalent to each private mixture: the same opponents, played faster.
+        opponents = tabulate(game.model(), opponents)
+    oracle = find_oracle(config.id)  # type: ignore[attr-defined]
+    return oracle.respond(config, game, player, opponents, seed, populations[player][-1].record)

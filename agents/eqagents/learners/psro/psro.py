@@ -1,0 +1,311 @@
+"""Policy-space response oracles: grow a population per player by best responses to the others' meta-strategies.
+
+Lanctot et al. (2017), "A unified game-theoretic approach to multiagent reinforcement learning", NeurIPS, algorithm 1.
+With exact oracles, exact payoffs and the Nash meta-solver it is the double oracle algorithm of McMahan, Gordon and Blum
+(2003).
+
+One iteration: an oracle task per player responds to the current meta-strategies; the new rows and columns of the
+empirical game are filled by tasks; the meta-solver mixes the populations anew. The driver owns all state, tasks are
+pure, and their random streams follow from (iteration, phase, index), so the run is the same on any number of workers.
+
+Differences from the paper: the populations start from the uniformly random policy; a simulated cell is estimated once,
+with the configured number of episodes, and never again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidatorFunctionWrapHandler, field_validator
+
+from eqagents.distributed import Executor, Handle, Task, run_ordered
+from eqagents.learners import LearnerSpec
+from eqagents.learners.psro._payoffs import Cell, PayoffTable
+from eqagents.learners.psro._population import Member, joint_policy
+from eqagents.oracles import OracleResult, find_oracle
+from eqagents.oracles.policy_gradient import PolicyGradientConfig
+from eqagents.policies.records import PolicyRecord
+from eqenvs.arrays import Float64Array
+from eqenvs.errors import InputError
+from eqenvs.game import Game
+from eqenvs.policies import JointPolicy
+from eqsolvers.meta import MetaSolution, find_meta_solver
+
+ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE = 0, 1, 2
+
+
+class PayoffConfig(BaseModel):
+    """How the empirical game's cells are found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    method: Literal["exact", "simulated"] = Field("exact", description="from the exact model, or by playing episodes")
+    episodes: int = Field(4096, ge=2, description="episodes per simulated cell")
+    chunk: int = Field(64, ge=1, description="exact cells per task")
+
+
+class PSROConfig(BaseModel):
+    """Settings of PSRO."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: Literal["psro"] = "psro"
+    meta_solver: str = Field("nash", description="id of a meta-solver")
+    oracle: SerializeAsAny[BaseModel] = Field(PolicyGradientConfig(), description="an oracle's id and settings")
+    payoffs: PayoffConfig = PayoffConfig()
+    tabulate: bool = Field(
+        True,
+        description="evaluate each new policy once at every information set, and train against the tables: "
+        "the same opponents, played faster; needs an enumerable game",
+    )
+
+    @field_validator("oracle", mode="wrap")
+    @classmethod
+    def _oracle_by_id(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> BaseModel:
+        if isinstance(value, BaseModel):
+            return value
+        if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+            raise InputError("learner.oracle needs an id, such as 'policy_gradient' or 'exact'")
+        return find_oracle(value["id"]).config.model_validate(value)
+
+    @field_validator("meta_solver")
+    @classmethod
+    def _known_meta_solver(cls, value: str) -> str:
+        find_meta_solver(value)
+        return value
+
+
+@dataclass(frozen=True)
+class PSROState:
+    """Everything that an iteration leaves behind.
+
+    Attributes:
+        iteration: iterations done.
+        populations: per player, the records of its policies.
+        payoffs: the empirical game.
+        meta: how the populations are mixed.
+        episodes: played so far, by oracles and payoff cells.
+    """
+
+    iteration: int
+    populations: tuple[tuple[PolicyRecord, ...], ...]
+    payoffs: PayoffTable
+    meta: MetaSolution
+    episodes: int
+
+
+class PSRO:
+    """See the module."""
+
+    def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
+        oracle_id = config.oracle.id  # type: ignore[attr-defined]
+        oracle = find_oracle(oracle_id)
+        for asked, what in (
+            (oracle.needs_model, f"oracle {oracle_id!r}"),
+            (config.payoffs.method == "exact", "payoffs.method 'exact'"),
+            (config.tabulate, "tabulate: true"),
+        ):
+            if asked and not game.spec.exact:
+                raise InputError(
+                    f"psro: {what} needs a game that can be enumerated, {game!r} cannot; use payoffs.method "
+                    "'simulated', tabulate: false and oracle 'policy_gradient'"
+                )
+        self._game, self._config, self._executor = game, config, executor
+        self._meta_solver = find_meta_solver(config.meta_solver)
+        # What tasks receive is published once; both follow from the state and are remade after a resume.
+        self._game_handle = executor.publish(game)
+        self._members: dict[tuple[int, int], Member] = {}
+        self._handles: dict[tuple[int, int], Handle] = {}
+
+    def init(self) -> PSROState:
+        """Uniformly random policies, and the game between them."""
+        n = self._game.num_players
+        state = PSROState(
+            iteration=0,
+            populations=(({"kind": "uniform"},),) * n,
+            payoffs=PayoffTable.empty(n),
+            meta=MetaSolution(tuple(np.ones(1) for _ in range(n))),
+            episodes=0,
+        )
+        state, _ = self._complete(state)
+        return state
+
+    def iteration(self, state: PSROState) -> int:
+        """Iterations done."""
+        return state.iteration
+
+    def step(self, state: PSROState) -> tuple[PSROState, dict[str, float]]:
+        """Respond, fill the new cells, mix anew."""
+        started = time.perf_counter()
+        results = self._respond(state)
+        responded = time.perf_counter()
+        grown = PSROState(
+            iteration=state.iteration + 1,
+            populations=tuple((*old, r.record) for old, r in zip(state.populations, results, strict=True)),
+            payoffs=state.payoffs,
+            meta=state.meta,
+            episodes=state.episodes + sum(r.episodes for r in results),
+        )
+        after, timing = self._complete(grown)
+        metrics: dict[str, float] = {
+            f"oracle/{name}_{player}": value for player, r in enumerate(results) for name, value in r.metrics.items()
+        }
+        for player, strategy in enumerate(after.meta.strategies):
+            metrics[f"meta/support_{player}"] = float(np.count_nonzero(strategy > 1e-9))
+        metrics["samples/episodes"] = float(after.episodes)
+        metrics["time/oracle_s"] = responded - started
+        return after, metrics | timing
+
+    def _respond(self, state: PSROState) -> list[OracleResult]:
+        """One oracle task per player."""
+        populations = self._publish(state)
+        tasks = [
+            Task(
+                key=(state.iteration, ORACLE_PHASE, player),
+                function="eqagents.learners.psro._population:respond",
+                arguments={
+                    "game": self._game_handle,
+                    "config": self._config.oracle,
+                    "player": player,
+                    "populations": populations,
+                    "meta": state.meta,
+                },
+            )
+            for player in range(self._game.num_players)
+        ]
+        return run_ordered(self._executor, tasks)
+
+    def _complete(self, state: PSROState) -> tuple[PSROState, dict[str, float]]:
+        """Fill the unknown cells and solve the empirical game."""
+        started = time.perf_counter()
+        payoffs = state.payoffs.grown([len(population) for population in state.populations])
+        cells = payoffs.missing()
+        simulated = self._config.payoffs.method == "simulated"
+        if simulated:
+            episodes = self._config.payoffs.episodes
+            sums, squares = self._simulate(state, cells, episodes)
+            payoffs = payoffs.filled(cells, sums, squares, np.full(len(cells), episodes))
+        else:
+            exact = self._evaluate(state, cells)
+            payoffs = payoffs.filled(cells, exact, np.square(exact), np.zeros(len(cells), dtype=np.int64))
+        filled = time.perf_counter()
+        after = PSROState(
+            iteration=state.iteration,
+            populations=state.populations,
+            payoffs=payoffs,
+            meta=self._meta_solver(payoffs.mean),
+            episodes=state.episodes + (len(cells) * self._config.payoffs.episodes if simulated else 0),
+        )
+        return after, {"time/payoffs_s": filled - started, "time/meta_s": time.perf_counter() - filled}
+
+    def _evaluate(self, state: PSROState, cells: list[Cell]) -> Float64Array:
+        """The exact payoffs of some cells, a chunk of cells per task."""
+        populations, size = self._publish(state), self._config.payoffs.chunk
+        tasks = [
+            Task(
+                key=(state.iteration, PAYOFF_PHASE, start // size),
+                function="eqagents.learners.psro._payoffs:exact_cells",
+                arguments={
+                    "game": self._game_handle,
+                    "populations": populations,
+                    "cells": cells[start : start + size],
+                },
+            )
+            for start in range(0, len(cells), size)
+        ]
+        return np.concatenate(run_ordered(self._executor, tasks))
+
+    def _simulate(self, state: PSROState, cells: list[Cell], episodes: int) -> tuple[Float64Array, Float64Array]:
+        """Sums and sums of squares of the payoffs of some cells, a task per cell."""
+        populations = self._publish(state)
+        tasks = [
+            Task(
+                key=(state.iteration, PAYOFF_PHASE, *cell),
+                function="eqagents.learners.psro._payoffs:simulated_cell",
+                arguments={
+                    "game": self._game_handle,
+                    "members": [populations[p][k] for p, k in enumerate(cell)],
+                    "episodes": episodes,
+                },
+            )
+            for cell in cells
+        ]
+        results = run_ordered(self._executor, tasks)
+        return np.stack([total for total, _ in results]), np.stack([square for _, square in results])
+
+    def _publish(self, state: PSROState) -> list[list[Handle]]:
+        """A handle for every member of every population; new members are made and published first."""
+        new = [
+            (p, k)
+            for p, population in enumerate(state.populations)
+            for k in range(len(population))
+            if (p, k) not in self._members
+        ]
+        tasks = [
+            Task(
+                key=(state.iteration, MEMBER_PHASE, player, index),
+                function="eqagents.learners.psro._population:make_member",
+                arguments={
+                    "game": self._game_handle,
+                    "record": state.populations[player][index],
+                    "player": player,
+                    "tabulated": self._config.tabulate or self._config.payoffs.method == "exact",
+                },
+            )
+            for player, index in new
+        ]
+        for at, member in zip(new, run_ordered(self._executor, tasks), strict=True):
+            self._members[at] = member
+            self._handles[at] = self._executor.publish(member)
+        return [[self._handles[p, k] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
+
+    def average_policy(self, state: PSROState) -> JointPolicy:
+        """The populations under their meta-strategies: a product of private mixtures, or the device's mixture."""
+        self._publish(state)
+        members = [[self._members[p, k] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
+        return joint_policy(self._game, members, state.meta)
+
+    def to_tree(self, state: PSROState) -> dict[str, Any]:
+        """See `Learner`."""
+        return {
+            "iteration": state.iteration,
+            "populations": [list(population) for population in state.populations],
+            "mean": state.payoffs.mean,
+            "variance": state.payoffs.variance,
+            "count": state.payoffs.count,
+            "strategies": list(state.meta.strategies),
+            "device": state.meta.device,
+            "episodes": state.episodes,
+        }
+
+    def from_tree(self, tree: dict[str, Any]) -> PSROState:
+        """See `Learner`."""
+        return PSROState(
+            iteration=tree["iteration"],
+            populations=tuple(tuple(population) for population in tree["populations"]),
+            payoffs=PayoffTable(tree["mean"], tree["variance"], tree["count"]),
+            meta=MetaSolution(tuple(tree["strategies"]), tree["device"]),
+            episodes=tree["episodes"],
+        )
+
+    def artefacts(self, state: PSROState) -> dict[str, Any]:
+        """The empirical game, as `meta_game`."""
+        mean = state.payoffs.mean
+        return {
+            "meta_game": {
+                "payoffs": np.where(np.isnan(mean), None, mean.astype(object)).tolist(),
+                "meta_strategies": [strategy.tolist() for strategy in state.meta.strategies],
+                "labels": [
+                    [f"{record['kind']} {k}" for k, record in enumerate(population)] for population in state.populations
+                ],
+            }
+        }
+
+
+def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO:
+    """The learner of a run."""
+    return PSRO(game, config, executor)
+
+
+LEARNER = LearnerSpec(id="psro", config=PSROConfig, build=build, source="Lanctot et al. (2017), NeurIPS, algorithm 1")

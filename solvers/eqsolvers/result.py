@@ -1,0 +1,94 @@
+"""What every solver returns, and how solvers are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from eqenvs import discovery
+from eqenvs.errors import InputError, unknown_name
+from eqenvs.policies import TabularPolicy
+from eqenvs.spec import Family
+
+
+class Status(StrEnum):
+    """How a solver ended."""
+
+    CONVERGED = "converged"  # the residual is within the tolerance
+    ITERATION_LIMIT = "iteration_limit"
+    TIME_LIMIT = "time_limit"
+    FAILED = "failed"  # the method gave up; `message` says why
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolverResult:
+    """The outcome of a solver, converged or not.
+
+    Attributes:
+        policy: the profile found, as behaviour tables; the best one so far where the method did not converge.
+        status: how it ended.
+        residual: the method's own measure of error, in payoff units; for Nash methods the NashConv of `policy`.
+        iterations: of the method's own loop.
+        method: id of the method.
+        message: one line on anything out of the ordinary, else empty.
+    """
+
+    policy: TabularPolicy
+    status: Status
+    residual: float
+    iterations: int
+    method: str
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolverSpec:
+    """A method that can be asked for by name.
+
+    Attributes:
+        id: the literature's name in lower case, as in `eqenvs solve --method`.
+        concept: what it computes ("nash", ...).
+        family: the models it takes.
+        solve: from (model, tolerance in payoff units) to a result.
+        source: authors, year, venue.
+    """
+
+    id: str
+    concept: str
+    family: Family
+    solve: Callable[..., SolverResult]
+    source: str
+
+
+def solvers(family: Family) -> dict[str, SolverSpec]:
+    """The methods for a family of models, by id."""
+    package = f"eqsolvers.{family.value}"
+    try:
+        names = discovery.modules(package)
+    except ModuleNotFoundError:
+        return {}
+    specs: list[SolverSpec] = [discovery.load(package, "solver", name, "SOLVER") for name in names]
+    return {spec.id: spec for spec in specs}
+
+
+def find_solver(family: Family, concept: str, method: str | None) -> SolverSpec:
+    """The method asked for, or the first one there is for the concept.
+
+    Raises:
+        InputError: if no method computes the concept for this family, naming what there is.
+    """
+    known = solvers(family)
+    if method is not None:
+        if method not in known:
+            raise unknown_name(f"method for {family} games", method, known or ["(none)"])
+        if known[method].concept != concept:
+            raise InputError(f"method {method!r} computes {known[method].concept!r}, not {concept!r}")
+        return known[method]
+    fitting: list[Any] = [spec for spec in known.values() if spec.concept == concept]
+    if not fitting:
+        offered = sorted({spec.concept for spec in known.values()})
+        raise InputError(f"no method computes {concept!r} for {family} games; concepts: {', '.join(offered) or 'none'}")
+    chosen: SolverSpec = fitting[0]
+    return chosen

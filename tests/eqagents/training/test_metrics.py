@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from eqagents.training.metrics import MetricsWriter, read_metrics
+from eqenvs.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def scalars(directory: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(directory / "tensorboard"))
+    events.Reload()
+    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def steps(directory: Path) -> list[int]:
+    return [record["step"] for record in read_metrics(directory)]
+
+
+def test_lines_are_readable_while_the_writer_is_open(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path / "run") as writer:
+        writer.write(0, {"nash_conv": 0.1, "seconds": np.float32(2.5)})
+        (record,) = read_metrics(tmp_path / "run")
+        assert record.pop("time") > 1.6e9
+        assert record == {"step": 0, "nash_conv": 0.1, "seconds": 2.5}
+
+
+def test_nan_and_infinity_are_null_in_valid_json(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(1, {"a": float("nan"), "b": float("inf"), "c": np.float64("-inf"), "d": 1})
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    record = json.loads((tmp_path / "metrics.jsonl").read_text(), parse_constant=refuse)
+    assert [record[name] for name in "abcd"] == [None, None, None, 1.0]
+
+
+def test_tensorboard_shows_the_same_scalars(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        for step in range(3):
+            writer.write(step, {"x": step / 4, "y": -step})
+    assert scalars(tmp_path) == {"x": [(0, 0.0), (1, 0.25), (2, 0.5)], "y": [(0, 0.0), (1, -1.0), (2, -2.0)]}
+
+
+def test_resumed_run_has_each_step_once(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        for step in range(5):
+            writer.write(step, {"x": step})
+    with MetricsWriter(tmp_path) as writer:
+        writer.truncate(2)
+        assert steps(tmp_path) == [0, 1, 2]
+        for step in (3, 4):
+            writer.write(step, {"x": 10 * step})
+    assert [record["x"] for record in read_metrics(tmp_path)] == [0, 1, 2, 30, 40]
+
+
+def test_tensorboard_hides_the_steps_that_a_resumed_run_writes_again(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        for step in range(5):
+            writer.write(step, {"x": step})
+        writer.truncate(2)
+        writer.write(3, {"x": 30})
+    assert scalars(tmp_path)["x"] == [(0, 0.0), (1, 1.0), (2, 2.0), (3, 30.0)]
+
+
+def test_partial_last_line_is_passed_over_and_then_dropped(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(0, {"x": 0.5})
+    file = tmp_path / "metrics.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"step": 1, "x": 0.')
+    assert steps(tmp_path) == [0]
+    with MetricsWriter(tmp_path) as writer:
+        writer.truncate(9)
+        assert file.read_bytes() == whole
+        writer.write(1, {"x": 0.75})
+    assert steps(tmp_path) == [0, 1]
+
+
+def test_truncating_nothing_makes_nothing(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path / "run") as writer:
+        writer.truncate(3)
+    assert not (tmp_path / "run").exists()
+    assert read_metrics(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("line", ["nonsense", "[1]", '{"x": 1}'])
+def test_bad_line_in_the_middle_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text(f'{{"step": 0}}\n{line}\n{{"step": 2}}\n')
+    with pytest.raises(CheckpointError, match="line 2"):
+        read_metrics(tmp_path)
+
+
+def test_taken_name_is_a_value_error(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer, pytest.raises(ValueError, match="'time'"):
+        writer.write(0, {"time": 1.0})
+
+
+def test_import_loads_neither_tensorboard_nor_torch() -> None:
+    code = (
+        "import sys, eqagents.training.checkpoint, eqagents.training.metrics, eqagents.training.run_directory;"
+        "print([m for m in ('ray', 'tensorboard', 'torch') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
