@@ -12,7 +12,7 @@ from eqenvs.models import ExtensiveFormModel, InformationStates, MarkovModel, Me
 from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES, enumerate_rules
 from eqenvs.normal_form_rules import NormalFormRules
 from eqenvs.rules import Rules
-from eqenvs.spec import Family, GameSpec
+from eqenvs.spec import Fact, Family, GameSpec
 
 if TYPE_CHECKING:
     from eqenvs.envs.aec import GameAECEnv
@@ -34,8 +34,12 @@ class Game:
 
     def __init__(self, spec: GameSpec, parameters: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
-        self.parameters = spec.resolve(parameters or {})
-        self._definition: Rules[Any] | Model = spec.build(**self.parameters)
+        resolved = spec.resolve(parameters or {})
+        self._definition: Rules[Any] | Model = spec.build(**resolved)
+        # A parameter that was left to the game (None) is told as what the game made of it.
+        self.parameters = {
+            name: getattr(self._definition, name, None) if value is None else value for name, value in resolved.items()
+        }
         self._enumerated: ExtensiveFormModel | None = None
 
     def __repr__(self) -> str:
@@ -48,6 +52,11 @@ class Game:
     def num_players(self) -> int:
         """N."""
         return self._definition.num_players
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What is known of the game with these parameters."""
+        return tuple(f for f in self.spec.facts if Game(self.spec, f.parameters).parameters == self.parameters)
 
     @cached_property
     def rules(self) -> Rules[Any]:

@@ -69,7 +69,9 @@ class NormalFormRules(Rules[RepeatedState]):
         reward = payoffs[xp.sum(joint * strides[None, :], axis=1)]
         batch, slots = state.history.shape
         now = one_hot(state.round, self.num_rounds)
-        spread = xp.reshape(xp.broadcast_to(now[:, :, None], (batch, self.num_rounds, self.num_players)), (batch, slots))
+        spread = xp.reshape(
+            xp.broadcast_to(now[:, :, None], (batch, self.num_rounds, self.num_players)), (batch, slots)
+        )
         history = xp.where(spread, xp.tile(joint, (1, self.num_rounds)), state.history)
         over = state.round == self.num_rounds
         after = RepeatedState(history, xp.where(over, state.round, state.round + 1))

@@ -141,7 +141,9 @@ class MixturePolicy:
         """
         array = np.array(weights, dtype=np.float64)
         if not components or array.shape != (len(components),):
-            raise PolicyError(f"a mixture needs one weight per component, got {len(components)} and shape {array.shape}")
+            raise PolicyError(
+                f"a mixture needs one weight per component, got {len(components)} and shape {array.shape}"
+            )
         if not (array >= 0).all() or abs(array.sum() - 1) > TOLERANCE:
             raise PolicyError(f"mixture weights must be non-negative and sum to 1, got {array.tolist()}")
         object.__setattr__(self, "components", tuple(components))
@@ -206,7 +208,9 @@ def tabulate(model: MixableModel, policy: JointPolicy) -> TabularPolicy:
     states = model.information_states
     if isinstance(policy, MixturePolicy):
         if len(states) > 1:
-            raise PolicyError("a mixture of joint policies correlates the players and is no product of behaviour policies")
+            raise PolicyError(
+                "a mixture of joint policies correlates the players and is no product of behaviour policies"
+            )
         policy = ProductPolicy([policy])
     entries = policy.players if isinstance(policy, ProductPolicy) else (policy,) * len(states)
     if len(entries) != len(states):
@@ -229,9 +233,7 @@ def player_table(model: MixableModel, player: int, policy: BehaviourPolicy | Mix
 
 def require_fits(points: DecisionPoints, policy: TabularPolicy) -> None:
     """Raise PolicyError unless the table was made for the same information states."""
-    for player, (mine, theirs) in enumerate(
-        zip(points.information_states, policy.information_states, strict=False)
-    ):
+    for player, (mine, theirs) in enumerate(zip(points.information_states, policy.information_states, strict=False)):
         if mine is not theirs and not (
             np.array_equal(mine.keys, theirs.keys) and np.array_equal(mine.masks, theirs.masks)
         ):

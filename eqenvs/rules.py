@@ -86,7 +86,8 @@ class Rules(ABC, Generic[StateT]):
     @abstractmethod
     def information_state(self, state: StateT, player: Array) -> Array:
         """The key of `player`'s information state, [B, W] int64: equal exactly where the player cannot tell two
-        histories apart, given everything it saw and did (perfect recall)."""
+        histories apart, given everything it saw and did (perfect recall).
+        """
 
     def public_observation(self, state: StateT) -> Array | None:
         """What every player knows in common, [B, V] int64, or None if the game declares no public part."""

@@ -128,14 +128,13 @@ def _chance(rules: Rules[Any], state: Any, rows: BoolArray, name: str) -> Float6
     if bad.size:
         where = take_rows(state, np.flatnonzero(rows)[bad[:1]])
         raise GameDefinitionError(
-            f"{name}: chance probabilities must be non-negative and sum to 1, got {outcomes[bad[0]].tolist()} at {where}"
+            f"{name}: chance probabilities must be non-negative and sum to 1, got "
+            f"{outcomes[bad[0]].tolist()} at {where}"
         )
     return outcomes
 
 
-def _visit(
-    rules: Rules[Any], level: _Level, player: int, rows: IntArray, seen: _Infosets, name: str
-) -> BoolArray:
+def _visit(rules: Rules[Any], level: _Level, player: int, rows: IntArray, seen: _Infosets, name: str) -> BoolArray:
     """Record one player's decision points of a level; returns their masks [len(rows), A_p]."""
     state = take_rows(level.state, rows)
     who = np.full(len(rows), player, dtype=np.int64)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 import sysconfig
 import weakref
@@ -124,7 +125,7 @@ class RayExecutor:
         if self._owns_ray:
             _start_ray(workers, address, object_store_memory)
         environment = {"OMP_NUM_THREADS": "1"}
-        if address is None:
+        if address is None or not self._owns_ray:
             environment["PYTHONPATH"] = _import_path()
         self._actor_class: Any = ray.remote(_Actor).options(
             num_cpus=1,
@@ -163,7 +164,7 @@ class RayExecutor:
         return self._drain(deque(_Entry(task, self._references(task)) for task in unique(tasks)))
 
     def close(self) -> None:
-        """Kills this executor's workers, and disconnects from Ray or stops it where this executor did the opposite."""
+        """Kills this executor's workers; stops Ray where this executor started it, leaves a cluster it connected to."""
         if self._closed:
             return
         self._closed = True
@@ -243,7 +244,7 @@ class RayExecutor:
         if entry.worker.abandoned:
             return
         if isinstance(error, ActorDiedError):  # Ray will not restart it
-            entry.worker.actor = None
+            self._replace(entry.worker)
         entry.losses += 1
         task = entry.task
         if entry.losses > self._retries:
@@ -258,7 +259,11 @@ class RayExecutor:
         for worker in workers:
             if not worker.abandoned:
                 _kill(worker)
-                self._workers[self._workers.index(worker)] = _Worker()
+                self._replace(worker)
+
+    def _replace(self, worker: _Worker) -> None:
+        if worker in self._workers:
+            self._workers[self._workers.index(worker)] = _Worker()
 
 
 def _kill(worker: _Worker) -> None:
@@ -290,15 +295,7 @@ def _first_ready(pending: dict[Any, _Entry]) -> Any:
 def _start_ray(workers: int, address: str | None, object_store_memory: int | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is not None:
-        import eqagents
-        import eqenvs
-        import eqsolvers
-
-        packages = [str(Path(str(package.__file__)).parent) for package in (eqenvs, eqsolvers, eqagents)]
-        try:
-            ray.init(address=address, log_to_driver=False, runtime_env={"py_modules": packages})
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"address {address!r}: no Ray cluster ({str(error).strip().splitlines()[0]})") from error
+        _connect(address)
         return
     ray.init(
         address="local",
@@ -309,6 +306,28 @@ def _start_ray(workers: int, address: str | None, object_store_memory: int | Non
         object_store_memory=object_store_memory or _object_store_bytes(),
         _node_ip_address="127.0.0.1",
     )
+
+
+def _connect(address: str) -> None:
+    import eqagents
+    import eqenvs
+    import eqsolvers
+
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:  # Ray itself would try for a minute, and then end the process
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
+        except OSError as error:
+            raise InputError(f"address {address!r}: nothing answers there ({error})") from error
+    packages = [str(Path(str(package.__file__)).parent) for package in (eqenvs, eqsolvers, eqagents)]
+    try:
+        ray.init(
+            address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": packages}
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        hint = "a cluster that asks for a token needs RAY_AUTH_MODE=token here"
+        raise InputError(f"address {address!r}: {reason}; {hint}") from error
 
 
 def _object_store_bytes() -> int | None:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel
-
+from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor
 from eqenvs import discovery
 from eqenvs.game import Game
@@ -56,7 +55,7 @@ class LearnerSpec:
     """
 
     id: str
-    config: type[BaseModel]
+    config: type[NamedSettings]
     build: Callable[[Game, Any, Executor], Learner[Any]]
     source: str
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import BaseModel
 
+from eqagents.configuration import NamedSettings
 from eqagents.policies.records import PolicyRecord
 from eqenvs import discovery
 from eqenvs.game import Game
@@ -69,7 +69,7 @@ class OracleSpec:
     """
 
     id: str
-    config: type[BaseModel]
+    config: type[NamedSettings]
     respond: Oracle
     needs_model: bool
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from eqagents.configuration import NamedSettings
 from eqagents.oracles import OracleResult, OracleSpec
 from eqagents.policies.records import PolicyRecord
 from eqenvs.game import Game
@@ -17,10 +17,9 @@ from eqenvs.policies import JointPolicy
 from eqsolvers.scoring.score import best_response
 
 
-class ExactConfig(BaseModel):
+class ExactConfig(NamedSettings):
     """The exact oracle has nothing to set."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: Literal["exact"] = "exact"
 
 

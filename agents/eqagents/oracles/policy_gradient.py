@@ -15,9 +15,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
+from eqagents.configuration import NamedSettings
 from eqagents.oracles import OracleResult, OracleSpec
 from eqagents.policies.mlp import MaskedMLP
 from eqagents.policies.records import PolicyRecord, mlp_record, to_network
@@ -27,19 +28,24 @@ from eqenvs.policies import JointPolicy
 from eqenvs.simulation import Decisions, PolicyPlayer, play
 
 
-class PolicyGradientConfig(BaseModel):
+class PolicyGradientConfig(NamedSettings):
     """Settings of the policy-gradient oracle."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: Literal["policy_gradient"] = "policy_gradient"
-    updates: int = Field(300, ge=1, description="gradient steps per response")
-    episodes: int = Field(1024, ge=1, description="episodes per gradient step")
-    hidden: tuple[int, ...] = Field((128, 128), description="widths of the hidden layers of actor and critic")
-    learning_rate: float = Field(3e-3, gt=0, description="Adam's step size at the start, annealed linearly to 0")
-    entropy: float = Field(0.03, ge=0, description="entropy bonus at the start, in payoff standard deviations per nat")
-    gradient_clip: float = Field(1.0, gt=0, description="largest norm of the actor's and of the critic's gradient")
-    warm_start: bool = Field(True, description="start from the player's previous response where there is one")
-    device: str = Field("cpu", description="torch device of the networks; episodes are played on the CPU")
+    updates: int = Field(default=300, ge=1, description="gradient steps per response")
+    episodes: int = Field(default=1024, ge=1, description="episodes per gradient step")
+    hidden: tuple[int, ...] = Field(default=(128, 128), description="widths of the hidden layers of actor and critic")
+    learning_rate: float = Field(
+        default=3e-3, gt=0, description="Adam's step size at the start, annealed linearly to 0"
+    )
+    entropy: float = Field(
+        default=0.03, ge=0, description="entropy bonus at the start, in payoff standard deviations per nat"
+    )
+    gradient_clip: float = Field(
+        default=1.0, gt=0, description="largest norm of the actor's and of the critic's gradient"
+    )
+    warm_start: bool = Field(default=True, description="start from the player's previous response where there is one")
+    device: str = Field(default="cpu", description="torch device of the networks; episodes are played on the CPU")
 
 
 class _Actor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ class MaskedMLP(nn.Module):
         super().__init__()
         widths = [observation_size, *hidden]
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in itertools.pairwise(widths):
             layers += [self._linear(before, after, float(np.sqrt(2)), generator), nn.Tanh()]
         layers.append(self._linear(widths[-1], outputs, 0.01, generator))
         self.layers = nn.Sequential(*layers)
@@ -41,7 +42,7 @@ class MaskedMLP(nn.Module):
         return layer
 
     def forward(self, observations: Tensor, masks: Tensor | None = None) -> Tensor:
-        """Outputs [B, outputs]; with masks [B, A] bool, the log-probabilities of the masked softmax, -inf if illegal."""
+        """Outputs [B, outputs]; with masks [B, A] bool, log-probabilities of the masked softmax."""
         outputs: Tensor = self.layers(observations)
         if masks is None:
             return outputs

@@ -1,7 +1,7 @@
 """Policies as plain data: what a population holds, a checkpoint stores and a task receives.
 
-A record is a dict with a `kind`: `uniform`; `tabular` with `table` [I, A]; `mlp` with `hidden` and `weights`. Nothing in
-it is code, so loading one runs none.
+A record is a dict with a `kind`: `uniform`; `tabular` with `table` [I, A]; `mlp` with `hidden` and `weights`.
+Nothing in it is code, so loading one runs none.
 """
 
 from __future__ import annotations

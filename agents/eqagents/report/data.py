@@ -197,6 +197,9 @@ def _load_score(path: Path) -> FinalScore:
     step = entry.get("evaluated_step")
     if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
         raise InputError(f"{path}: 'evaluated_step' must be an integer or null, got {step!r}")
+    detail = entry.get("detail") or {}
+    if not isinstance(detail, dict):
+        raise InputError(f"{path}: 'detail' must be a mapping, got {detail!r}")
     scalars = {
         name: _number(entry.get(name), f"{path}: {name!r}")
         for name in ("nash_conv", "exploitability", "ce_gap", "cce_gap", "welfare")
@@ -205,7 +208,7 @@ def _load_score(path: Path) -> FinalScore:
         values=_numbers(entry.get("values", []), f"{path}: 'values'"),
         gains=_numbers(entry.get("gains", []), f"{path}: 'gains'"),
         kind=entry["kind"],
-        kind_detail=str(entry.get("kind_detail") or ""),
+        kind_detail="; ".join(f"{name}: {value}" for name, value in detail.items()),
         evaluated_step=step,
         **scalars,
     )

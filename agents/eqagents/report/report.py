@@ -203,10 +203,10 @@ def _distance(runs: Sequence[ReportData], names: Sequence[str]) -> str:
 
 
 def _gains(runs: Sequence[ReportData], names: Sequence[str]) -> str:
-    keys = list(dict.fromkeys(key for run in runs for key in run.keys("oracle/gain_")))
+    keys = list(dict.fromkeys(key for run in runs for key in run.keys("score/gain_")))
     if not keys:
         return ""
-    players = [f"player {key.removeprefix('oracle/gain_')}" for key in keys]
+    players = [f"player {key.removeprefix('score/gain_')}" for key in keys]
     seen = [v for run in runs for key in keys for v in run.column(key) if math.isfinite(v)]
     # A learned response that lost to the profile has a gain below 0, which needs a linear axis; rounding does not.
     log_y = bool(seen) and min(seen) >= -1e-9 * max(seen)

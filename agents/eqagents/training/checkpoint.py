@@ -1,8 +1,8 @@
 """Checkpoints: trees of plain values and arrays in versioned, verified directories. Nothing is ever pickled.
 
-A checkpoint `step-000012/` holds `arrays.npz` and `tree.json` (format version, step, structure, the sha256 of the arrays
-and of the structure). It is written under `.tmp-*`, synced and renamed, and then `LATEST` is replaced, so a process
-killed at any moment leaves the previous checkpoint loadable.
+A checkpoint `step-000012/` holds `arrays.npz` and `tree.json`: format version, step, structure, and the sha256 of the
+arrays and of the structure. It is written under `.tmp-*`, synced and renamed, and then `LATEST` is replaced, so a
+process killed at any moment leaves the previous checkpoint loadable.
 
 In `tree.json` None, bool, int, str and finite floats stand for themselves (JSON keeps integers of any size, and
 Python writes the shortest decimal that reads back to the same float); everything else is an object with one key:

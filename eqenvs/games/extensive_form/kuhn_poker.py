@@ -95,7 +95,9 @@ class KuhnPoker(Rules[KuhnState]):
     def _payoffs(self, state: KuhnState) -> Array:
         xp = namespace(state.cards)
         moves = xp.arange(self.max_moves, device=device_of(state.cards))
-        mine = (moves[:, None] % self.num_players) == xp.arange(self.num_players, device=device_of(state.cards))[None, :]
+        mine = (moves[:, None] % self.num_players) == xp.arange(self.num_players, device=device_of(state.cards))[
+            None, :
+        ]
         bet = xp.any((state.history == BET)[:, :, None] & mine[None, :, :], axis=1)  # [B, N]
         contribution = xp.astype(bet, xp.int64) + 1
         contesting = bet | (state.first_bet < 0)[:, None]

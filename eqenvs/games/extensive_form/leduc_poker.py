@@ -175,7 +175,9 @@ class LeducPoker(Rules[LeducState]):
         strength = xp.where(state.folded, -1, rank + xp.where(paired, self.num_ranks, 0))
         wins = strength == xp.max(strength, axis=1, keepdims=True)
         pot = xp.sum(state.contribution, axis=1, keepdims=True)
-        share = xp.astype(pot, xp.float64) / xp.astype(xp.sum(xp.astype(wins, xp.int64), axis=1, keepdims=True), xp.float64)
+        share = xp.astype(pot, xp.float64) / xp.astype(
+            xp.sum(xp.astype(wins, xp.int64), axis=1, keepdims=True), xp.float64
+        )
         net = xp.where(wins, share, 0.0) - xp.astype(state.contribution, xp.float64)
         return xp.where(self._over(state)[:, None], net, 0.0)
 

@@ -134,9 +134,7 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     weights = flatten(policy)[1]
     tables = [component.tables for component in components]
     committed = [deviation(model, player, tables, list(weights)) for player in range(n)]
-    marginals = TabularPolicy(
-        model, [model.mix(p, np.stack([t[p] for t in tables]), weights) for p in range(n)]
-    )
+    marginals = TabularPolicy(model, [model.mix(p, np.stack([t[p] for t in tables]), weights) for p in range(n)])
     independent = [deviation(model, player, [marginals.tables], [1.0]) for player in range(n)]
     return Score(
         values=np.array([d.value for d in committed]),

@@ -198,6 +198,21 @@ def test_result_is_the_same_when_workers_are_killed_in_the_middle(
 
 
 @pytest.mark.ray
+def test_result_is_the_same_when_a_worker_is_gone_for_good(make_ray: Callable[..., Executor]) -> None:
+    import ray
+
+    executor: Any = make_ray(2)
+    tasks = draws(10)
+    results = {}
+    for key, result in executor.run(tasks):
+        if not results:
+            for worker in executor._workers:
+                ray.kill(worker.actor, no_restart=True)
+        results[key] = result
+    assert_equal_bits([results[task.key] for task in tasks], run_ordered(InlineExecutor(SEED), tasks))
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("retries", [0, 1])
 def test_task_that_always_dies_is_named_and_its_neighbours_are_not(
     make_ray: Callable[..., Executor], retries: int
@@ -264,6 +279,13 @@ def test_more_workers_than_the_cluster_has_is_one_line(ray_cluster: None) -> Non
         make_executor(ExecutorConfig(workers=3), SEED)
     with pytest.raises(InputError, match=r"need 512 GPUs"):
         make_executor(ExecutorConfig(workers=1, num_gpus_per_worker=512), SEED)
+
+
+def test_address_without_a_cluster_is_one_line() -> None:
+    from eqagents.distributed import ray_executor
+
+    with pytest.raises(InputError, match=r"^address '127\.0\.0\.1:1': nothing answers there"):
+        ray_executor._connect("127.0.0.1:1")
 
 
 @pytest.mark.ray

@@ -86,9 +86,10 @@ def test_death_in_create_leaves_a_directory_that_can_be_taken(
         left -= 1
         original(descriptor)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", dies)
-        RunDirectory.create(tmp_path / "run", CONFIG)
+        with pytest.raises(KeyboardInterrupt):
+            RunDirectory.create(tmp_path / "run", CONFIG)
     if (tmp_path / "run" / "config.yaml").exists():
         assert RunDirectory.open(tmp_path / "run").read_config() == CONFIG
     else:

@@ -101,7 +101,8 @@ def exact_cells(
             if (p, k) not in plans:
                 plans[p, k] = model.treeplexes[p].realisation_plan(tables[p][k])
             reach *= plans[p, k][model.payoff_sequences[:, p]]
-        result[row] = reach @ model.payoff_values
+        # Not a BLAS product: its bits would depend on the number of threads.
+        result[row] = np.einsum("p,pn->n", reach, model.payoff_values)
     return result
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
+from eqagents.configuration import NamedSettings
 from eqagents.oracles import OracleResult, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array
@@ -53,7 +53,7 @@ def joint_policy(game: Game, populations: Sequence[Sequence[Member]], meta: Meta
     mixtures = []
     for player, (members, weights) in enumerate(zip(populations, meta.strategies, strict=True)):
         support = np.flatnonzero(weights > 0)
-        mixtures.append(MixturePolicy([_policy(game, player, members[k]) for k in support], weights[support]))
+        mixtures.append(MixturePolicy([_policy(game, player, members[int(k)]) for k in support], weights[support]))
     return ProductPolicy(mixtures)
 
 
@@ -70,7 +70,7 @@ def respond(
     seed: np.random.SeedSequence,
     *,
     game: Game,
-    config: BaseModel,
+    config: NamedSettings,
     player: int,
     populations: Sequence[Sequence[Member]],
     meta: MetaSolution,
@@ -81,5 +81,5 @@ def respond(
     if tabulated and meta.device is None:
         # One table that is realisation-equivalent to each private mixture: the same opponents, played faster.
         opponents = tabulate(game.model(), opponents)
-    oracle = find_oracle(config.id)  # type: ignore[attr-defined]
+    oracle = find_oracle(config.id)
     return oracle.respond(config, game, player, opponents, seed, populations[player][-1].record)

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
+from eqagents.configuration import NamedSettings, Settings, by_id
 from eqagents.distributed import Executor, Handle, Task, run_ordered
 from eqagents.learners import LearnerSpec
 from eqagents.learners.psro._payoffs import Cell, PayoffTable
@@ -37,37 +38,35 @@ from eqsolvers.meta import MetaSolution, find_meta_solver
 ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE = 0, 1, 2
 
 
-class PayoffConfig(BaseModel):
+class PayoffConfig(Settings):
     """How the empirical game's cells are found."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    method: Literal["exact", "simulated"] = Field("exact", description="from the exact model, or by playing episodes")
-    episodes: int = Field(4096, ge=2, description="episodes per simulated cell")
-    chunk: int = Field(64, ge=1, description="exact cells per task")
+    method: Literal["exact", "simulated"] = Field(
+        default="exact", description="from the exact model, or by playing episodes"
+    )
+    episodes: int = Field(default=4096, ge=2, description="episodes per simulated cell")
+    chunk: int = Field(default=64, ge=1, description="exact cells per task")
 
 
-class PSROConfig(BaseModel):
+class PSROConfig(NamedSettings):
     """Settings of PSRO."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: Literal["psro"] = "psro"
-    meta_solver: str = Field("nash", description="id of a meta-solver")
-    oracle: SerializeAsAny[BaseModel] = Field(PolicyGradientConfig(), description="an oracle's id and settings")
+    meta_solver: str = Field(default="nash", description="id of a meta-solver")
+    oracle: SerializeAsAny[NamedSettings] = Field(
+        default=PolicyGradientConfig(), description="an oracle's id and settings"
+    )
     payoffs: PayoffConfig = PayoffConfig()
     tabulate: bool = Field(
-        True,
+        default=True,
         description="evaluate each new policy once at every information set, and train against the tables: "
         "the same opponents, played faster; needs an enumerable game",
     )
 
     @field_validator("oracle", mode="wrap")
     @classmethod
-    def _oracle_by_id(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> BaseModel:
-        if isinstance(value, BaseModel):
-            return value
-        if not isinstance(value, dict) or not isinstance(value.get("id"), str):
-            raise InputError("learner.oracle needs an id, such as 'policy_gradient' or 'exact'")
-        return find_oracle(value["id"]).config.model_validate(value)
+    def _oracle_by_id(cls, value: Any, handler: Any) -> NamedSettings:
+        return by_id(value, find_oracle, "learner.oracle")
 
     @field_validator("meta_solver")
     @classmethod
@@ -99,7 +98,7 @@ class PSRO:
     """See the module."""
 
     def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
-        oracle_id = config.oracle.id  # type: ignore[attr-defined]
+        oracle_id = config.oracle.id
         oracle = find_oracle(oracle_id)
         for asked, what in (
             (oracle.needs_model, f"oracle {oracle_id!r}"),
@@ -294,7 +293,7 @@ class PSRO:
         mean = state.payoffs.mean
         return {
             "meta_game": {
-                "payoffs": np.where(np.isnan(mean), None, mean.astype(object)).tolist(),
+                "payoffs": np.where(np.isnan(mean), np.array(None), mean.astype(object)).tolist(),
                 "meta_strategies": [strategy.tolist() for strategy in state.meta.strategies],
                 "labels": [
                     [f"{record['kind']} {k}" for k, record in enumerate(population)] for population in state.populations

@@ -1,0 +1,353 @@
+"""The `eqenvs` command: games, show, solve, train, resume, evaluate, report.
+
+Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
+error. Exit status: 0 done, 1 not converged or a defect, 2 bad input (one line says what), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import eqenvs
+from eqenvs.errors import InputError
+from eqenvs.game import Game
+
+if TYPE_CHECKING:
+    from eqsolvers.scoring import Score
+
+app = typer.Typer(
+    name="eqenvs",
+    help="Games, learners and equilibrium solvers over one definition of a game.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Parameters = Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A game parameter, name=value.")]
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, allow_nan=False))  # noqa: T201 - the command's output
+
+
+def _make(game_id: str, parameters: list[str] | None) -> Game:
+    texts = {}
+    for item in parameters or []:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise InputError(f"--parameter needs name=value, got {item!r}")
+        texts[name] = text
+    return eqenvs.make(game_id, **eqenvs.spec(game_id).parse(texts))
+
+
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """A spinner on standard error while something takes its time."""
+    if err.is_terminal:
+        with err.status(what):
+            yield
+    else:
+        yield
+
+
+@app.command()
+def games(as_json: JsonFlag = False) -> None:
+    """List the games."""
+    rows = []
+    for game_id in eqenvs.game_ids():
+        spec = eqenvs.spec(game_id)
+        rows.append(
+            {
+                "id": spec.id,
+                "family": spec.family.value,
+                "num_players": Game(spec).num_players,
+                "constant_sum": spec.constant_sum,
+                "exact": spec.exact,
+                "parameters": [parameter.to_dict() for parameter in spec.parameters],
+            }
+        )
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("id", "family", "players", "constant sum", "exact", "parameters")
+    for row in rows:
+        parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["parameters"])  # type: ignore[attr-defined,index]
+        flags = ["yes" if row[key] else "no" for key in ("constant_sum", "exact")]
+        table.add_row(str(row["id"]), str(row["family"]), str(row["num_players"]), *flags, parameters)
+    out.print(table)
+
+
+@app.command()
+def show(
+    game_id: Annotated[str, typer.Argument(metavar="GAME")], parameter: Parameters = None, as_json: JsonFlag = False
+) -> None:
+    """Show a game's sizes, its value where known, and the score of uniformly random play."""
+    from eqenvs.policies import uniform
+    from eqsolvers.scoring import score
+
+    game = _make(game_id, parameter)
+    with _busy("building the exact model"):
+        scored = score(game, uniform(game))
+    values = next((fact.values for fact in game.facts if fact.values is not None), None)
+    data = {
+        "id": game.spec.id,
+        "family": game.spec.family.value,
+        "parameters": game.parameters,
+        "title": game.spec.title,
+        "source": game.spec.source,
+        "sizes": game.model().sizes(),
+        "value": None if values is None else values[0],
+        "uniform": {
+            "nash_conv": scored.nash_conv,
+            "exploitability": scored.exploitability if scored.constant_sum else None,
+            "values": [float(v) for v in scored.values],
+        },
+    }
+    if as_json:
+        _print_json(data)
+        return
+    table = Table(game.spec.title, repr(game), show_header=True)
+    table.add_row("source", game.spec.source)
+    for name, size in game.model().sizes().items():
+        table.add_row(name, str(size))
+    table.add_row("value to player 0", "not recorded" if values is None else f"{values[0]:.9g}")
+    _add_score(table, scored, "uniform play: ")
+    out.print(table)
+
+
+def _add_score(table: Table, scored: Score, prefix: str = "") -> None:
+    data = scored.to_dict()
+    for name in ("nash_conv", "exploitability", "values", "gains", "ce_gap", "cce_gap", "welfare"):
+        value = data[name]
+        if value is None:
+            text = "undefined for this game" if name == "exploitability" else "not computed"
+        elif isinstance(value, list):
+            text = ", ".join(f"{v:.6g}" for v in value)
+        else:
+            text = f"{value:.6g}"
+        table.add_row(prefix + name, text)
+    table.add_row(prefix + "kind", data["kind"])
+    for name, value in data["detail"].items():
+        table.add_row(prefix + name, str(value))
+
+
+@app.command()
+def solve(
+    game_id: Annotated[str, typer.Argument(metavar="GAME")],
+    parameter: Parameters = None,
+    concept: Annotated[str, typer.Option(help="What to compute.")] = "nash",
+    method: Annotated[str | None, typer.Option(help="Which solver; default the first for the concept.")] = None,
+    target: Annotated[
+        float, typer.Option(help="Residual up to which the result counts as converged, payoff units.")
+    ] = 1e-9,
+    save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Solve a game exactly."""
+    from eqagents.training.files import write_json
+    from eqenvs.policy_files import policy_to_json
+    from eqsolvers.result import Status, find_solver
+    from eqsolvers.scoring import score
+
+    if save is not None and save.exists():
+        raise InputError(f"{save} exists; choose another --out")
+    game = _make(game_id, parameter)
+    solver = find_solver(game.spec.family, concept, method)
+    with _busy("building the exact model"):
+        started = time.perf_counter()
+        model = game.model()
+        built = time.perf_counter()
+    with _busy(f"solving by {solver.id}"):
+        result = solver.solve(model, tolerance=target)
+        solved = time.perf_counter()
+    scored = score(game, result.policy)
+    if save is not None:
+        write_json(save, policy_to_json(game, result.policy))
+    data = {
+        "game": game.spec.id,
+        "parameters": game.parameters,
+        "concept": concept,
+        "method": solver.id,
+        "status": result.status.value,
+        "iterations": result.iterations,
+        "seconds": solved - built,
+        "compile_seconds": 0.0,
+        "build_seconds": built - started,
+        "values": [float(v) for v in scored.values],
+        "nash_conv": scored.nash_conv,
+        "exploitability": scored.exploitability if scored.constant_sum else None,
+        "score_kind": scored.kind.value,
+    }
+    if as_json:
+        _print_json(data)
+    else:
+        table = Table("result", repr(game))
+        for name in ("concept", "method", "status", "iterations", "seconds", "build_seconds"):
+            value = data[name]
+            table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        _add_score(table, scored)
+        out.print(table)
+    if result.status is not Status.CONVERGED:
+        err.print(f"not converged: {result.status.value}, residual {result.residual:.3g} {result.message}".rstrip())
+        raise typer.Exit(1)
+
+
+class _TrainingDisplay:
+    """The progress of a run on standard error: a bar, and a line for every score."""
+
+    def __init__(self) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> _TrainingDisplay:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._progress.__exit__(*exc)
+
+    def __call__(self, progress: Any) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("iterations", total=progress.iterations)
+        self._progress.update(self._task, completed=progress.iteration)
+        if progress.score is not None:
+            scored = progress.score
+            line = f"iteration {progress.iteration}/{progress.iterations}  nash_conv {scored.nash_conv:.6g}"
+            if scored.constant_sum:
+                line += f"  exploitability {scored.exploitability:.6g}"
+            err.print(f"{line}  ({scored.kind.value})")
+
+
+def _summary(run_path: Path) -> dict[str, Any]:
+    """What a finished run says on standard output."""
+    from eqagents.training.metrics import read_metrics
+    from eqagents.training.run_directory import RunDirectory
+
+    run = RunDirectory.open(run_path)
+    last = read_metrics(run.path)[-1]
+    scores = {name.removeprefix("score/"): value for name, value in last.items() if name.startswith("score/")}
+    return {"run": str(run.path), "iteration": last["step"], "score": scores, "tensorboard": str(run.tensorboard)}
+
+
+def _finish(path: Path, as_json: bool) -> None:
+    summary = _summary(path)
+    if as_json:
+        _print_json(summary)
+    else:
+        out.print(f"run: {summary['run']}  (TensorBoard: tensorboard --logdir {summary['tensorboard']})")
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")],
+    directory: Annotated[Path, typer.Option("--out", help="The run's directory; must not exist or be empty.")],
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="Override a key: a.b=value.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Start a run."""
+    from eqagents.training.config import load_config
+    from eqagents.training.run import train as start
+
+    loaded = load_config(config, overrides or [])
+    with _TrainingDisplay() as display:
+        start(loaded, directory, display)
+    _finish(directory, as_json)
+
+
+@app.command()
+def resume(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")], as_json: JsonFlag = False
+) -> None:
+    """Go on with an interrupted run from its last checkpoint."""
+    from eqagents.training.run import resume as go_on
+
+    with _TrainingDisplay() as display:
+        go_on(directory, display)
+    _finish(directory, as_json)
+
+
+@app.command()
+def evaluate(
+    path: Annotated[Path, typer.Argument(metavar="RUN_OR_POLICY", help="A run's directory or a policy's JSON file.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Score a trained run or a policy file against equilibrium."""
+    from eqenvs.policy_files import load_policy
+    from eqsolvers.scoring import score
+
+    if path.is_dir() or not path.suffix:
+        from eqagents.training.run import evaluate as evaluate_run
+
+        with _busy("scoring"):
+            scored = evaluate_run(path)
+    else:
+        with _busy("scoring"):
+            scored = score(*load_policy(path))
+    if as_json:
+        _print_json(scored.to_dict())
+        return
+    table = Table("score", str(path))
+    _add_score(table, scored)
+    out.print(table)
+
+
+@app.command()
+def report(
+    directories: Annotated[list[Path], typer.Argument(metavar="RUN...", help="One or more run directories.")],
+    file: Annotated[Path, typer.Option("--out", help="The HTML file to write; replaced if it is a report.")],
+) -> None:
+    """Write one self-contained HTML report of one or several runs."""
+    from eqagents.report import load_report_data, render_report
+    from eqagents.training.files import write_text
+
+    if file.exists() and (file.is_dir() or file.suffix.lower() not in {".html", ".htm"}):
+        raise InputError(f"--out {file} exists and is no HTML file; choose another")
+    if not file.parent.is_dir():
+        raise InputError(f"--out {file}: there is no directory {file.parent}")
+    write_text(file, render_report([load_report_data(directory) for directory in directories]))
+    out.print(f"report: {file}")
+
+
+def run() -> None:
+    """Run the command; the one place where errors become messages and exit statuses."""
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except InputError as error:
+        err.print(f"error: {' '.join(str(error).split())}", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("interrupted; `eqenvs resume RUN` goes on from the last checkpoint")
+        sys.exit(130)

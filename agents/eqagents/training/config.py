@@ -1,0 +1,94 @@
+"""The configuration of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, SerializeAsAny, field_validator
+
+from eqagents.configuration import NamedSettings, Settings, by_id, validate, with_overrides
+from eqagents.distributed import ExecutorConfig
+from eqagents.learners import find_learner
+from eqagents.oracles import find_oracle
+from eqagents.oracles.policy_gradient import PolicyGradientConfig
+from eqenvs.errors import InputError
+
+
+class GameConfig(Settings):
+    """Which game."""
+
+    id: str = Field(description="registry id, see `eqenvs games`")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="the game's parameters; others are defaults")
+
+
+class ScoreConfig(Settings):
+    """How the joint policy is scored while it trains and at the end."""
+
+    every: int = Field(default=1, ge=1, description="iterations between scores")
+    method: Literal["exact", "simulated"] = Field(
+        default="exact", description="exact NashConv from the model, or a lower bound from learned best responses"
+    )
+    episodes: int = Field(default=20_000, ge=2, description="episodes per estimate, for method 'simulated'")
+    oracle: SerializeAsAny[NamedSettings] = Field(
+        default=PolicyGradientConfig(), description="the best-response learner, for method 'simulated'"
+    )
+
+    @field_validator("oracle", mode="wrap")
+    @classmethod
+    def _oracle_by_id(cls, value: Any, handler: Any) -> NamedSettings:
+        return by_id(value, find_oracle, "score.oracle")
+
+
+class CheckpointConfig(Settings):
+    """When the state is stored, and how much of the past is kept."""
+
+    every: int = Field(default=1, ge=1, description="iterations between checkpoints; the last one is always stored")
+    keep: int = Field(default=3, ge=1, description="checkpoints kept")
+
+
+class RunConfig(Settings):
+    """Everything that a run's result depends on, and where it runs."""
+
+    game: GameConfig
+    learner: SerializeAsAny[NamedSettings] = Field(description="a learner's id and settings")
+    iterations: int = Field(ge=1, description="iterations of the learner")
+    seed: int = Field(default=0, ge=0, description="root of all random streams")
+    executor: ExecutorConfig = ExecutorConfig()
+    score: ScoreConfig = ScoreConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+
+    @field_validator("learner", mode="wrap")
+    @classmethod
+    def _learner_by_id(cls, value: Any, handler: Any) -> NamedSettings:
+        return by_id(value, find_learner, "learner")
+
+
+def parse_config(data: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
+    """The typed configuration of a run, with `a.b=c` overrides.
+
+    Raises:
+        InputError: for the first thing wrong, on one line.
+    """
+    return validate(RunConfig, with_overrides(data, overrides))
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration in a YAML file.
+
+    Raises:
+        InputError: if the file is missing, no YAML mapping, or wrong inside.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        near = sorted(str(other) for other in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        hint = f"; there are: {', '.join(near)}" if near else ""
+        raise InputError(f"config file {path} cannot be read ({error.strerror}){hint}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"config file {path} is no YAML: {' '.join(str(error).split())}"[:300]) from None
+    if not isinstance(data, dict):
+        raise InputError(f"config file {path} must hold a mapping of keys")
+    return parse_config(data, overrides)
