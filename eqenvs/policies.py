@@ -48,6 +48,7 @@ class DecisionPoints(Protocol):
         """One batch per player."""
 
 
+@runtime_checkable
 class MixableModel(DecisionPoints, Protocol):
     """A model in which a mixture of one player's policies has a realisation-equivalent behaviour policy."""
 
@@ -195,12 +196,12 @@ def uniform(points: DecisionPoints) -> TabularPolicy:
     return TabularPolicy(points, [states.uniform() for states in points.information_states])
 
 
-def tabulate(model: MixableModel, policy: JointPolicy) -> TabularPolicy:
+def tabulate(model: DecisionPoints, policy: JointPolicy) -> TabularPolicy:
     """The joint policy as behaviour tables, each policy evaluated once over all information states.
 
     Raises:
-        PolicyError: if `policy` is a correlation device over several players (it has no equivalent product), gives
-            something that is no distribution, or leaves a player out.
+        PolicyError: if `policy` is a correlation device over several players (it has no equivalent product), mixes
+            policies of a model where mixtures have no table, gives no distribution, or leaves a player out.
     """
     if isinstance(policy, TabularPolicy):
         require_fits(model, policy)
@@ -218,10 +219,12 @@ def tabulate(model: MixableModel, policy: JointPolicy) -> TabularPolicy:
     return TabularPolicy(model, [player_table(model, player, entry) for player, entry in enumerate(entries)])
 
 
-def player_table(model: MixableModel, player: int, policy: BehaviourPolicy | MixturePolicy) -> Float64Array:
+def player_table(model: DecisionPoints, player: int, policy: BehaviourPolicy | MixturePolicy) -> Float64Array:
     """One player's policy, or private mixture of policies, as a table [I, A]."""
     states = model.information_states[player]
     if isinstance(policy, MixturePolicy):
+        if not isinstance(model, MixableModel):
+            raise PolicyError(f"a mixture of policies has no equivalent table in a {type(model).__name__}")
         tables = np.stack([player_table(model, player, component) for component in policy.components])
         return model.mix(player, tables, policy.weights)
     if isinstance(policy, ProductPolicy):

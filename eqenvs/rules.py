@@ -85,8 +85,10 @@ class Rules(ABC, Generic[StateT]):
 
     @abstractmethod
     def information_state(self, state: StateT, player: Array) -> Array:
-        """The key of `player`'s information state, [B, W] int64: equal exactly where the player cannot tell two
-        histories apart, given everything it saw and did (perfect recall).
+        """The key of `player`'s information state, [B, W] int64.
+
+        Two histories have the same key exactly where the player cannot tell them apart, given everything that it saw
+        and did (perfect recall).
         """
 
     def public_observation(self, state: StateT) -> Array | None:

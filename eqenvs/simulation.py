@@ -169,7 +169,8 @@ class PolicyPlayer:
         """Sampled actions for the rows, [M] int64."""
         player, episodes, states = decisions
         probabilities = self.probabilities(player, episodes, states)
-        return sample_categorical(probabilities, self._rng.random(len(episodes)))
+        actions: IntArray = sample_categorical(probabilities, self._rng.random(len(episodes)))
+        return actions
 
     def probabilities(self, player: int, episodes: IntArray, states: InformationStates) -> Float64Array:
         """The distributions that the episodes' own components give, [M, A] float64.
@@ -182,8 +183,7 @@ class PolicyPlayer:
         result = np.zeros(states.masks.shape)
         for index in np.unique(which):
             rows = np.flatnonzero(which == index)
-            part = InformationStates(*(array[rows] for array in states))
-            result[rows] = components[index](player, part)
+            result[rows] = components[index](player, states.rows(rows))
         illegal = np.where(states.masks, 0.0, result).sum(axis=1) > FLOAT32_TOLERANCE
         wrong = illegal | ~(np.abs(result.sum(axis=1) - 1) <= FLOAT32_TOLERANCE) | (result < 0).any(axis=1)
         if wrong.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -26,7 +26,7 @@ class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a s
     Version History: v0, first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "is_parallelizable": True, "render_fps": 1}
+    metadata: dict[str, Any] = {"render_modes": [], "is_parallelizable": True, "render_fps": 1}  # noqa: RUF012 - PettingZoo's form
 
     def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
         super().__init__()

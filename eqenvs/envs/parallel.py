@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -28,7 +28,7 @@ class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyp
     Version History: v0, first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "render_fps": 1}
+    metadata: dict[str, Any] = {"render_modes": [], "render_fps": 1}  # noqa: RUF012 - PettingZoo's form
 
     def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
         self.game = game
@@ -62,7 +62,8 @@ class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyp
         episode = self._episode
         over = episode.terminated or episode.truncated
         acting = [] if over else episode.acting()
-        observations, infos = {}, {}
+        observations: dict[str, Observation] = {}
+        infos: dict[str, Info] = {}
         for player, agent in enumerate(self.possible_agents):
             space = self.action_spaces[agent]
             assert isinstance(space, LegalDiscrete)

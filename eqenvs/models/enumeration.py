@@ -6,6 +6,7 @@ method per level; memory about 60 bytes per history plus the widest level's stat
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -205,7 +206,7 @@ def _assemble(
     sequence = np.zeros((len(parent), n), dtype=np.int64)
     met = [_merge(rules, p, infosets[p], infoset, name) for p in range(n)]
     numbers = [_number_sequences(states) for states in met]
-    for start, stop in zip(level_start[1:-1], level_start[2:], strict=True):
+    for start, stop in itertools.pairwise(level_start[1:]):
         above = parent[start:stop]
         sequence[start:stop] = sequence[above]
         for p in range(n):
@@ -220,7 +221,7 @@ def _assemble(
         sequence[:, p] = new_sequence[sequence[:, p]]
         treeplexes.append(treeplex)
     reach = chance.copy()
-    for start, stop in zip(level_start[1:-1], level_start[2:], strict=True):
+    for start, stop in itertools.pairwise(level_start[1:]):
         reach[start:stop] *= reach[parent[start:stop]]
     terminals = np.flatnonzero(player == TERMINAL)
     terminal_sequences = sequence[terminals]
@@ -253,7 +254,7 @@ def _merge(rules: Rules[Any], player: int, seen: _Infosets, infoset: IntArray, n
             np.zeros((0, rules.observation_size), dtype=np.float32),
             np.zeros((0, width), dtype=bool),
         )
-    keys, masks, observations = (np.concatenate(block) for block in (seen.keys, seen.masks, seen.observations))
+    keys, masks, observations = np.concatenate(seen.keys), np.concatenate(seen.masks), np.concatenate(seen.observations)
     first, group = unique_rows(keys)
     _same(rules, player, keys, masks, masks[first][group], "legal actions", name)
     _same(rules, player, keys, observations, observations[first][group], "observations", name)
@@ -301,7 +302,7 @@ def _sort_by_depth(
         depth = deeper
     order = np.argsort(depth, kind="stable")
     new_infoset = np.argsort(order)
-    ordered = InformationStates(*(read_only(part[order]) for part in states))
+    ordered = InformationStates(*(read_only(part) for part in states.rows(order)))
     new_numbers = _number_sequences(ordered)
     new_sequence = np.zeros(len(infoset_of), dtype=np.int64)
     new_sequence[numbers[order][ordered.masks]] = new_numbers[ordered.masks]

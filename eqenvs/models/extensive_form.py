@@ -9,7 +9,7 @@ Payoffs are `payoffs[z, player]`, in the game's own units, positive is good for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -198,11 +198,7 @@ class ExtensiveFormModel:
         for other, plan in enumerate(plans):
             if other != player:
                 weight *= plan[self.payoff_sequences[:, other]]
-        return np.bincount(
+        collected: Float64Array = np.bincount(
             self.payoff_sequences[:, player], weights=weight, minlength=self.treeplexes[player].num_sequences
-        )
-
-    def histories(self, visit: Callable[[int], bool] | None = None) -> IntArray:
-        """Indices of the histories, of all or of those that `visit` accepts; for inspection, not for computing."""
-        indices = np.arange(len(self.parent))
-        return indices if visit is None else indices[[visit(int(h)) for h in indices]]
+        ).astype(np.float64, copy=False)
+        return collected

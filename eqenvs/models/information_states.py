@@ -27,9 +27,14 @@ class InformationStates(NamedTuple):
     observations: Float32Array
     masks: BoolArray
 
+    def rows(self, indices: IntArray) -> InformationStates:
+        """The sub-batch of `indices`."""
+        return InformationStates(self.keys[indices], self.observations[indices], self.masks[indices])
+
     def uniform(self) -> Float64Array:
         """The uniform table over legal actions, [I, A] float64."""
-        return self.masks / self.masks.sum(axis=1, keepdims=True, dtype=np.float64)
+        table: Float64Array = self.masks / self.masks.sum(axis=1, keepdims=True, dtype=np.float64)
+        return table
 
 
 def hash_rows(rows: IntArray) -> NDArray[np.uint64]:
@@ -39,7 +44,8 @@ def hash_rows(rows: IntArray) -> NDArray[np.uint64]:
     mixed = rows.astype(np.uint64) * multipliers
     mixed ^= mixed >> np.uint64(29)
     total = mixed.sum(axis=1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return total ^ (total >> np.uint64(32))
+    hashed: NDArray[np.uint64] = total ^ (total >> np.uint64(32))
+    return hashed
 
 
 def unique_rows(rows: IntArray) -> tuple[IntArray, IntArray]:

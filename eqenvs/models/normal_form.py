@@ -85,7 +85,7 @@ class NormalFormModel:
 
         `strategies[player]` is not read.
         """
-        value = self.payoffs[player]
+        value: Float64Array = self.payoffs[player]
         for other in reversed(range(self.num_players)):
             if other != player:
                 value = np.tensordot(value, strategies[other], axes=(other, 0))

@@ -9,14 +9,17 @@ from typing import Any
 
 from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
-from eqenvs.policies import TabularPolicy
+from eqenvs.models import ExtensiveFormModel, NormalFormModel
+from eqenvs.policies import TabularPolicy, uniform
 from eqenvs.spec import Family
+from eqsolvers.scoring.score import score
 
 
 class Status(StrEnum):
     """How a solver ended."""
 
     CONVERGED = "converged"  # the residual is within the tolerance
+    INACCURATE = "inaccurate"  # it ended by its own rule, with a larger residual
     ITERATION_LIMIT = "iteration_limit"
     TIME_LIMIT = "time_limit"
     FAILED = "failed"  # the method gave up; `message` says why
@@ -41,6 +44,29 @@ class SolverResult:
     iterations: int
     method: str
     message: str = ""
+
+
+def finished(
+    model: ExtensiveFormModel | NormalFormModel,
+    policy: TabularPolicy,
+    method: str,
+    *,
+    iterations: int,
+    tolerance: float,
+) -> SolverResult:
+    """The result of a Nash method, judged by the exact NashConv of what it found."""
+    residual = score(model, policy).nash_conv
+    status = Status.CONVERGED if residual <= tolerance else Status.INACCURATE
+    return SolverResult(policy=policy, status=status, residual=residual, iterations=iterations, method=method)
+
+
+def failed(model: ExtensiveFormModel | NormalFormModel, method: str, message: str) -> SolverResult:
+    """The result of a method that gave up with nothing to show: uniform play, and why."""
+    policy = uniform(model)
+    residual = score(model, policy).nash_conv
+    return SolverResult(
+        policy=policy, status=Status.FAILED, residual=residual, iterations=0, method=method, message=message
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def _busy(what: str) -> Iterator[None]:
 @app.command()
 def games(as_json: JsonFlag = False) -> None:
     """List the games."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for game_id in eqenvs.game_ids():
         spec = eqenvs.spec(game_id)
         rows.append(
@@ -86,7 +86,7 @@ def games(as_json: JsonFlag = False) -> None:
         return
     table = Table("id", "family", "players", "constant sum", "exact", "parameters")
     for row in rows:
-        parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["parameters"])  # type: ignore[attr-defined,index]
+        parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["parameters"])
         flags = ["yes" if row[key] else "no" for key in ("constant_sum", "exact")]
         table.add_row(str(row["id"]), str(row["family"]), str(row["num_players"]), *flags, parameters)
     out.print(table)
@@ -152,9 +152,7 @@ def solve(
     parameter: Parameters = None,
     concept: Annotated[str, typer.Option(help="What to compute.")] = "nash",
     method: Annotated[str | None, typer.Option(help="Which solver; default the first for the concept.")] = None,
-    target: Annotated[
-        float, typer.Option(help="Residual up to which the result counts as converged, payoff units.")
-    ] = 1e-9,
+    target: Annotated[float, typer.Option(help="Residual that counts as converged, payoff units.")] = 1e-9,
     save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:

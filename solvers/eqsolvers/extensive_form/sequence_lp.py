@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
-from eqsolvers.result import SolverResult, SolverSpec, Status
-from eqsolvers.scoring.score import score
+from eqsolvers.highs import LinearProgramError, minimise
+from eqsolvers.result import SolverResult, SolverSpec, failed, finished
 
 
 def constraint_matrix(treeplex: Treeplex) -> sparse.csr_array:
@@ -48,25 +47,20 @@ def solve(model: ExtensiveFormModel, *, tolerance: float = 1e-9) -> SolverResult
     plan_of_ours, plan_of_theirs = constraint_matrix(ours), constraint_matrix(theirs)
     values = plan_of_theirs.shape[0]
     # max q_0 over (x, q)  subject to  F^T q - A^T x <= 0,  E x = e,  x >= 0:  the dual of min over y of x^T A y.
-    result = linprog(
-        c=np.concatenate([np.zeros(ours.num_sequences), [-1.0], np.zeros(values - 1)]),
-        A_ub=sparse.hstack([-payoff.T, plan_of_theirs.T]).tocsr(),
-        b_ub=np.zeros(theirs.num_sequences),
-        A_eq=sparse.hstack([plan_of_ours, sparse.csr_array((plan_of_ours.shape[0], values))]).tocsr(),
-        b_eq=np.eye(1, plan_of_ours.shape[0])[0],
-        bounds=[(0, None)] * ours.num_sequences + [(None, None)] * values,
-        method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )
-    if result.status != 0:
-        raise ArithmeticError(f"HiGHS: {result.message}")
-    plans = (np.maximum(result.x[: ours.num_sequences], 0.0), np.maximum(-result.ineqlin.marginals, 0.0))
+    try:
+        found = minimise(
+            np.concatenate([np.zeros(ours.num_sequences), [-1.0], np.zeros(values - 1)]),
+            a_ub=sparse.hstack([-payoff.T, plan_of_theirs.T]).tocsr(),
+            b_ub=np.zeros(theirs.num_sequences),
+            a_eq=sparse.hstack([plan_of_ours, sparse.csr_array((plan_of_ours.shape[0], values))]).tocsr(),
+            b_eq=np.eye(1, plan_of_ours.shape[0])[0],
+            bounds=[(0, None)] * ours.num_sequences + [(None, None)] * values,
+        )
+    except LinearProgramError as error:
+        return failed(model, "sequence-lp", str(error))
+    plans = (np.maximum(found.x[: ours.num_sequences], 0.0), np.maximum(found.inequality_duals, 0.0))
     policy = TabularPolicy(model, [t.behaviour(plan) for t, plan in zip(model.treeplexes, plans, strict=True)])
-    residual = score(model, policy).nash_conv
-    status = Status.CONVERGED if residual <= tolerance else Status.FAILED
-    return SolverResult(
-        policy=policy, status=status, residual=residual, iterations=int(result.nit), method="sequence-lp"
-    )
+    return finished(model, policy, "sequence-lp", iterations=found.iterations, tolerance=tolerance)
 
 
 SOLVER = SolverSpec(

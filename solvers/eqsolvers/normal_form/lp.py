@@ -1,21 +1,20 @@
 """Nash equilibrium of a two-player constant-sum game by linear programming.
 
-Von Neumann's minimax theorem as a linear programme (Dantzig 1951, "A proof of the equivalence of the programming problem
-and the game problem"), solved by HiGHS. Both strategies come from one solve: the column player's is the dual.
+Von Neumann's minimax theorem as a linear programme (Dantzig 1951, "A proof of the equivalence of the programming
+problem and the game problem"), solved by HiGHS. Both strategies come from one solve: the column player's is the dual.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linprog
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
-from eqsolvers.result import SolverResult, SolverSpec, Status
-from eqsolvers.scoring.score import score
+from eqsolvers.highs import LinearProgramError, minimise
+from eqsolvers.result import SolverResult, SolverSpec, failed, finished
 
 
 def solve_matrix(matrix: Float64Array) -> tuple[Float64Array, Float64Array, float]:
@@ -28,25 +27,21 @@ def solve_matrix(matrix: Float64Array) -> tuple[Float64Array, Float64Array, floa
         The row player's and the column player's strategies, and the value to the row player.
 
     Raises:
-        ArithmeticError: if the programme could not be solved, with HiGHS's message.
+        LinearProgramError: if the programme could not be solved, with HiGHS's message.
     """
     rows, columns = matrix.shape
     # Scaling to [0, 1] keeps HiGHS's absolute tolerances meaningful whatever the payoffs' unit.
     low, span = matrix.min(), max(float(np.ptp(matrix)), np.finfo(np.float64).tiny)
     scaled = (matrix - low) / span
-    result = linprog(
-        c=np.append(np.zeros(rows), -1.0),
-        A_ub=np.hstack([-scaled.T, np.ones((columns, 1))]),
+    found = minimise(
+        np.append(np.zeros(rows), -1.0),
+        a_ub=np.hstack([-scaled.T, np.ones((columns, 1))]),
         b_ub=np.zeros(columns),
-        A_eq=np.append(np.ones(rows), 0.0)[None],
-        b_eq=[1.0],
+        a_eq=np.append(np.ones(rows), 0.0)[None],
+        b_eq=np.ones(1),
         bounds=[(0, None)] * rows + [(None, None)],
-        method="highs",
     )
-    if result.status != 0:
-        raise ArithmeticError(f"HiGHS: {result.message}")
-    row = _normalise(result.x[:rows])
-    column = _normalise(-result.ineqlin.marginals)
+    row, column = _normalise(found.x[:rows]), _normalise(found.inequality_duals)
     return row, column, float(row @ matrix @ column)
 
 
@@ -72,11 +67,11 @@ def solve(model: NormalFormModel, *, tolerance: float = 1e-9) -> SolverResult:
     """
     if model.num_players != 2 or not model.constant_sum():
         raise UnsupportedGame("lp: covers two-player constant-sum games only")
-    row, column, _ = solve_matrix(np.asarray(model.payoffs[0]))
-    policy = TabularPolicy(model, [row, column])
-    residual = score(model, policy).nash_conv
-    status = Status.CONVERGED if residual <= tolerance else Status.FAILED
-    return SolverResult(policy=policy, status=status, residual=residual, iterations=1, method="lp")
+    try:
+        row, column, _ = solve_matrix(np.asarray(model.payoffs[0]))
+    except LinearProgramError as error:
+        return failed(model, "lp", str(error))
+    return finished(model, TabularPolicy(model, [row, column]), "lp", iterations=1, tolerance=tolerance)
 
 
 SOLVER = SolverSpec(

@@ -12,7 +12,8 @@ Definitions, in payoff units; everywhere larger is further from equilibrium and 
 A product policy is its own device, so there `ce_gap` and `cce_gap` equal `nash_conv`.
 
 Lanctot et al. (2017), "A unified game-theoretic approach to multiagent reinforcement learning", NeurIPS, for NashConv;
-Marris et al. (2021), "Multi-agent training beyond zero-sum with correlated equilibrium meta-solvers", ICML, for the gaps.
+Marris et al. (2021), "Multi-agent training beyond zero-sum with correlated equilibrium meta-solvers", ICML, for
+the gaps.
 """
 
 from __future__ import annotations

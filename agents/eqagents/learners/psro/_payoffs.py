@@ -67,7 +67,7 @@ class PayoffTable:
         """
         mean, variance, count = self.mean.copy(), self.variance.copy(), self.count.copy()
         for cell, total, square, episodes in zip(cells, sums, squares, counts, strict=True):
-            at = (slice(None), *cell)
+            at: tuple[Any, ...] = (slice(None), *cell)
             mean[at] = total / max(1, episodes)
             variance[at] = np.maximum(0.0, square / episodes - mean[at] ** 2) if episodes else 0.0
             count[cell] = episodes
@@ -89,7 +89,7 @@ def exact_cells(
         [M, N] float64.
     """
     model = game.model()
-    tables = [[member.table for member in population] for population in populations]
+    tables = [[_table(member) for member in population] for population in populations]
     if isinstance(model, NormalFormModel):
         return np.stack([_normal_form_values(model, [tables[p][k][0] for p, k in enumerate(cell)]) for cell in cells])
     assert isinstance(model, ExtensiveFormModel)
@@ -104,6 +104,12 @@ def exact_cells(
         # Not a BLAS product: its bits would depend on the number of threads.
         result[row] = np.einsum("p,pn->n", reach, model.payoff_values)
     return result
+
+
+def _table(member: Member) -> Float64Array:
+    if member.table is None:
+        raise ValueError("exact cells need tabulated members")
+    return member.table
 
 
 def _normal_form_values(model: NormalFormModel, strategies: Sequence[Float64Array]) -> Float64Array:
