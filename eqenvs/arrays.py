@@ -25,14 +25,18 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
 
-def namespace(*arrays: Array) -> Any:
-    """The array-API namespace that the arrays belong to."""
-    return array_api_compat.array_namespace(*arrays)
+_NUMPY = array_api_compat.array_namespace(np.zeros(0))
+
+
+def namespace(array: Array) -> Any:
+    """The array-API namespace that the array belongs to."""
+    # The general look-up costs as much as a small array's arithmetic, and most batches of one are numpy.
+    return _NUMPY if type(array) is np.ndarray else array_api_compat.array_namespace(array)
 
 
 def device_of(array: Array) -> Any:
     """The device an array lives on, to be passed as `device=`."""
-    return array_api_compat.device(array)
+    return None if type(array) is np.ndarray else array_api_compat.device(array)
 
 
 def one_hot(index: Array, size: int) -> Array:
@@ -42,10 +46,9 @@ def one_hot(index: Array, size: int) -> Array:
 
 
 def take_along(values: Array, index: Array) -> Array:
-    """`values[b, index[b]]` for values [B, M] and index [B] int; indices outside [0, M) are clipped."""
+    """`values[b, index[b]]` for values [B, M] and index [B] int in [-M, M); negative ones count from the end."""
     xp = namespace(values)
-    clipped = xp.clip(index, 0, values.shape[1] - 1)
-    return xp.take_along_axis(values, clipped[:, None], axis=1)[:, 0]
+    return values[xp.arange(values.shape[0], device=device_of(values)), index]
 
 
 def put_along(values: Array, index: Array, new: Array, where: Array) -> Array:
@@ -133,7 +136,7 @@ def make_backend(device: str = "cpu", library: str | None = None) -> Backend:
     if chosen == "numpy":
         if device != "cpu":
             raise InputError(f"backend 'numpy' runs on device 'cpu' only, not {device!r}; use library='torch'")
-        return Backend(namespace(np.zeros(0)), None, _NumpyStream)
+        return Backend(_NUMPY, None, _NumpyStream)
     if chosen != "torch":
         raise InputError(f"unknown array library {chosen!r}; known: numpy, torch")
     torch = importlib.import_module("torch")

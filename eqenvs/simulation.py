@@ -67,30 +67,53 @@ def chance_actions(rules: Rules[Any], state: Any, stream: RandomStream) -> Array
     return xp.concat([nothing, outcome[:, None]], axis=1)
 
 
-def resolve_chance(rules: Rules[Any], state: StateT, stream: RandomStream) -> tuple[StateT, Array]:
+def resolve_chance(rules: Rules[Any], state: StateT, stream: RandomStream) -> tuple[StateT, Array, Array | None]:
     """Sample chance until no row waits for it.
 
     Returns:
-        The states and the rewards received meanwhile, [B, N] float64.
+        The states, whose turn it is there [B] int64, and the rewards received meanwhile, [B, N] float64 (None if no
+        row waited).
     """
     turn = rules.turn(state)
-    xp = namespace(turn)
-    rewards = xp.zeros((turn.shape[0], rules.num_players), dtype=xp.float64, device=device_of(turn))
+    rewards = None
     if rules.num_chance_outcomes == 0:
-        return state, rewards
+        return state, turn, rewards
+    xp = namespace(turn)
     while True:
         rows = xp.nonzero(turn == CHANCE)[0]
         if rows.shape[0] == 0:
-            return state, rewards
-        everywhere = rows.shape[0] == turn.shape[0]
-        part = state if everywhere else take_rows(state, rows)
-        part, received = rules.apply(part, chance_actions(rules, part, stream))
-        if everywhere:
-            state, rewards, turn = part, rewards + received, rules.turn(part)
+            return state, turn, rewards
+        if rewards is None:
+            rewards = xp.zeros((turn.shape[0], rules.num_players), dtype=xp.float64, device=device_of(turn))
+        if rows.shape[0] == turn.shape[0]:
+            state, received = rules.apply(state, chance_actions(rules, state, stream))
+            rewards, turn = rewards + received, rules.turn(state)
         else:
+            part = take_rows(state, rows)
+            part, received = rules.apply(part, chance_actions(rules, part, stream))
             state = put_rows(state, rows, part)
             rewards = scatter(rewards, rows, rewards[rows] + received)
-            turn = rules.turn(state)
+            turn = scatter(turn, rows, rules.turn(part))
+
+
+def advance(rules: Rules[Any], state: StateT, actions: Array, stream: RandomStream) -> tuple[StateT, Array, Array]:
+    """Apply the players' actions, then chance's moves until players are to move again.
+
+    Returns:
+        The states, whose turn it is [B] int64, and the rewards of all these moves, [B, N] float64.
+    """
+    state, rewards = rules.apply(state, actions)
+    state, turn, by_chance = resolve_chance(rules, state, stream)
+    return state, turn, rewards if by_chance is None else rewards + by_chance
+
+
+def start(rules: Rules[Any], batch: int, backend: Backend, stream: RandomStream) -> tuple[Any, Array, Array]:
+    """New games with the opening chance moves made; returns as `advance` does."""
+    state = rules.initial_state(batch, backend.xp, backend.device)
+    state, turn, rewards = resolve_chance(rules, state, stream)
+    if rewards is None:
+        rewards = backend.xp.zeros((batch, rules.num_players), dtype=backend.xp.float64, device=backend.device)
+    return state, turn, rewards
 
 
 def play(
@@ -112,19 +135,18 @@ def play(
     Returns:
         Each player's total payoff in each episode, [episodes, N] float64.
     """
-    xp, device, _ = backend or make_backend()
-    state, totals = resolve_chance(rules, rules.initial_state(episodes, xp, device), stream)
-    live = xp.arange(episodes, device=device)
+    backend = backend or make_backend()
+    xp = backend.xp
+    state, turn, totals = start(rules, episodes, backend, stream)
+    live = xp.arange(episodes, device=backend.device)
     while True:
-        turn = rules.turn(state)
         going = xp.nonzero(turn != TERMINAL)[0]
         if going.shape[0] == 0:
             return totals
         if going.shape[0] < turn.shape[0]:
             state, live, turn = take_rows(state, going), live[going], turn[going]
-        state, received = rules.apply(state, _actions(rules, decide, state, turn, live))
-        state, by_chance = resolve_chance(rules, state, stream)
-        totals = scatter(totals, live, totals[live] + received + by_chance)
+        state, turn, received = advance(rules, state, _actions(rules, decide, state, turn, live), stream)
+        totals = scatter(totals, live, totals[live] + received)
 
 
 def _actions(rules: Rules[Any], decide: Callable[[Decisions], Array], state: Any, turn: Array, live: Array) -> Array:

@@ -12,7 +12,7 @@ from eqenvs.arrays import Float64Array, IntArray, make_backend
 from eqenvs.errors import IllegalActionError
 from eqenvs.game import Game
 from eqenvs.rules import TERMINAL
-from eqenvs.simulation import resolve_chance
+from eqenvs.simulation import advance, start
 
 
 class LegalDiscrete(spaces.Discrete):
@@ -65,6 +65,7 @@ class Episode:
         self.max_cycles = max_cycles
         self.stream = make_backend().stream(None)
         self.state: Any = None
+        self.turn = TERMINAL
         self.cycles = 0
 
     def reset(self, seed: int | None) -> None:
@@ -73,12 +74,13 @@ class Episode:
         if seed is not None:
             self.stream = backend.stream(seed)
         self.cycles = 0
-        self.state, _ = resolve_chance(self.rules, self.rules.initial_state(1, backend.xp), self.stream)
+        self.state, turn, _ = start(self.rules, 1, backend, self.stream)
+        self.turn = int(turn[0])
 
     @property
     def terminated(self) -> bool:
         """Whether the game is over by its rules."""
-        return bool(self.rules.turn(self.state)[0] == TERMINAL)
+        return self.turn == TERMINAL
 
     @property
     def truncated(self) -> bool:
@@ -87,6 +89,8 @@ class Episode:
 
     def acting(self) -> list[int]:
         """The players who move now."""
+        if not self.rules.simultaneous:
+            return [] if self.terminated else [self.turn]
         return [int(player) for player in np.flatnonzero(self.rules.acting(self.state)[0])]
 
     def mask(self, player: int) -> NDArray[np.int8]:
@@ -113,11 +117,11 @@ class Episode:
                 move[0, player] = action
         else:
             move = np.array(list(actions.values()), dtype=np.int64)
-        state, rewards = self.rules.apply(self.state, move)
-        self.state, by_chance = resolve_chance(self.rules, state, self.stream)
+        self.state, turn, rewards = advance(self.rules, self.state, move, self.stream)
+        self.turn = int(turn[0])
         self.cycles += 1
-        total: Float64Array = (rewards + by_chance)[0]
-        return total
+        received: Float64Array = rewards[0]
+        return received
 
     def check(self, agent: str, action: Any, mask: NDArray[np.int8]) -> int:
         """The action as an int.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from eqenvs.arrays import Array, Backend, device_of, namespace, put_rows, scatter, take_rows
 from eqenvs.errors import IllegalActionError
 from eqenvs.rules import TERMINAL, Rules, uniform_players
-from eqenvs.simulation import decision_points, resolve_chance
+from eqenvs.simulation import advance, decision_points, start
 
 
 class VectorStep(NamedTuple):
@@ -62,8 +62,7 @@ class VectorEnv:
         xp, device, make_stream = self._backend
         if seed is not None:
             self._stream = make_stream(seed)
-        fresh = self.rules.initial_state(self.num_envs, xp, device)
-        self._state, rewards = resolve_chance(self.rules, fresh, self._stream)
+        self._state, self._turn, rewards = start(self.rules, self.num_envs, self._backend, self._stream)
         self._final = self._state
         self._cycles = xp.zeros((self.num_envs,), dtype=xp.int64, device=device)
         no = xp.zeros((self.num_envs,), dtype=xp.bool, device=device)
@@ -86,22 +85,22 @@ class VectorEnv:
         self._check(actions)
         if rules.simultaneous:
             actions = xp.concat([actions, xp.zeros((self.num_envs, 1), dtype=xp.int64, device=device)], axis=1)
-        state, rewards = rules.apply(self._state, actions)
-        state, by_chance = resolve_chance(rules, state, self._stream)
+        state, turn, rewards = advance(rules, self._state, actions, self._stream)
         self._cycles = self._cycles + 1
-        terminated = rules.turn(state) == TERMINAL
+        terminated = turn == TERMINAL
         truncated = xp.zeros_like(terminated)
         if self.max_cycles is not None:
             truncated = (self._cycles >= self.max_cycles) & ~terminated
         self._final = state
         ended = xp.nonzero(terminated | truncated)[0]
         if ended.shape[0]:
-            fresh = rules.initial_state(ended.shape[0], xp, device)
-            fresh, _ = resolve_chance(rules, fresh, self._stream)
-            state = put_rows(state, ended, fresh)
+            fresh, fresh_turn, _ = start(rules, ended.shape[0], self._backend, self._stream)
+            everywhere = ended.shape[0] == self.num_envs
+            state = fresh if everywhere else put_rows(state, ended, fresh)
+            turn = scatter(turn, ended, fresh_turn)
             self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
-        self._state = state
-        return self._look(rewards + by_chance, terminated, truncated)
+        self._state, self._turn = state, turn
+        return self._look(rewards, terminated, truncated)
 
     def final_observations(self, player: int) -> Array:
         """What `player` saw at the end of the last step, before any reset: [B, D] float32.
@@ -129,8 +128,7 @@ class VectorEnv:
             )
 
     def _look(self, rewards: Array, terminated: Array, truncated: Array) -> VectorStep:
-        rules, state = self.rules, self._state
-        turn = rules.turn(state)
+        rules, state, turn = self.rules, self._state, self._turn
         xp = namespace(turn)
         if not rules.simultaneous:
             masks = rules.legal_actions(state, turn)
