@@ -8,7 +8,7 @@
 
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game, repeated
-from eqenvs.registry import game_ids, make, spec
+from eqenvs.registry import game_ids, make, register_pettingzoo, spec
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ __all__ = [
     "UnsupportedGame",
     "game_ids",
     "make",
+    "register_pettingzoo",
     "repeated",
     "spec",
 ]

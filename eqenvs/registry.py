@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 from eqenvs import discovery
 from eqenvs.game import Game
 from eqenvs.spec import GameSpec
+
+if TYPE_CHECKING:
+    from eqenvs.envs.aec import GameAECEnv
+    from eqenvs.envs.parallel import GameParallelEnv
 
 PACKAGE = "eqenvs.games"
 
@@ -41,3 +46,42 @@ def make(game_id: str, /, **parameters: Any) -> Game:
     312
     """
     return Game(spec(game_id), parameters)
+
+
+def aec_env(game_id: str, /, *, max_cycles: int | None = None, **parameters: Any) -> GameAECEnv:
+    """A game's AEC environment by id: the entry point in PettingZoo's registry."""
+    return make(game_id, **parameters).aec_env(max_cycles=max_cycles)
+
+
+def parallel_env(game_id: str, /, *, max_cycles: int | None = None, **parameters: Any) -> GameParallelEnv:
+    """A game's Parallel environment by id: the entry point in PettingZoo's registry."""
+    return make(game_id, **parameters).parallel_env(max_cycles=max_cycles)
+
+
+def register_pettingzoo() -> list[str]:
+    """Enter every game in PettingZoo's own registry, as "eqenvs/<id>-v<version>", for both APIs.
+
+    PettingZoo loads no plug-ins by itself, so a program calls this once; calling it again changes nothing.
+
+    Returns:
+        The ids.
+
+    >>> ids = register_pettingzoo()
+    >>> import pettingzoo
+    >>> env = pettingzoo.make("aec", "eqenvs/kuhn_poker-v0", num_players=3)
+    >>> env.possible_agents
+    ['player_0', 'player_1', 'player_2']
+    """
+    import pettingzoo
+    from pettingzoo.env_registry.exceptions import PettingZooRegistryError
+
+    ids = []
+    for game_id in game_ids():
+        name = f"eqenvs/{game_id}-v{spec(game_id).version}"
+        for api, maker in (("aec", aec_env), ("parallel", parallel_env)):
+            try:
+                pettingzoo.spec(api, name)
+            except PettingZooRegistryError:
+                pettingzoo.register(api, name, entry_point=functools.partial(maker, game_id))
+        ids.append(name)
+    return ids

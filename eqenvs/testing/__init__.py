@@ -1,1 +1,28 @@
-"""To be filled."""
+"""Public conformance tests: does a game keep the contracts that solvers, learners and environments rely on?
+
+Every function takes a game and raises `AssertionError` with a message that names the game, the place, what was expected
+and what was found. None needs pytest; `check_game` runs all that apply to a game.
+
+>>> import eqenvs
+>>> from eqenvs.testing import check_model
+>>> check_model(eqenvs.make("kuhn_poker"))
+"""
+
+from eqenvs.testing.agreement import check_env_matches_model, check_tree_matches_env, expected_payoffs
+from eqenvs.testing.conformance import check_game
+from eqenvs.testing.environments import check_environments
+from eqenvs.testing.models import check_model
+from eqenvs.testing.purity import check_backends_agree, check_rules_are_pure
+from eqenvs.testing.vectorised import check_vector_env
+
+__all__ = [
+    "check_backends_agree",
+    "check_env_matches_model",
+    "check_environments",
+    "check_game",
+    "check_model",
+    "check_rules_are_pure",
+    "check_tree_matches_env",
+    "check_vector_env",
+    "expected_payoffs",
+]
