@@ -57,8 +57,8 @@ def require_same(game: Game, place: str, expected: Any, found: Any) -> None:
 def moving(rules: Rules[Any], state: Any) -> BoolArray:
     """Which players decide now, [B, N] bool; nobody where chance moves or the game is over."""
     turn = rules.turn(state)
-    acting: BoolArray = rules.acting(state)
-    return acting & ((turn >= 0) | (turn == SIMULTANEOUS))[:, None]
+    moves: BoolArray = rules.acting(state) & ((turn >= 0) | (turn == SIMULTANEOUS))[:, None]
+    return moves
 
 
 def random_actions(rules: Rules[Any], state: Any, rng: np.random.Generator) -> IntArray:

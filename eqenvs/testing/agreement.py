@@ -252,7 +252,7 @@ def check_tree_matches_env(game: Game, episodes: int = 20, seed: int = 0) -> Non
         else:
             assert isinstance(model, NormalFormModel)
             place = f"episode {episode}, profile {tuple(chosen)}"
-            payoffs = model.payoffs[(slice(None), *chosen)]
+            payoffs = model.payoffs.reshape(game.num_players, -1)[:, np.ravel_multi_index(chosen, model.num_actions)]
         require_equal(game, f"{place}, payoffs", payoffs, totals, 1e-9 * (1 + float(np.abs(payoffs).max())))
 
 

@@ -65,7 +65,9 @@ def _check_constant_sum(game: Game, totals: Float64Array, said: bool) -> None:
 def _check_states(game: Game, player: int, states: InformationStates) -> None:
     place = f"player {player}'s information states"
     count = len(states.keys)
-    require(states.keys.ndim == 2 and states.keys.dtype == np.int64, game, f"{place}, keys", "[I, W] int64", states.keys)
+    require(
+        states.keys.ndim == 2 and states.keys.dtype == np.int64, game, f"{place}, keys", "[I, W] int64", states.keys
+    )
     rules = game.rules
     _check_array(game, f"{place}, keys", states.keys, "int64", (count, states.keys.shape[1]))
     _check_array(game, f"{place}, observations", states.observations, "float32", (count, rules.observation_size))
@@ -205,8 +207,6 @@ def _check_sequence_form(game: Game, model: ExtensiveFormModel) -> None:
         )
     require_equal(game, "model.terminal_sequences", sequences[model.terminals], model.terminal_sequences)
     require_equal(game, "model.chance_reach", reach[model.terminals], model.chance_reach, 1e-12)
-    total = model.chance_reach.sum() if all(t.num_infosets == 0 for t in model.treeplexes) else None
-    require(total is None or abs(total - 1) <= TOLERANCE, game, "model.chance_reach", "a sum of 1", total)
 
     distinct, group = np.unique(model.terminal_sequences, axis=0, return_inverse=True)
     summed = np.zeros((len(distinct), n))

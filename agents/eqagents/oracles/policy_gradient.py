@@ -44,7 +44,10 @@ class PolicyGradientConfig(NamedSettings):
     gradient_clip: float = Field(
         default=1.0, gt=0, description="largest norm of the actor's and of the critic's gradient"
     )
-    warm_start: bool = Field(default=True, description="start from the player's previous response where there is one")
+    warm_start: bool = Field(
+        default=False,
+        description="start from the player's previous response: faster, but the responses resemble each other",
+    )
     device: str = Field(default="cpu", description="torch device of the networks; episodes are played on the CPU")
 
 

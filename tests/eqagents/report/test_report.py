@@ -30,7 +30,7 @@ SCORE = {
     "cce_gap": None,
     "welfare": 0.0,
     "kind": "exact",
-    "kind_detail": None,
+    "detail": {},
     "evaluated_step": 3,
 }
 META_GAME = {
@@ -48,8 +48,8 @@ def record(step, **changes):
         "score/exploitability": 1.0 / step,
         "time/oracle_s": 1.5,
         "time/payoffs_s": 0.5,
-        "oracle/gain_0": 0.75 / step,
-        "oracle/gain_1": 1.25 / step,
+        "score/gain_0": 0.75 / step,
+        "score/gain_1": 1.25 / step,
         "samples/episodes": 1000 * step,
     }
     return {k: v for k, v in (entry | changes).items() if v != "absent"}
@@ -246,14 +246,14 @@ def test_other_players_are_averaged_at_their_meta_strategy():
 
 def test_text_from_the_files_is_escaped_everywhere(make_run):
     meta_game = META_GAME | {"labels": [[NASTY, "b"], ["c", NASTY, "d"]]}
-    score = SCORE | {"kind": "estimate", "kind_detail": NASTY}
+    score = SCORE | {"kind": "estimate", "detail": {NASTY: NASTY}}
     directory = make_run(
         NASTY.replace("/", "").replace("\x00", ""),
         game=NASTY.replace("\x00", ""),
         score=score,
         meta_game=meta_game,
         environment={NASTY: NASTY},
-        metrics=[record(1, **{f"time/{NASTY}_s": 1.0, f"oracle/gain_{NASTY}": 1.0})],
+        metrics=[record(1, **{f"time/{NASTY}_s": 1.0, f"score/gain_{NASTY}": 1.0})],
     )
     page = render(directory)
     check_page(page)
@@ -265,19 +265,19 @@ def test_text_from_the_files_is_escaped_everywhere(make_run):
 DEGENERATE = {
     "one iteration": {"metrics": [record(1)]},
     "no score at all": {"metrics": [{"step": 1}, {"step": 2}], "score": None, "meta_game": None},
-    "zero NashConv": {"metrics": [record(1, **{"score/exploitability": 0.0, "oracle/gain_0": 0.0})]},
-    "zero at the end": {"metrics": [record(1), record(2, **{"score/exploitability": 0, "oracle/gain_0": 0})]},
+    "zero NashConv": {"metrics": [record(1, **{"score/exploitability": 0.0, "score/gain_0": 0.0})]},
+    "zero at the end": {"metrics": [record(1), record(2, **{"score/exploitability": 0, "score/gain_0": 0})]},
     "rounding below zero": {"metrics": [record(1), record(2, **{"score/exploitability": -1e-17})]},
     "null and NaN": {
         "metrics": [
             record(1),
             record(2, **{"score/exploitability": None, "time": None}),
-            record(3, **{"score/exploitability": math.nan, "oracle/gain_1": math.inf}),
+            record(3, **{"score/exploitability": math.nan, "score/gain_1": math.inf}),
         ]
     },
     "no time stamps": {"metrics": [record(s, time="absent") for s in (1, 2)]},
     "only null": {"metrics": [record(1, **{k: None for k in record(1) if k != "step"})]},
-    "negative gains": {"metrics": [record(1), record(2, **{"oracle/gain_0": -0.5})]},
+    "negative gains": {"metrics": [record(1), record(2, **{"score/gain_0": -0.5})]},
     "enormous values": {"metrics": [record(1, time=1e300), record(2, **{"score/exploitability": 1e300})]},
     "thousands of iterations": {"metrics": [record(s) for s in range(1, 3001)]},
     "1x1 meta-game": {
@@ -295,7 +295,7 @@ DEGENERATE = {
         }
     },
     "three players": {
-        "metrics": [record(1, **{"score/exploitability": None, "oracle/gain_2": 0.1})],
+        "metrics": [record(1, **{"score/exploitability": None, "score/gain_2": 0.1})],
         "score": SCORE | {"exploitability": None, "gains": [0.1] * 3, "values": [0.0] * 3},
         "meta_game": {
             "payoffs": [[[[1.0, None]], [[0.5, 2.0]]]] * 3,
@@ -343,10 +343,10 @@ def test_runs_share_axes_and_are_told_apart(make_run):
 
 
 def test_score_says_whether_it_is_a_bound(make_run):
-    bound = SCORE | {"kind": "lower_bound", "kind_detail": "DQN, 10,000 steps, seeds 0-4"}
+    bound = SCORE | {"kind": "lower_bound", "detail": {"responders": ["dqn"], "budgets": "10,000 steps", "seed": 4}}
     text = " ".join(check_page(render(make_run(score=bound)))[0].text)
     assert "≥ 0.04" in text
-    assert "DQN, 10,000 steps" in text
+    assert "responders: ['dqn']; budgets: 10,000 steps; seed: 4" in text
 
 
 def test_a_step_recorded_twice_counts_once_and_an_unfinished_line_not_at_all(make_run):
@@ -374,6 +374,7 @@ MALFORMED = [
     ("metrics.jsonl", '{"step": 1, "score/nash_conv": "low"}\n', "'score/nash_conv' must be a number"),
     ("metrics.jsonl", '{"step": 1, "time": 1' + "0" * 400 + "}\n", "too large"),
     ("score.json", '{"kind": "certain"}', "'kind' must be one of"),
+    ("score.json", '{"kind": "exact", "detail": "by hand"}', "'detail' must be a mapping"),
     ("score.json", '{"kind": "exact", "gains": 3}', "'gains' must be a list"),
     ("score.json", '{"kind": "exact", "evaluated_step": "x"}', "'evaluated_step'"),
     ("meta_game.json", "{}", "'payoffs' is missing"),

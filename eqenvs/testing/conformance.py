@@ -1,0 +1,59 @@
+"""All conformance checks that apply to a game."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+
+from eqenvs.errors import UnsupportedGame
+from eqenvs.game import Game
+from eqenvs.models import ExtensiveFormModel, NormalFormModel
+from eqenvs.policies import MixturePolicy, TabularPolicy, uniform
+from eqenvs.testing.agreement import check_env_matches_model, check_tree_matches_env
+from eqenvs.testing.environments import check_environments
+from eqenvs.testing.models import check_model
+from eqenvs.testing.purity import check_backends_agree, check_rules_are_pure
+from eqenvs.testing.vectorised import check_vector_env
+
+
+def random_tables(game: Game, seed: int) -> TabularPolicy:
+    """A policy with random rows, of full support on the legal actions."""
+    rng = np.random.default_rng(seed)
+    weights = [states.masks * rng.exponential(size=states.masks.shape) for states in game.information_states]
+    return TabularPolicy(game, [weight / weight.sum(axis=1, keepdims=True) for weight in weights])
+
+
+def check_game(game: Game, *, exact: bool | None = None, episodes: int = 4000, seed: int = 0) -> None:
+    """Run every check that applies.
+
+    Args:
+        game: any game; one given as a Markov or mean-field model has its model checked only.
+        exact: whether to build the exact model and compare with it; None for what SPEC says of the default instance.
+        episodes: simulated episodes per policy.
+        seed: of all randomness.
+
+    Raises:
+        AssertionError: at the first thing that is wrong.
+        GameTooLargeError: if `exact` is true of a game that cannot be enumerated.
+    """
+    try:
+        rules = game.rules
+    except UnsupportedGame:
+        check_model(game)
+        return
+    assert rules.num_players == game.num_players, f"{game!r}: {rules.num_players} players in the rules"
+    check_rules_are_pure(game, seed=seed)
+    if importlib.util.find_spec("torch") is not None:
+        check_backends_agree(game, seed=seed)
+    check_environments(game)
+    check_vector_env(game, seed=seed)
+    if not (game.spec.exact if exact is None else exact):
+        return
+    check_model(game)
+    if not isinstance(game.model(), ExtensiveFormModel | NormalFormModel):
+        return
+    check_tree_matches_env(game, seed=seed)
+    first, second = random_tables(game, seed), random_tables(game, seed + 1)
+    for policy in (uniform(game), first, MixturePolicy([first, second], [0.3, 0.7])):
+        check_env_matches_model(game, policy, episodes=episodes, seed=seed)

@@ -1,0 +1,183 @@
+"""PSRO: convergence with exact oracles, and the same bits on any executor and across a resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import eqenvs
+from eqagents.distributed import Executor, ExecutorConfig, InlineExecutor, make_executor
+from eqagents.learners import find_learner
+from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState
+from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
+from eqsolvers.scoring import score
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEED = 11
+SMALL_ORACLE = {"id": "policy_gradient", "updates": 4, "episodes": 24, "hidden": [8]}
+EXACT = {"oracle": {"id": "exact"}}
+CASES = {
+    "exact payoffs": {"oracle": SMALL_ORACLE},
+    "simulated payoffs": {
+        "oracle": SMALL_ORACLE | {"warm_start": True},
+        "payoffs": {"method": "simulated", "episodes": 40},
+        "tabulate": False,
+    },
+}
+
+
+def config(**fields: Any) -> PSROConfig:
+    return PSROConfig.model_validate({"id": "psro", **fields})
+
+
+def leaves(tree: Any, path: str = "") -> dict[str, Any]:
+    """What is at the ends of a tree; arrays as dtype, shape and bytes."""
+    if isinstance(tree, dict):
+        return {k: v for key, value in tree.items() for k, v in leaves(value, f"{path}/{key}").items()}
+    if isinstance(tree, list | tuple):
+        return {k: v for i, value in enumerate(tree) for k, v in leaves(value, f"{path}/{i}").items()}
+    return {path: (tree.dtype.str, tree.shape, tree.tobytes()) if isinstance(tree, np.ndarray) else tree}
+
+
+def iterate(learner: PSRO, state: PSROState, steps: int) -> PSROState:
+    for _ in range(steps):
+        state, _ = learner.step(state)
+    return state
+
+
+def run(executor: Executor, fields: dict[str, Any], steps: int) -> dict[str, Any]:
+    with executor:
+        learner = PSRO(eqenvs.make("kuhn_poker"), config(**fields), executor)
+        return leaves(learner.to_tree(iterate(learner, learner.init(), steps)))
+
+
+# --------------------------------------------------------------------------------------------------------- convergence
+
+
+@pytest.mark.parametrize(("game_id", "parameters"), [
+    ("kuhn_poker", {}),
+    ("rock_paper_scissors", {}),
+    ("rock_paper_scissors", {"rock_win": 3.0, "paper_win": 2.0}),
+])  # fmt: skip
+def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, parameters: dict[str, float]) -> None:
+    game = eqenvs.make(game_id, **parameters)
+    learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
+    state, gaps = learner.init(), []
+    for _ in range(10):
+        state, metrics = learner.step(state)
+        gaps.append(score(game, learner.average_policy(state)).nash_conv)
+    assert gaps[-1] < 1e-9
+    assert metrics["oracle/value_0"] == pytest.approx(score(game, learner.average_policy(state)).values[0], abs=1e-9)
+    assert metrics["samples/episodes"] == 0
+    assert learner.iteration(state) == 10
+    assert [len(population) for population in state.populations] == [11, 11]
+    assert state.payoffs.missing() == []
+
+
+def test_uniform_meta_solver_is_fictitious_play_on_three_player_kuhn() -> None:
+    game = eqenvs.make("kuhn_poker", num_players=3)
+    learner = PSRO(game, config(meta_solver="uniform", **EXACT), InlineExecutor(SEED))
+    state = learner.init()
+    before = score(game, learner.average_policy(state)).nash_conv
+    state = iterate(learner, state, 6)
+    after = score(game, learner.average_policy(state)).nash_conv
+    assert after < before / 3
+    assert [strategy.tolist() for strategy in state.meta.strategies] == [[1 / 7] * 7] * 3
+
+
+def test_learned_responses_lower_nash_conv() -> None:
+    game = eqenvs.make("kuhn_poker")
+    oracle = {"id": "policy_gradient", "updates": 60, "episodes": 256, "hidden": [16], "learning_rate": 0.02}
+    learner = PSRO(game, config(oracle=oracle), InlineExecutor(SEED))
+    state = iterate(learner, learner.init(), 5)
+    assert score(game, learner.average_policy(state)).nash_conv < 0.5  # uniform play has 0.9167
+    assert state.episodes == 5 * 2 * 60 * 256
+
+
+def test_state_is_not_changed_by_a_step() -> None:
+    learner = PSRO(eqenvs.make("kuhn_poker"), config(**EXACT), InlineExecutor(SEED))
+    state = iterate(learner, learner.init(), 2)
+    before = leaves(learner.to_tree(state))
+    first, _ = learner.step(state)
+    assert leaves(learner.to_tree(state)) == before
+    second, _ = learner.step(state)
+    assert leaves(learner.to_tree(first)) == leaves(learner.to_tree(second))
+
+
+def test_artefact_is_the_empirical_game() -> None:
+    learner = PSRO(eqenvs.make("rock_paper_scissors"), config(**EXACT), InlineExecutor(SEED))
+    state = iterate(learner, learner.init(), 2)
+    meta_game = learner.artefacts(state)["meta_game"]
+    assert meta_game["payoffs"] == state.payoffs.mean.tolist()
+    assert meta_game["labels"][0] == ["uniform 0", "tabular 1", "tabular 2"]
+    assert [sum(weights) for weights in meta_game["meta_strategies"]] == pytest.approx([1, 1])
+
+
+# ------------------------------------------------------------------------------------------------- the same to the bit
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("case", CASES)
+def test_results_are_the_same_inline_and_on_one_and_two_workers(case: str, ray_cluster: None) -> None:
+    expected = run(InlineExecutor(SEED), CASES[case], 3)
+    assert any("weights" in path for path in expected)
+    assert {"/mean", "/strategies/0", "/strategies/1"} <= expected.keys()
+    for workers in (1, 2):
+        assert run(make_executor(ExecutorConfig(workers=workers), SEED), CASES[case], 3) == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_seed_matters_and_alone_decides(case: str) -> None:
+    first = run(InlineExecutor(SEED), CASES[case], 2)
+    assert run(InlineExecutor(SEED), CASES[case], 2) == first
+    assert run(InlineExecutor(SEED + 1), CASES[case], 2) != first
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_resumed_run_is_the_uninterrupted_one(case: str, tmp_path: Path) -> None:
+    game = eqenvs.make("kuhn_poker")
+    with InlineExecutor(SEED) as executor:
+        learner = PSRO(game, config(**CASES[case]), executor)
+        state = iterate(learner, learner.init(), 2)
+        save_checkpoint(tmp_path, 2, learner.to_tree(state))
+        expected = learner.to_tree(iterate(learner, state, 2))
+    with InlineExecutor(SEED) as executor:
+        again = PSRO(eqenvs.make("kuhn_poker"), config(**CASES[case]), executor)
+        resumed = iterate(again, again.from_tree(load_checkpoint(tmp_path)[1]), 2)
+        assert leaves(again.to_tree(resumed)) == leaves(expected)
+
+
+def test_cells_that_are_known_are_not_played_again() -> None:
+    learner = PSRO(eqenvs.make("kuhn_poker"), config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
+    state = iterate(learner, learner.init(), 1)
+    after, _ = learner.step(state)
+    np.testing.assert_array_equal(after.payoffs.mean[:, :2, :2], state.payoffs.mean)
+    assert after.episodes - state.episodes == 5 * 40 + 2 * 4 * 24  # five new cells, two responses
+
+
+# --------------------------------------------------------------------------------------------------------------- errors
+
+
+def test_nash_meta_solver_refuses_three_players() -> None:
+    with pytest.raises(UnsupportedGame, match="try 'uniform'"):
+        PSRO(eqenvs.make("kuhn_poker", num_players=3), config(**EXACT), InlineExecutor(SEED)).init()
+
+
+def test_game_that_cannot_be_enumerated_needs_other_settings() -> None:
+    game = eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 4)  # says that it is not exact
+    for fields in (EXACT, {"oracle": SMALL_ORACLE}, {**CASES["simulated payoffs"], "tabulate": True}):
+        with pytest.raises(InputError, match=r"can be enumerated.*tabulate: false"):
+            PSRO(game, config(**fields), InlineExecutor(SEED))
+    learner = PSRO(game, config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
+    assert learner.iteration(iterate(learner, learner.init(), 1)) == 1
+
+
+def test_learners_are_found_by_name() -> None:
+    assert find_learner("psro").config is PSROConfig
+    with pytest.raises(UnknownNameError, match="unknown learner 'pslo'; did you mean 'psro'"):
+        find_learner("pslo")

@@ -1,0 +1,121 @@
+"""Networks as policies, and the records in which policies travel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+import eqenvs
+from eqagents.policies import MaskedMLP, TorchPolicy, mlp_record, to_policy
+from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqenvs.errors import CheckpointError, InputError
+from eqenvs.policies import ProductPolicy, uniform
+from eqsolvers.scoring import score
+from eqsolvers.scoring.score import best_response
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def leduc() -> eqenvs.Game:
+    return eqenvs.make("leduc_poker", suit_isomorphism=True)  # has illegal actions
+
+
+def network(game: eqenvs.Game, seed: int, hidden: tuple[int, ...] = (7, 5)) -> MaskedMLP:
+    generator = torch.Generator().manual_seed(seed)
+    return MaskedMLP(game.rules.observation_size, hidden, game.rules.num_actions[0], generator)
+
+
+def test_probabilities_sum_to_one_and_are_zero_where_illegal(leduc: eqenvs.Game) -> None:
+    net = network(leduc, 0)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(100.0)  # far from uniform
+    for player, states in enumerate(leduc.information_states):
+        probabilities = TorchPolicy(net)(player, states)
+        assert probabilities.dtype == np.float64
+        assert probabilities.shape == states.masks.shape
+        assert not states.masks.all()
+        assert (probabilities[~states.masks] == 0).all()
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-12)
+        assert np.ptp(probabilities[states.masks]) > 0.5
+        # The plain-numpy twin of the forward pass.
+        hidden = states.observations.astype(np.float64)
+        for layer in net.layers:
+            if isinstance(layer, torch.nn.Linear):
+                hidden = hidden @ layer.weight.detach().double().numpy().T + layer.bias.detach().double().numpy()
+            else:
+                hidden = np.tanh(hidden)
+        odds = np.where(states.masks, np.exp(hidden - hidden.max(axis=1, keepdims=True)), 0.0)
+        np.testing.assert_allclose(probabilities, odds / odds.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_new_network_is_nearly_uniform_over_legal_actions(leduc: eqenvs.Game) -> None:
+    states = leduc.information_states[0]
+    np.testing.assert_allclose(TorchPolicy(network(leduc, 0))(0, states), states.uniform(), atol=0.02)
+
+
+def test_same_seed_gives_the_same_weights(leduc: eqenvs.Game) -> None:
+    first, second, other = (network(leduc, seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_records_come_back_from_a_checkpoint_to_the_bit(leduc: eqenvs.Game, tmp_path: Path) -> None:
+    table = best_response(leduc, 1, uniform(leduc))[1]
+    records = [{"kind": "uniform"}, {"kind": "tabular", "table": table}, mlp_record(network(leduc, 1), (7, 5))]
+    save_checkpoint(tmp_path, 1, records)
+    _, loaded = load_checkpoint(tmp_path)
+    states = leduc.information_states[1]
+    for before, after in zip(records, loaded, strict=True):
+        assert before.keys() == after.keys()
+        expected = to_policy(before, leduc, 1)(1, states)
+        assert to_policy(after, leduc, 1)(1, states).tobytes() == expected.tobytes()
+    np.testing.assert_array_equal(to_policy(loaded[0], leduc, 1)(1, states), states.uniform())
+    np.testing.assert_array_equal(to_policy(loaded[1], leduc, 1)(1, states), table)
+
+
+def test_record_is_a_copy_of_the_network(leduc: eqenvs.Game) -> None:
+    net = network(leduc, 1)
+    record = mlp_record(net, (7, 5))
+    before = {name: array.copy() for name, array in record["weights"].items()}
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(1.0)
+    for name, array in before.items():
+        np.testing.assert_array_equal(record["weights"][name], array)
+
+
+def test_policies_of_records_can_be_scored(leduc: eqenvs.Game) -> None:
+    value, table = best_response(leduc, 0, uniform(leduc))
+    policy = ProductPolicy([to_policy({"kind": "tabular", "table": table}, leduc, 0), uniform(leduc)])
+    assert score(leduc, policy).values[0] == pytest.approx(value, abs=1e-12)
+
+
+def test_record_that_does_not_fit_is_an_error_of_one_line(leduc: eqenvs.Game) -> None:
+    record = mlp_record(network(leduc, 0), (7, 5))
+    kuhn = eqenvs.make("kuhn_poker")
+    with pytest.raises(CheckpointError, match="does not fit kuhn_poker") as caught:
+        to_policy(record, kuhn, 0)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(CheckpointError, match="does not fit"):
+        to_policy({**record, "hidden": [7, 6]}, leduc, 0)
+    with pytest.raises(CheckpointError, match="does not fit"):
+        to_policy({**record, "weights": {}}, leduc, 0)
+    with pytest.raises(InputError, match="player 0's table"):
+        to_policy({"kind": "tabular", "table": np.ones((5, 3)) / 3}, leduc, 0)
+    with pytest.raises(CheckpointError, match="unknown kind of policy 'transformer'; known: mlp, tabular, uniform"):
+        to_policy({"kind": "transformer"}, leduc, 0)
+
+
+@pytest.mark.xfail(strict=True, reason="PolicyError for the table's shape, KeyError for what a record lacks")
+@pytest.mark.parametrize(
+    "record", [{"kind": "tabular", "table": np.ones((5, 3)) / 3}, {"kind": "tabular"}, {"kind": "mlp"}]
+)
+def test_any_malformed_record_is_a_checkpoint_error(record: dict, leduc: eqenvs.Game) -> None:
+    with pytest.raises(CheckpointError):
+        to_policy(record, leduc, 0)

@@ -1,0 +1,127 @@
+"""What the conformance checks do not cover of the environments: PettingZoo's clock test, hash seeds, devices."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pettingzoo.test.max_cycles_test import max_cycles_test
+
+import eqenvs
+from eqenvs.errors import IllegalActionError
+
+TRAJECTORY = """
+import hashlib, numpy as np, eqenvs
+digest = hashlib.sha256()
+for game in (eqenvs.make("kuhn_poker", num_players=3), eqenvs.make("leduc_poker"),
+             eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 5)):
+    aec, parallel, vector = game.aec_env(), game.parallel_env(), game.vector_env(4)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        aec.reset(seed=seed)
+        for agent in aec.agent_iter():
+            seen, reward, terminated, truncated, info = aec.last()
+            digest.update(repr((agent, seen, reward, terminated, truncated, info)).encode())
+            aec.step(None if terminated or truncated else int(rng.choice(np.flatnonzero(seen["action_mask"]))))
+        views, _ = parallel.reset(seed=seed)
+        while parallel.agents:
+            moves = {a: int(rng.choice(np.flatnonzero(views[a]["action_mask"]))) for a in parallel.agents}
+            views, *rest = parallel.step(moves)
+            digest.update(repr((moves, views, rest)).encode())
+        step = vector.reset(seed=seed)
+        for _ in range(10):
+            step = vector.step(np.argmax(np.where(step.masks, rng.random(step.masks.shape), -1), axis=-1))
+            digest.update(repr(step).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_pettingzoos_max_cycles_test_passes_on_a_long_game():
+    game = eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 100)
+    max_cycles_test(SimpleNamespace(parallel_env=game.parallel_env, env=game.aec_env))
+
+
+def test_trajectories_do_not_depend_on_the_hash_seed():
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-P", "-c", TRAJECTORY],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        for seed in ("0", "4242")
+    ]
+    digests = [run.communicate()[0].strip() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert len(digests[0]) == 64
+    assert digests[0] == digests[1]
+
+
+def test_another_seed_gives_another_deal_and_no_seed_goes_on():
+    env = eqenvs.make("leduc_poker").aec_env()
+
+    def deals(seeds):
+        found = []
+        for seed in seeds:
+            env.reset(seed=seed)
+            found.append(tuple(env.state().tolist()))
+        return found
+
+    assert len(set(deals(range(20)))) > 3
+    env.reset(seed=1)
+    unseeded = deals([None] * 20)
+    assert len(set(unseeded)) > 3
+    env.reset(seed=1)
+    assert deals([None] * 20) == unseeded
+
+
+def test_the_vector_environment_deals_by_the_rules_frequencies():
+    # 4000 deals of 6 equally likely pairs of cards: each count is within 5 standard deviations of 666.7.
+    step = eqenvs.make("kuhn_poker").vector_env(4000).reset(seed=0)
+    cards = np.bincount(step.keys[:, 0], minlength=3)
+    deviation = np.sqrt(4000 * (1 / 3) * (2 / 3))
+    assert np.abs(cards - 4000 / 3).max() <= 5 * deviation
+
+
+def test_torch_and_numpy_vector_environments_play_by_the_same_rules():
+    torch = pytest.importorskip("torch")
+    game = eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 3)  # without chance, they must agree entirely
+    ours, theirs = game.vector_env(5, library="numpy"), game.vector_env(5, library="torch")
+    a, b = ours.reset(seed=0), theirs.reset(seed=0)
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        actions = rng.integers(3, size=(5, 2))
+        a, b = ours.step(actions), theirs.step(torch.from_numpy(actions))
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_array_equal(x, y.numpy())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"device": "cuda:99"}, "device 'cuda:99' is absent; present: cpu"),
+        ({"device": "nonsense"}, "unknown device 'nonsense'; present: cpu"),
+        ({"library": "jax"}, "unknown array library 'jax'; known: numpy, torch"),
+        ({"device": "cuda", "library": "numpy"}, "runs on device 'cpu' only"),
+    ],
+)
+def test_unknown_devices_and_libraries_are_named(arguments, message):
+    with pytest.raises(eqenvs.InputError, match=message):
+        eqenvs.make("kuhn_poker").vector_env(2, **arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"num_envs": 0}, {"num_envs": 2, "max_cycles": 0}])
+def test_empty_batches_and_clocks_are_refused(arguments):
+    with pytest.raises(IllegalActionError, match="must be at least 1, got 0"):
+        eqenvs.make("kuhn_poker").vector_env(**arguments)
+
+
+def test_an_illegal_action_leaves_a_message_with_the_legal_ones():
+    env = eqenvs.make("leduc_poker").aec_env()
+    env.reset(seed=0)
+    with pytest.raises(IllegalActionError, match=r"player_0: action 0 is illegal here; legal actions: \[1, 2\]"):
+        env.step(0)

@@ -1,0 +1,115 @@
+"""Every registered game keeps the contracts, so a new file is tested on arrival; and so do instances worth naming."""
+
+from __future__ import annotations
+
+import pytest
+
+import eqenvs
+from eqenvs.models import ExtensiveFormModel, NormalFormModel
+from eqenvs.policies import MixturePolicy, ProductPolicy
+from eqenvs.testing import (
+    check_backends_agree,
+    check_env_matches_model,
+    check_environments,
+    check_game,
+    check_model,
+    check_rules_are_pure,
+    check_tree_matches_env,
+    check_vector_env,
+)
+from eqenvs.testing.conformance import random_tables
+
+HISTORIES = 400_000  # default instances with more are checked by simulation only
+
+INSTANCES = {
+    "kuhn 3p": ("kuhn_poker", {"num_players": 3}),
+    "kuhn 4p": ("kuhn_poker", {"num_players": 4}),
+    "leduc by rank": ("leduc_poker", {"suit_isomorphism": True}),
+    "leduc one suit": ("leduc_poker", {"num_ranks": 4, "num_suits": 1}),
+    "rps biased": ("rock_paper_scissors", {"rock_win": 3.0, "paper_win": 3.0, "scissors_win": 1.0}),
+}
+
+
+def rules_of(game):
+    try:
+        return game.rules
+    except eqenvs.UnsupportedGame:
+        pytest.skip("a game given as data, without environments")
+
+
+def exact_model(game):
+    """The model, unless it is too large for a test of seconds."""
+    if not game.spec.exact:
+        pytest.skip("SPEC says that this game cannot be enumerated")
+    try:
+        return game.model(max_histories=HISTORIES)
+    except eqenvs.InputError as error:
+        pytest.skip(str(error))
+
+
+def simulable(game):
+    rules_of(game)
+    if not isinstance(exact_model(game), ExtensiveFormModel | NormalFormModel):
+        pytest.skip("expectations are computed for extensive and normal form")
+    return game
+
+
+@pytest.mark.parametrize("game_id", eqenvs.game_ids())
+class TestDefaultInstance:
+    def test_rules_are_pure(self, game_id):
+        game = eqenvs.make(game_id)
+        rules_of(game)
+        check_rules_are_pure(game)
+
+    def test_backends_agree(self, game_id):
+        game = eqenvs.make(game_id)
+        rules_of(game)
+        check_backends_agree(game)
+
+    def test_environments(self, game_id):
+        game = eqenvs.make(game_id)
+        rules_of(game)
+        check_environments(game)
+
+    def test_vector_env(self, game_id):
+        game = eqenvs.make(game_id)
+        rules_of(game)
+        check_vector_env(game)
+
+    def test_model(self, game_id):
+        game = eqenvs.make(game_id)
+        exact_model(game)
+        check_model(game)
+
+    def test_tree_matches_env(self, game_id):
+        check_tree_matches_env(simulable(eqenvs.make(game_id)))
+
+    def test_env_matches_model(self, game_id):
+        game = simulable(eqenvs.make(game_id))
+        check_env_matches_model(game, random_tables(game, 0), episodes=4000)
+
+
+@pytest.mark.parametrize(("game_id", "parameters"), INSTANCES.values(), ids=INSTANCES)
+def test_instances_keep_every_contract(game_id, parameters):
+    check_game(eqenvs.make(game_id, **parameters), exact=True, episodes=1000)
+
+
+def test_a_repeated_game_keeps_every_contract():
+    check_game(eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 2), exact=True, episodes=1000)
+
+
+def test_leduc_for_three_keeps_the_contracts_that_need_no_enumeration():
+    check_game(eqenvs.make("leduc_poker", num_players=3), exact=False)
+
+
+def test_private_mixtures_are_simulated_as_scored():
+    game = eqenvs.make("kuhn_poker", num_players=3)
+    tables = [random_tables(game, seed) for seed in range(4)]
+    private = ProductPolicy([MixturePolicy(tables[:2], [0.2, 0.8]), tables[2], MixturePolicy(tables[2:], [0.5, 0.5])])
+    check_env_matches_model(game, private, episodes=4000)
+
+
+def test_a_correlated_mixture_of_products_is_simulated_as_scored():
+    game = eqenvs.make("rock_paper_scissors")
+    a, b, c = (random_tables(game, seed) for seed in range(3))
+    check_env_matches_model(game, MixturePolicy([ProductPolicy([a, b]), ProductPolicy([b, c])], [0.6, 0.4]))
