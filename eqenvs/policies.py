@@ -209,14 +209,23 @@ def tabulate(model: DecisionPoints, policy: JointPolicy) -> TabularPolicy:
     states = model.information_states
     if isinstance(policy, MixturePolicy):
         if len(states) > 1:
-            raise PolicyError(
-                "a mixture of joint policies correlates the players and is no product of behaviour policies"
-            )
+            raise PolicyError("a mixture of joint policies correlates the players: no product of behaviour policies")
         policy = ProductPolicy([policy])
-    entries = policy.players if isinstance(policy, ProductPolicy) else (policy,) * len(states)
-    if len(entries) != len(states):
-        raise PolicyError(f"a policy is needed for each of the {len(states)} players, got {len(entries)}")
+    entries = player_entries(policy, len(states))
     return TabularPolicy(model, [player_table(model, player, entry) for player, entry in enumerate(entries)])
+
+
+def player_entries(policy: Any, num_players: int) -> tuple[Any, ...]:
+    """What each player plays by: a product's own entries, or one policy for all.
+
+    Raises:
+        PolicyError: if a product has entries for another number of players.
+    """
+    if not isinstance(policy, ProductPolicy):
+        return (policy,) * num_players
+    if len(policy.players) != num_players:
+        raise PolicyError(f"a policy is needed for each of the {num_players} players, got {len(policy.players)}")
+    return policy.players
 
 
 def player_table(model: DecisionPoints, player: int, policy: BehaviourPolicy | MixturePolicy) -> Float64Array:

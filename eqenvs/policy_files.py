@@ -43,15 +43,34 @@ def policy_from_json(data: Any, where: str) -> tuple[Game, TabularPolicy]:
         PolicyError: if a key is missing or the table is wrong, naming the place.
         UnknownNameError: if there is no such game.
     """
-    if not isinstance(data, dict) or not {"game", "players"} <= data.keys():
-        raise PolicyError(f"{where}: a policy file needs the keys 'game', 'parameters' and 'players'")
-    game = make(data["game"], **data.get("parameters", {}))
+    _require(isinstance(data, dict), where, "a policy file must hold a mapping")
+    _require(
+        {"game", "players"} <= data.keys(), where, "a policy file needs the keys 'game', 'parameters' and 'players'"
+    )
+    parameters, players = data.get("parameters", {}), data["players"]
+    _require(isinstance(data["game"], str), where, "'game' must be the id of a game")
+    _require(isinstance(parameters, dict), where, "'parameters' must be a mapping")
+    _require(isinstance(players, list), where, "'players' must be a list with one table per player")
+    for player, rows in enumerate(players):
+        _require(isinstance(rows, dict), where, f"player {player}'s table must be a mapping")
+        for label, row in rows.items():
+            place = f"player {player}, information state {label!r}"
+            _require(isinstance(row, dict), where, f"{place}: must be a mapping of actions to probabilities")
+            for action, value in row.items():
+                number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
+                _require(number, where, f"{place}: the probability of {action!r} must be a number from 0 to 1")
+    game = make(data["game"], **parameters)
     labels = [game.information_state_labels(player) for player in range(game.num_players)]
     actions = [game.action_labels(player) for player in range(game.num_players)]
     try:
-        return game, from_mapping(game, labels, actions, data["players"])
+        return game, from_mapping(game, labels, actions, players)
     except PolicyError as error:
         raise PolicyError(f"{where}: {error}") from None
+
+
+def _require(holds: bool, where: str, rule: str) -> None:
+    if not holds:
+        raise PolicyError(f"{where}: {rule}")
 
 
 def load_policy(path: Path) -> tuple[Game, TabularPolicy]:
@@ -64,6 +83,6 @@ def load_policy(path: Path) -> tuple[Game, TabularPolicy]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PolicyError(f"policy file {path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PolicyError(f"policy file {path} is no JSON: {error}") from None
     return policy_from_json(data, str(path))

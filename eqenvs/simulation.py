@@ -28,7 +28,7 @@ from eqenvs.arrays import (
 )
 from eqenvs.errors import PolicyError
 from eqenvs.models.information_states import InformationStates
-from eqenvs.policies import FLOAT32_TOLERANCE, JointPolicy, MixturePolicy, ProductPolicy
+from eqenvs.policies import FLOAT32_TOLERANCE, JointPolicy, MixturePolicy, player_entries
 from eqenvs.rules import CHANCE, TERMINAL, Rules, uniform_players
 
 
@@ -177,11 +177,11 @@ class PolicyPlayer:
         self._rng = rng
         if isinstance(policy, MixturePolicy) and num_players > 1:
             drawn = _draw(policy, episodes, rng)
-            components = [_per_player(component, num_players) for component in policy.components]
+            components = [player_entries(component, num_players) for component in policy.components]
             self._choices = [([c[player] for c in components], drawn) for player in range(num_players)]
         else:
             self._choices = []
-            for entry in _per_player(policy, num_players):
+            for entry in player_entries(policy, num_players):
                 if isinstance(entry, MixturePolicy):
                     self._choices.append((list(entry.components), _draw(entry, episodes, rng)))
                 else:
@@ -219,14 +219,6 @@ class PolicyPlayer:
 
 def _draw(mixture: MixturePolicy, episodes: int, rng: np.random.Generator) -> IntArray:
     return rng.choice(len(mixture.weights), size=episodes, p=mixture.weights)
-
-
-def _per_player(policy: Any, num_players: int) -> list[Any]:
-    if isinstance(policy, ProductPolicy):
-        if len(policy.players) != num_players:
-            raise PolicyError(f"a policy is needed for each of the {num_players} players, got {len(policy.players)}")
-        return list(policy.players)
-    return [policy] * num_players
 
 
 def simulate(

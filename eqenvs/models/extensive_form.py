@@ -185,9 +185,8 @@ class ExtensiveFormModel:
         return self.treeplexes[player].mix(tables, weights)
 
     def constant_sum(self, tolerance: float = 1e-9) -> bool:
-        """Whether payoffs add up to the same number (in payoff units, within `tolerance`) at every end."""
-        totals = self.payoffs.sum(axis=1)
-        return bool(np.ptp(totals) <= tolerance)
+        """Whether payoffs add up to the same number at every end, up to `tolerance` times the largest payoff."""
+        return bool(np.ptp(self.payoffs.sum(axis=1)) <= tolerance * np.abs(self.payoffs).max())
 
     def gradient(self, player: int, plans: list[Float64Array]) -> Float64Array:
         """What each sequence of `player` collects against the others' realisation plans, [Q] float64.

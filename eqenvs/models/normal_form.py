@@ -77,8 +77,8 @@ class NormalFormModel:
         return mixed
 
     def constant_sum(self, tolerance: float = 1e-9) -> bool:
-        """Whether the players' payoffs add up to the same number (within `tolerance`) in every profile."""
-        return bool(np.ptp(self.payoffs.sum(axis=0)) <= tolerance)
+        """Whether payoffs add up to the same number in every profile, up to `tolerance` times the largest payoff."""
+        return bool(np.ptp(self.payoffs.sum(axis=0)) <= tolerance * np.abs(self.payoffs).max())
 
     def gradient(self, player: int, strategies: Sequence[Float64Array]) -> Float64Array:
         """The expected payoff of each of `player`'s actions against the others' strategies ([A_j] each), [A].

@@ -36,7 +36,7 @@ def test_frequencies_are_the_probabilities():
 
 def test_helpers_give_new_arrays():
     values, index = np.arange(6).reshape(2, 3), np.array([2, -1])
-    assert take_along(values, index).tolist() == [2, 3]
+    assert take_along(values, index).tolist() == [2, 5]  # negative ones count from the end
     put = put_along(values, index, np.array([9, 9]), np.array([True, True]))
     assert put.tolist() == [[0, 1, 9], [3, 4, 5]]
     assert values.tolist() == [[0, 1, 2], [3, 4, 5]]

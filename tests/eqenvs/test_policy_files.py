@@ -65,7 +65,7 @@ def without(data, key):
 
 
 BAD = {
-    "not a dict": (lambda d: [1], PolicyError, "here: a policy file needs the keys"),
+    "not a dict": (lambda d: [1], PolicyError, "here: a policy file must hold a mapping"),
     "no game": (lambda d: without(d, "game"), PolicyError, "here: a policy file needs the keys"),
     "no players": (lambda d: without(d, "players"), PolicyError, "here: a policy file needs the keys"),
     "unknown game": (lambda d: d | {"game": "kuhn_pokre"}, UnknownNameError, "did you mean 'kuhn_poker'"),
@@ -92,3 +92,19 @@ def test_unreadable_files_are_named(tmp_path):
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(PolicyError, match=r"broken\.json is no JSON"):
         load_policy(tmp_path / "broken.json")
+
+
+MALFORMED = {
+    "parameters null": lambda d: d | {"parameters": None},
+    "players a number": lambda d: d | {"players": 5},
+    "players lists": lambda d: d | {"players": [[1], [2]]},
+    "rows lists": lambda d: d | {"players": [{key: [0.5, 0.5] for key in p} for p in d["players"]]},
+    "text for a probability": lambda d: d | {"players": [{key: {"pass": "x"} for key in p} for p in d["players"]]},
+    "game a number": lambda d: d | {"game": 3},
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED)
+def test_files_of_the_wrong_types_are_input_errors(change):
+    with pytest.raises(eqenvs.InputError):
+        policy_from_json(change(kuhn_file()), "here")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 import eqenvs
 from eqenvs.errors import InputError
@@ -65,6 +66,11 @@ def _busy(what: str) -> Iterator[None]:
         yield
 
 
+def _require_parent(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise InputError(f"--out {file}: there is no directory {file.parent}")
+
+
 @app.command()
 def games(as_json: JsonFlag = False) -> None:
     """List the games."""
@@ -84,7 +90,7 @@ def games(as_json: JsonFlag = False) -> None:
     if as_json:
         _print_json(rows)
         return
-    table = Table("id", "family", "players", "constant sum", "exact", "parameters")
+    table = Table(Column("id", no_wrap=True), "family", "players", "constant sum", "exact", "parameters")
     for row in rows:
         parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["parameters"])
         flags = ["yes" if row[key] else "no" for key in ("constant_sum", "exact")]
@@ -162,8 +168,12 @@ def solve(
     from eqsolvers.result import Status, find_solver
     from eqsolvers.scoring import score
 
-    if save is not None and save.exists():
-        raise InputError(f"{save} exists; choose another --out")
+    if save is not None:
+        if save.exists():
+            raise InputError(f"{save} exists; choose another --out")
+        _require_parent(save)
+    if not 0 < target < math.inf:
+        raise InputError(f"--target must be a positive number, got {target}")
     game = _make(game_id, parameter)
     solver = find_solver(game.spec.family, concept, method)
     with _busy("building the exact model"):
@@ -332,8 +342,7 @@ def report(
 
     if file.exists() and (file.is_dir() or file.suffix.lower() not in {".html", ".htm"}):
         raise InputError(f"--out {file} exists and is no HTML file; choose another")
-    if not file.parent.is_dir():
-        raise InputError(f"--out {file}: there is no directory {file.parent}")
+    _require_parent(file)
     write_text(file, render_report([load_report_data(directory) for directory in directories]))
     out.print(f"report: {file}")
 

@@ -10,7 +10,7 @@ import sys
 
 from eqagents.distributed.config import ExecutorConfig
 from eqagents.distributed.executor import Executor, InlineExecutor, run_ordered
-from eqagents.distributed.task import Handle, Task, TaskError, execute
+from eqagents.distributed.task import Handle, Task, TaskError, execute, one_torch_thread
 
 __all__ = [
     "Executor",
@@ -21,6 +21,7 @@ __all__ = [
     "TaskError",
     "execute",
     "make_executor",
+    "one_torch_thread",
     "run_ordered",
 ]
 

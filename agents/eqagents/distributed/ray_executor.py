@@ -35,6 +35,13 @@ CACHED_OBJECTS = 32  # published objects that a worker keeps
 START_WARNING = 60.0  # seconds without any result after which a warning tells that workers may lack resources
 
 
+@dataclass(frozen=True)
+class _Failure:
+    """A task's error on its way to the driver."""
+
+    error: InputError | TaskError
+
+
 class _Actor:
     """Runs tasks in a worker process; its state is a cache and nothing else."""
 
@@ -43,7 +50,7 @@ class _Actor:
         self._cache: OrderedDict[str, Any] = OrderedDict()
 
     def run(self, task: Task, references: dict[str, Any], released: list[str]) -> Any:
-        """The task's result, or its TaskError as a value: Ray would wrap a raised one in a class of its own."""
+        """The task's result, or its error as a value: Ray would wrap a raised one in a class of its own."""
         for name in released:
             self._cache.pop(name, None)
         objects = {}
@@ -56,8 +63,8 @@ class _Actor:
             self._cache.popitem(last=False)
         try:
             return execute(task, self._seed, objects)
-        except TaskError as error:
-            return error
+        except (InputError, TaskError) as error:
+            return _Failure(error)
 
 
 @dataclass(slots=True, eq=False)
@@ -207,8 +214,8 @@ class RayExecutor:
                     continue
                 except RayError as error:  # the result or an argument cannot be moved between processes
                     raise TaskError(entry.task.key, entry.task.function, str(error)) from error
-                if isinstance(result, TaskError):
-                    raise result
+                if isinstance(result, _Failure):
+                    raise result.error
                 yield entry.task.key, result
         finally:
             self._abandon({entry.worker for entry in pending.values()})

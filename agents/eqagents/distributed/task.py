@@ -28,6 +28,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from eqenvs.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 
@@ -142,14 +144,18 @@ def _resolve(value: Any, objects: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def _one_torch_thread(task: Task) -> Iterator[None]:
-    """One torch thread inside, the previous count afterwards; torch is left alone where nothing has imported it."""
+def one_torch_thread(work: object) -> Iterator[None]:
+    """One torch thread inside, the previous count afterwards; torch is left alone where nothing has imported it.
+
+    Args:
+        work: what to call it in a warning.
+    """
     torch = sys.modules.get("torch")
     if torch is None:
         yield
         loaded = sys.modules.get("torch")
         if loaded is not None and loaded.get_num_threads() > 1:
-            logger.warning("%s imported torch while it ran; import it in its module, before threads are set", task)
+            logger.warning("%s imported torch while it ran; import it in its module, before threads are set", work)
         return
     previous = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -171,14 +177,17 @@ def execute(task: Task, root_seed: int, objects: Mapping[str, Any]) -> Any:
         What the function returns.
 
     Raises:
-        TaskError: importing or calling the function raised.
+        InputError: the function raised it.
+        TaskError: importing or calling the function raised anything else.
     """
     try:
         module, _, name = task.function.partition(":")
         function: Callable[..., Any] = getattr(importlib.import_module(module), name)
         seed = np.random.SeedSequence(root_seed, spawn_key=task.key)
         arguments = {key: _resolve(value, objects) for key, value in task.arguments.items()}
-        with _one_torch_thread(task):
+        with one_torch_thread(task):
             return function(seed, **arguments)
+    except InputError:
+        raise  # the user's to mend: one line, not a traceback
     except (Exception, SystemExit) as error:
         raise TaskError(task.key, task.function, traceback.format_exc()) from error

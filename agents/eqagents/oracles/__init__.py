@@ -6,6 +6,7 @@ run anywhere and be run again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,12 +67,14 @@ class OracleSpec:
         config: its configuration, with an `id` field.
         respond: the oracle.
         needs_model: whether the game must be enumerable.
+        check: raises InputError if the configuration cannot run on the machine that it is called on.
     """
 
     id: str
     config: type[NamedSettings]
     respond: Oracle
     needs_model: bool
+    check: Callable[[Any], None] = lambda config: None
 
 
 def find_oracle(name: str) -> OracleSpec:

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from eqagents.configuration import NamedSettings
@@ -34,7 +34,9 @@ class PolicyGradientConfig(NamedSettings):
     id: Literal["policy_gradient"] = "policy_gradient"
     updates: int = Field(default=300, ge=1, description="gradient steps per response")
     episodes: int = Field(default=1024, ge=1, description="episodes per gradient step")
-    hidden: tuple[int, ...] = Field(default=(128, 128), description="widths of the hidden layers of actor and critic")
+    hidden: tuple[PositiveInt, ...] = Field(
+        default=(128, 128), description="widths of the hidden layers of actor and critic"
+    )
     learning_rate: float = Field(
         default=3e-3, gt=0, description="Adam's step size at the start, annealed linearly to 0"
     )
@@ -158,4 +160,9 @@ def _update(
     optimizer.step()
 
 
-ORACLE = OracleSpec(id="policy_gradient", config=PolicyGradientConfig, respond=respond, needs_model=False)
+def check(config: PolicyGradientConfig) -> None:
+    """Raise InputError if the device is absent where the oracle runs."""
+    require_torch_device(torch, config.device)
+
+
+ORACLE = OracleSpec(id="policy_gradient", config=PolicyGradientConfig, respond=respond, needs_model=False, check=check)

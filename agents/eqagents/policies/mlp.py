@@ -36,7 +36,8 @@ class MaskedMLP(nn.Module):
 
     @staticmethod
     def _linear(before: int, after: int, gain: float, generator: torch.Generator | None) -> nn.Linear:
-        layer = nn.Linear(before, after)
+        # Not initialised by torch itself, which would draw from its global generator.
+        layer: nn.Linear = nn.utils.skip_init(nn.Linear, before, after)  # type: ignore[no-untyped-call]
         nn.init.orthogonal_(layer.weight, gain, generator=generator)
         nn.init.zeros_(layer.bias)
         return layer

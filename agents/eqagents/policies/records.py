@@ -13,7 +13,7 @@ import torch
 
 from eqagents.policies.mlp import MaskedMLP, TorchPolicy
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import CheckpointError
+from eqenvs.errors import CheckpointError, PolicyError
 from eqenvs.game import Game
 from eqenvs.models.information_states import InformationStates
 from eqenvs.policies import BehaviourPolicy, TabularPolicy
@@ -62,13 +62,17 @@ def to_policy(record: PolicyRecord, game: Game, player: int) -> BehaviourPolicy:
         CheckpointError: if the record is of an unknown kind or does not fit the game.
     """
     kind = record.get("kind")
-    if kind == "uniform":
-        return UniformPolicy()
-    if kind == "tabular":
-        model = game.model()
-        tables = [states.uniform() for states in model.information_states]
-        tables[player] = record["table"]
-        return TabularPolicy(model, tables)
-    if kind == "mlp":
-        return TorchPolicy(to_network(record, game, player))
+    try:
+        if kind == "uniform":
+            return UniformPolicy()
+        if kind == "tabular":
+            tables = [states.uniform() for states in game.information_states]
+            tables[player] = record["table"]
+            return TabularPolicy(game, tables)
+        if kind == "mlp":
+            return TorchPolicy(to_network(record, game, player))
+    except KeyError as error:
+        raise CheckpointError(f"a policy record of kind {kind!r} lacks {error}") from None
+    except PolicyError as error:
+        raise CheckpointError(f"the policy record does not fit {game!r}: {error}") from None
     raise CheckpointError(f"unknown kind of policy {kind!r}; known: mlp, tabular, uniform")

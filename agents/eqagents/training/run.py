@@ -13,7 +13,7 @@ import numpy as np
 
 import eqenvs
 from eqagents.configuration import NamedSettings, validate
-from eqagents.distributed import InlineExecutor, make_executor
+from eqagents.distributed import InlineExecutor, make_executor, one_torch_thread
 from eqagents.learners import Learner, find_learner
 from eqagents.oracles import find_oracle
 from eqagents.policies.records import to_policy
@@ -66,7 +66,8 @@ def score_as(config: ScoreConfig, game: Game, policy: JointPolicy, seed: int) ->
     """The score that a configuration asks for."""
     if config.method == "exact":
         return score(game, policy)
-    return score_by_simulation(game, policy, [OracleResponder(config.oracle)], episodes=config.episodes, seed=seed)
+    with one_torch_thread("scoring"):  # as in a task, or the bits would depend on the driver's threads
+        return score_by_simulation(game, policy, [OracleResponder(config.oracle)], episodes=config.episodes, seed=seed)
 
 
 def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: None) -> RunDirectory:
@@ -80,10 +81,12 @@ def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: Non
     Raises:
         InputError: for a bad configuration, or a directory that is in use; nothing is written then.
     """
+    RunDirectory.require_free(path)
     with ExitStack() as stack:
         game, learner = _build(config, stack)
+        state = learner.init()
         run = RunDirectory.create(path, config.model_dump(mode="json"))
-        _loop(config, run, game, learner, learner.init(), on_progress, fresh=True)
+        _loop(config, run, game, learner, state, on_progress, fresh=True)
     return run
 
 

@@ -59,6 +59,21 @@ class RunDirectory:
         Raises:
             CheckpointError: the path holds a run, is a directory with something else in it, or is no directory.
         """
+        cls.require_free(path)
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+        run = cls(path)
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(run.environment_file, environment())
+        write_text(run.config_file, text)  # last: it is what makes the directory a run
+        return run
+
+    @staticmethod
+    def require_free(path: Path) -> None:
+        """Checks that a new run can be made at `path`.
+
+        Raises:
+            CheckpointError: the path holds a run, is a directory with something else in it, or is no directory.
+        """
         if _is_run(path):
             command = f"eqenvs resume {shlex.quote(str(path))}"
             raise CheckpointError(f"{path} holds a run; resume it with `{command}`, or choose another --out")
@@ -66,12 +81,6 @@ class RunDirectory:
             raise CheckpointError(f"{path} is not a directory; choose another --out")
         if path.exists() and not all(_is_left_over(entry) for entry in path.iterdir()):
             raise CheckpointError(f"{path} is not empty and holds no run; choose another --out")
-        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-        run = cls(path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(run.environment_file, environment())
-        write_text(run.config_file, text)  # last: it is what makes the directory a run
-        return run
 
     @classmethod
     def open(cls, path: Path) -> Self:

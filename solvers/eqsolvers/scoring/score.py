@@ -29,7 +29,7 @@ from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game, Model
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import JointPolicy, MixturePolicy, ProductPolicy, TabularPolicy, player_table, tabulate
+from eqenvs.policies import JointPolicy, MixturePolicy, TabularPolicy, player_entries, player_table, tabulate
 from eqsolvers.scoring.deviations import deviation
 
 
@@ -131,9 +131,8 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
         return Score(
             values=values, gains=gains, ce_gap=total, cce_gap=total, kind=ScoreKind.EXACT, constant_sum=constant_sum
         )
-    components = [tabulate(model, component) for component in flatten(policy)[0]]
-    weights = flatten(policy)[1]
-    tables = [component.tables for component in components]
+    components, weights = flatten(policy)
+    tables = [tabulate(model, component).tables for component in components]
     committed = [deviation(model, player, tables, list(weights)) for player in range(n)]
     marginals = TabularPolicy(model, [model.mix(p, np.stack([t[p] for t in tables]), weights) for p in range(n)])
     independent = [deviation(model, player, [marginals.tables], [1.0]) for player in range(n)]
@@ -186,18 +185,29 @@ def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple
     Args:
         game: a game that can be enumerated, or its exact model.
         player: who responds.
-        policy: the joint policy; the responder's own entry does not matter.
+        policy: the joint policy; the responder's own entries do not matter. To a correlation device the player
+            commits before the draw.
 
     Returns:
         Its payoff, and a pure table [I, A].
+
+    Raises:
+        PolicyError: if a player's policy is missing.
     """
     model = game.model() if isinstance(game, Game) else game
     if not isinstance(model, ExtensiveFormModel | NormalFormModel):
         raise UnsupportedGame(f"no exact best response for {type(model).__name__} yet")
-    entries = policy.players if isinstance(policy, ProductPolicy) else (policy,) * model.num_players
-    tables = [
-        model.information_states[p].uniform() if p == player else player_table(model, p, entries[p])
-        for p in range(model.num_players)
-    ]
-    found = deviation(model, player, [tables], [1.0])
+    n = model.num_players
+    device = isinstance(policy, MixturePolicy) and n > 1
+    components, weights = flatten(policy) if device else ([policy], np.ones(1))  # type: ignore[arg-type]
+    profiles = []
+    for component in components:
+        entries = player_entries(component, n)
+        profiles.append(
+            [
+                model.information_states[p].uniform() if p == player else player_table(model, p, entries[p])
+                for p in range(n)
+            ]
+        )
+    found = deviation(model, player, profiles, [float(weight) for weight in weights])
     return found.best_value, found.best_policy

@@ -14,7 +14,7 @@ import numpy as np
 
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import BehaviourPolicy, JointPolicy, MixturePolicy, ProductPolicy
+from eqenvs.policies import BehaviourPolicy, JointPolicy, MixturePolicy, ProductPolicy, player_entries
 from eqenvs.simulation import simulate
 from eqsolvers.scoring.score import Score, ScoreKind
 
@@ -62,19 +62,21 @@ def score_by_simulation(
     if not responders:
         raise InputError("score_by_simulation: at least one best responder is needed")
     n = game.num_players
-    roots = np.random.SeedSequence(seed).spawn(2 + n * len(responders) * 3)
-    payoffs = simulate(game.rules, policy, episodes, roots[0])
+    reported, compared, *roots = np.random.SeedSequence(seed).spawn(2 + n * len(responders) * 3)
+    payoffs = simulate(game.rules, policy, episodes, reported)
     values = payoffs.mean(axis=0)
+    # Responses are chosen against a sample of their own, or the luck that chose one would count as its gain.
+    baseline = simulate(game.rules, policy, episodes, compared).mean(axis=0)
     value_error = payoffs.std(axis=0, ddof=1) / np.sqrt(episodes)
     gains, variances, chosen = np.zeros(n), np.zeros(n), []
-    streams = iter(roots[2:])
+    streams = iter(roots)
     for player in range(n):
         best: tuple[float, float, float, str] = (0.0, 0.0, 0.0, "none")
         for responder in responders:
             train, select, judge = next(streams), next(streams), next(streams)
             response = replace_player(policy, player, responder(game, player, policy, train), n)
             trial = simulate(game.rules, response, episodes, select)[:, player]
-            selected = float(trial.mean() - values[player])
+            selected = float(trial.mean() - baseline[player])
             if selected > best[0]:
                 final = simulate(game.rules, response, episodes, judge)[:, player]
                 variance = final.var(ddof=1) / episodes + value_error[player] ** 2
@@ -109,8 +111,6 @@ def replace_player(policy: JointPolicy, player: int, response: BehaviourPolicy, 
         return MixturePolicy(
             [replace_player(c, player, response, num_players) for c in policy.components], policy.weights
         )
-    entries: list[Any] = (
-        list(policy.players) if isinstance(policy, ProductPolicy) else [policy for _ in range(num_players)]
-    )
+    entries: list[Any] = list(player_entries(policy, num_players))
     entries[player] = response
     return ProductPolicy(entries)

@@ -112,7 +112,6 @@ def test_record_that_does_not_fit_is_an_error_of_one_line(leduc: eqenvs.Game) ->
         to_policy({"kind": "transformer"}, leduc, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="PolicyError for the table's shape, KeyError for what a record lacks")
 @pytest.mark.parametrize(
     "record", [{"kind": "tabular", "table": np.ones((5, 3)) / 3}, {"kind": "tabular"}, {"kind": "mlp"}]
 )

@@ -291,7 +291,6 @@ def test_simulated_scores_are_lower_bounds_with_their_interval(tmp_path: Path) -
     assert 0.5 < start < 11 / 12 + 0.15  # of uniform play, whose exact NashConv is 11/12; the budget is small
 
 
-@pytest.mark.xfail(strict=True, reason="the responder trains in the driver, outside `execute`, which sets the threads")
 def test_simulated_scores_are_computed_under_one_torch_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights trained under 1 and 2 threads differ in their bits, and so would the scores of a resumed run."""
     threads: list[int] = []

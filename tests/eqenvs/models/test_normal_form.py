@@ -52,9 +52,7 @@ def test_permuting_the_players_permutes_gradients(order, seed):
 
 
 @settings(max_examples=20, deadline=None)
-@given(
-    scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3), seed=st.integers(0, 2**16), player=st.integers(0, 2)
-)
+@given(scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3), seed=st.integers(0, 2**16), player=st.integers(0, 2))
 def test_best_responses_survive_a_shift_and_scale(scale, shift, seed, player):
     model, strategies = random_game(seed)
     plain = model.gradient(player, strategies)

@@ -191,7 +191,7 @@ def test_masks_of_another_type_are_named(monkeypatch):
 
     kind = Episode.mask
     monkeypatch.setattr(Episode, "mask", lambda self, player: kind(self, player).astype(np.int64))
-    with pytest.raises(AssertionError, match="mask|action_mask|api_test"):
+    with pytest.raises(AssertionError, match="int8"):
         check_environments(eqenvs.make("leduc_poker"))
 
 

@@ -305,7 +305,6 @@ def test_gaps_of_any_three_player_device_agree_with_brute_force(payoffs: np.ndar
     assert (scored.ce_gap, scored.cce_gap) == pytest.approx(brute_gaps(model, joint), abs=1e-9)
 
 
-@pytest.mark.xfail(strict=True, reason="best_response takes a device as independent private mixtures")
 def test_best_response_to_a_device_knows_that_the_others_are_correlated() -> None:
     """Players 1 and 2 toss one coin; player 0's action 0 pays 1 where they agree, its action 1 pays 0.6 always."""
     payoffs = np.zeros((3, 2, 2, 2))
@@ -317,7 +316,6 @@ def test_best_response_to_a_device_knows_that_the_others_are_correlated() -> Non
     assert (value, table.tolist()) == (1.0, [[1.0, 0.0]])
 
 
-@pytest.mark.xfail(strict=True, reason="best_response does not count the entries: IndexError, or 4 for 3 players pass")
 @pytest.mark.parametrize("count", [2, 4])
 def test_best_response_to_a_wrong_number_of_players_is_an_error(count: int) -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)

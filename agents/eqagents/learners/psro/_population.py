@@ -30,6 +30,11 @@ class Member:
     table: Float64Array | None
 
 
+def check_oracle(seed: np.random.SeedSequence, *, config: NamedSettings) -> None:
+    """Task: raise InputError if the oracle cannot run on this worker."""
+    find_oracle(config.id).check(config)
+
+
 def make_member(
     seed: np.random.SeedSequence, *, game: Game, record: PolicyRecord, player: int, tabulated: bool
 ) -> Member:

@@ -35,7 +35,7 @@ from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
 from eqsolvers.meta import MetaSolution, find_meta_solver
 
-ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE = 0, 1, 2
+ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)
 
 
 class PayoffConfig(Settings):
@@ -119,6 +119,8 @@ class PSRO:
 
     def init(self) -> PSROState:
         """Uniformly random policies, and the game between them."""
+        check = "eqagents.learners.psro._population:check_oracle"
+        run_ordered(self._executor, [Task((0, CHECK_PHASE), check, {"config": self._config.oracle})])
         n = self._game.num_players
         state = PSROState(
             iteration=0,
