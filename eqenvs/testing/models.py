@@ -34,10 +34,10 @@ def check_model(game: Game) -> None:
             _check_states(game, player, treeplex.states)
             _check_treeplex(game, player, treeplex)
         _check_sequence_form(game, model)
-        _check_constant_sum(game, model.payoffs.sum(axis=1), model.constant_sum())
+        _check_constant_sum(game, model.payoffs.T, model.constant_sum())
     elif isinstance(model, NormalFormModel):
         _check_normal_form(game, model)
-        _check_constant_sum(game, model.payoffs.sum(axis=0), model.constant_sum())
+        _check_constant_sum(game, model.payoffs, model.constant_sum())
     elif isinstance(model, MarkovModel):
         _check_markov(game, model)
     elif isinstance(model, MeanFieldModel):
@@ -53,8 +53,10 @@ def _check_array(game: Game, place: str, array: Any, dtype: str, shape: tuple[in
     require(not array.flags.writeable, game, place, "a read-only array", "one that can be written to")
 
 
-def _check_constant_sum(game: Game, totals: Float64Array, said: bool) -> None:
-    constant = bool(np.ptp(totals) <= TOLERANCE)
+def _check_constant_sum(game: Game, payoffs: Float64Array, said: bool) -> None:
+    """The model's word and SPEC's against the payoffs, [N, ...]."""
+    totals = payoffs.sum(axis=0)
+    constant = bool(totals.max() - totals.min() <= TOLERANCE * np.abs(payoffs).max())
     require(said == constant, game, "model.constant_sum()", constant, said)
     declared = game.spec.constant_sum
     # Without parameters, this instance decides what holds "for all parameters".
