@@ -39,6 +39,12 @@ def device_of(array: Array) -> Any:
     return None if type(array) is np.ndarray else array_api_compat.device(array)
 
 
+def everywhere(like: Array, value: int) -> Array:
+    """[B] int64, `value` in every row of the batch that `like` [B, ...] belongs to."""
+    xp = namespace(like)
+    return xp.full((like.shape[0],), value, dtype=xp.int64, device=device_of(like))
+
+
 def one_hot(index: Array, size: int) -> Array:
     """Boolean one-hot of `index` ([...] int) over `size` classes; all False where the index is outside [0, size)."""
     xp = namespace(index)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from eqenvs.arrays import make_backend
-from eqenvs.errors import UnsupportedGame
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models import ExtensiveFormModel, InformationStates, MarkovModel, MeanFieldModel, NormalFormModel
 from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES, enumerate_rules
 from eqenvs.normal_form_rules import NormalFormRules
@@ -134,8 +134,11 @@ def repeated(game: Game, num_rounds: int, *, memory: int = 1) -> Game:
     Joint actions are seen after every round: information states hold all of them, observations the last `memory`.
 
     Raises:
+        InputError: if a number is out of range.
         UnsupportedGame: if `game` is not in normal form.
     """
+    if num_rounds < 1 or memory < 0:
+        raise InputError(f"repeated: num_rounds must be >= 1 and memory >= 0, got {num_rounds} and {memory}")
     stage = game.model()
     if not isinstance(stage, NormalFormModel):
         raise UnsupportedGame(f"repeated: {game.spec.id} is {game.spec.family}, only normal-form games can be repeated")

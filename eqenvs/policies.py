@@ -157,7 +157,10 @@ def check_table(player: int, states: InformationStates, table: ArrayLike, tolera
     Raises:
         PolicyError: naming the player, the row and the rule that it breaks.
     """
-    array = np.array(table, dtype=np.float64)
+    try:
+        array = np.array(table, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise PolicyError(f"player {player}'s table must be an array of numbers") from None
     if array.ndim == 1 and len(states.keys) == 1:
         array = array[None]
     if array.ndim != 2 or array.shape[1] != states.masks.shape[1]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Generic
 
 import numpy as np
 
-from eqenvs.arrays import Array, StateT, namespace, one_hot
+from eqenvs.arrays import Array, StateT, one_hot
 
 CHANCE: Final = -1
 TERMINAL: Final = -2
@@ -102,9 +102,3 @@ class Rules(ABC, Generic[StateT]):
     def describe_action(self, player: int, action: int) -> str:
         """A short readable name of an action."""
         return str(action)
-
-
-def uniform_players(state_array: Array, player: int) -> Array:
-    """A [B] int64 array naming the same player for every row of the batch that `state_array` belongs to."""
-    xp = namespace(state_array)
-    return xp.full_like(state_array, player, dtype=xp.int64)

@@ -19,6 +19,7 @@ from eqenvs.arrays import (
     RandomStream,
     StateT,
     device_of,
+    everywhere,
     make_backend,
     namespace,
     put_rows,
@@ -26,10 +27,10 @@ from eqenvs.arrays import (
     scatter,
     take_rows,
 )
-from eqenvs.errors import PolicyError
+from eqenvs.errors import InputError, PolicyError
 from eqenvs.models.information_states import InformationStates
 from eqenvs.policies import FLOAT32_TOLERANCE, JointPolicy, MixturePolicy, player_entries
-from eqenvs.rules import CHANCE, TERMINAL, Rules, uniform_players
+from eqenvs.rules import CHANCE, TERMINAL, Rules
 
 
 class Decisions(NamedTuple):
@@ -48,7 +49,7 @@ class Decisions(NamedTuple):
 
 def decision_points(rules: Rules[Any], state: Any, player: int) -> InformationStates:
     """What `player` knows in every row of a batch; masks have the player's own width."""
-    who = uniform_players(state[0][..., 0] if state[0].ndim > 1 else state[0], player)
+    who = everywhere(state[0], player)
     return InformationStates(
         rules.information_state(state, who),
         rules.observation(state, who),
@@ -232,7 +233,12 @@ def simulate(
         episodes: number of episodes.
         seed: of all randomness.
         batch: how many are played at once; memory grows with it.
+
+    Raises:
+        InputError: if `episodes` or `batch` is less than 1.
     """
+    if episodes < 1 or batch < 1:
+        raise InputError(f"simulate: episodes and batch must be at least 1, got {episodes} and {batch}")
     rng = np.random.default_rng(seed)
     backend = make_backend()
     parts = []

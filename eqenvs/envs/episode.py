@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from eqenvs.arrays import Float64Array, IntArray, make_backend
-from eqenvs.errors import IllegalActionError
+from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.game import Game
 from eqenvs.rules import TERMINAL
 from eqenvs.simulation import advance, start
@@ -59,8 +59,8 @@ class Episode:
     """The state of one game, its randomness and its clock."""
 
     def __init__(self, game: Game, max_cycles: int | None) -> None:
-        if max_cycles is not None and max_cycles < 1:
-            raise IllegalActionError(f"max_cycles must be at least 1, got {max_cycles}")
+        if max_cycles is not None and not (isinstance(max_cycles, int) and max_cycles >= 1):
+            raise InputError(f"max_cycles must be an integer of at least 1, got {max_cycles!r}")
         self.rules = game.rules
         self.max_cycles = max_cycles
         self.stream = make_backend().stream(None)
@@ -74,7 +74,7 @@ class Episode:
         if seed is not None:
             self.stream = backend.stream(seed)
         self.cycles = 0
-        self.state, turn, _ = start(self.rules, 1, backend, self.stream)
+        self.state, turn, self._opening = start(self.rules, 1, backend, self.stream)
         self.turn = int(turn[0])
 
     @property
@@ -109,7 +109,10 @@ class Episode:
         return key
 
     def apply(self, actions: dict[int, int]) -> Float64Array:
-        """Make the moves of all acting players, then chance's; returns the rewards, [N] float64."""
+        """Make the moves of all acting players, then chance's; returns the rewards, [N] float64.
+
+        What the opening chance moves paid comes with the first move: PettingZoo's `reset` has no rewards.
+        """
         n = self.rules.num_players
         if self.rules.simultaneous:
             move = np.zeros((1, n + 1), dtype=np.int64)
@@ -120,7 +123,8 @@ class Episode:
         self.state, turn, rewards = advance(self.rules, self.state, move, self.stream)
         self.turn = int(turn[0])
         self.cycles += 1
-        received: Float64Array = rewards[0]
+        received: Float64Array = (rewards + self._opening)[0]
+        self._opening = np.zeros_like(rewards)
         return received
 
     def check(self, agent: str, action: Any, mask: NDArray[np.int8]) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from eqenvs.arrays import Array, Backend, device_of, namespace, put_rows, scatter, take_rows
-from eqenvs.errors import IllegalActionError
-from eqenvs.rules import TERMINAL, Rules, uniform_players
+from eqenvs.arrays import Array, Backend, device_of, everywhere, namespace, put_rows, scatter, take_rows
+from eqenvs.errors import IllegalActionError, InputError
+from eqenvs.rules import TERMINAL, Rules
 from eqenvs.simulation import advance, decision_points, start
 
 
@@ -22,7 +22,8 @@ class VectorStep(NamedTuple):
         observations: float32.
         masks: bool, legal actions, A the widest action set.
         keys: int64, information-state keys.
-        rewards: [B, N] float64, received in this step, before any reset.
+        rewards: [B, N] float64, received in this step, before any reset; what the opening chance moves of a game paid
+            is given with its first step (by `reset`, for the first games).
         terminated: [B] bool, the game ended by its rules in this step; the row shows the next game already.
         truncated: [B] bool, the game was cut off by `max_cycles` in this step; likewise.
     """
@@ -46,9 +47,9 @@ class VectorEnv:
 
     def __init__(self, rules: Rules[Any], num_envs: int, backend: Backend, *, max_cycles: int | None = None) -> None:
         if num_envs < 1:
-            raise IllegalActionError(f"num_envs must be at least 1, got {num_envs}")
-        if max_cycles is not None and max_cycles < 1:
-            raise IllegalActionError(f"max_cycles must be at least 1, got {max_cycles}")
+            raise InputError(f"num_envs must be at least 1, got {num_envs}")
+        if max_cycles is not None and not (isinstance(max_cycles, int) and max_cycles >= 1):
+            raise InputError(f"max_cycles must be an integer of at least 1, got {max_cycles!r}")
         self.rules = rules
         self.num_envs = num_envs
         self.max_cycles = max_cycles
@@ -63,6 +64,7 @@ class VectorEnv:
         if seed is not None:
             self._stream = make_stream(seed)
         self._state, self._turn, rewards = start(self.rules, self.num_envs, self._backend, self._stream)
+        self._opening = xp.zeros_like(rewards)
         self._final = self._state
         self._cycles = xp.zeros((self.num_envs,), dtype=xp.int64, device=device)
         no = xp.zeros((self.num_envs,), dtype=xp.bool, device=device)
@@ -81,11 +83,13 @@ class VectorEnv:
             raise IllegalActionError("step() needs games in progress; call reset() first")
         xp, device, _ = self._backend
         rules = self.rules
-        actions = xp.astype(xp.asarray(actions, device=device), xp.int64)
+        actions = xp.asarray(actions, device=device)
         self._check(actions)
+        actions = xp.astype(actions, xp.int64)
         if rules.simultaneous:
             actions = xp.concat([actions, xp.zeros((self.num_envs, 1), dtype=xp.int64, device=device)], axis=1)
         state, turn, rewards = advance(rules, self._state, actions, self._stream)
+        rewards, self._opening = rewards + self._opening, xp.zeros_like(rewards)
         self._cycles = self._cycles + 1
         terminated = turn == TERMINAL
         truncated = xp.zeros_like(terminated)
@@ -94,10 +98,11 @@ class VectorEnv:
         self._final = state
         ended = xp.nonzero(terminated | truncated)[0]
         if ended.shape[0]:
-            fresh, fresh_turn, _ = start(rules, ended.shape[0], self._backend, self._stream)
+            fresh, fresh_turn, opening = start(rules, ended.shape[0], self._backend, self._stream)
             everywhere = ended.shape[0] == self.num_envs
             state = fresh if everywhere else put_rows(state, ended, fresh)
             turn = scatter(turn, ended, fresh_turn)
+            self._opening = scatter(self._opening, ended, opening)
             self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
         self._state, self._turn = state, turn
         return self._look(rewards, terminated, truncated)
@@ -107,13 +112,15 @@ class VectorEnv:
 
         At rows that terminated or were truncated these are the final observations of the ended games.
         """
-        return self.rules.observation(self._final, uniform_players(self._cycles, player))
+        return self.rules.observation(self._final, everywhere(self._cycles, player))
 
     def _check(self, actions: Array) -> None:
         shape = (self.num_envs, self.rules.num_players) if self.rules.simultaneous else (self.num_envs,)
         if tuple(actions.shape) != shape:
             raise IllegalActionError(f"actions must have shape {shape}, got {tuple(actions.shape)}")
         xp = namespace(actions)
+        if not xp.isdtype(actions.dtype, "integral"):
+            raise IllegalActionError(f"actions must be integers, got {actions.dtype}")
         width = self.rules.max_actions
         inside = (actions >= 0) & (actions < width)
         index = xp.clip(actions, 0, width - 1)[..., None]
@@ -140,7 +147,7 @@ class VectorEnv:
             keys = xp.stack([view.keys for view in views], axis=1)
             only_first = xp.arange(rules.max_actions, device=device_of(turn)) == 0
             masks = xp.stack(
-                [rules.legal_actions(state, uniform_players(turn, p)) for p in range(rules.num_players)], axis=1
+                [rules.legal_actions(state, everywhere(turn, p)) for p in range(rules.num_players)], axis=1
             )
             masks = xp.where(acting[:, :, None], masks, only_first[None, None, :])
         self._masks = masks

@@ -125,7 +125,8 @@ def _mover(rules: Rules[Any], level: _Level) -> IntArray:
 
 def _chance(rules: Rules[Any], state: Any, rows: BoolArray, name: str) -> Float64Array:
     outcomes: Float64Array = rules.chance_probabilities(state)[rows]
-    bad = np.flatnonzero((np.abs(outcomes.sum(axis=1) - 1) > 1e-9) | (outcomes < 0).any(axis=1))
+    good = (np.abs(outcomes.sum(axis=1) - 1) <= 1e-9) & (outcomes >= 0).all(axis=1)  # False for NaN too
+    bad = np.flatnonzero(~good)
     if bad.size:
         where = take_rows(state, np.flatnonzero(rows)[bad[:1]])
         raise GameDefinitionError(

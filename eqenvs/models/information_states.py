@@ -82,6 +82,10 @@ class KeyIndex:
         Raises:
             PolicyError: if a key is unknown.
         """
+        if keys.ndim != 2 or keys.shape[1] != self._keys.shape[1] or not len(self._keys):
+            raise PolicyError(
+                f"the table has {len(self._keys)} rows with keys of width {self._keys.shape[1]}, asked for {keys.shape}"
+            )
         position = np.searchsorted(self._sorted, hash_rows(keys))
         rows: IntArray = self._order[np.minimum(position, len(self._order) - 1)]
         wrong = np.flatnonzero((self._keys[rows] != keys).any(axis=1))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, read_only
 from eqenvs.errors import InputError
 from eqenvs.models.information_states import InformationStates
 
@@ -45,15 +45,18 @@ class MeanFieldModel:
         """
         if self.horizon < 1:
             raise InputError(f"horizon must be at least 1 decision, got {self.horizon}")
-        if self.initial.shape != (self.num_states,) or abs(self.initial.sum() - 1) > 1e-9 or (self.initial < 0).any():
+        initial = np.array(self.initial, dtype=np.float64)
+        if initial.shape != (self.num_states,) or not _distributions(initial):
             raise InputError(f"initial must be a distribution over {self.num_states} states")
+        object.__setattr__(self, "initial", read_only(initial))
         kernel = self.transition(self.initial, 0)
         if kernel.shape != (self.num_states, self.num_actions, self.num_states):
             raise InputError(f"transition must give [S, A, S] arrays, got shape {kernel.shape}")
-        if not np.allclose(kernel.sum(axis=-1), 1.0, rtol=0, atol=1e-9) or (kernel < 0).any():
+        if not _distributions(kernel):
             raise InputError("transition must give non-negative rows that sum to 1")
-        if self.reward(self.initial, 0).shape != (self.num_states, self.num_actions):
-            raise InputError("reward must give [S, A] arrays")
+        reward = self.reward(self.initial, 0)
+        if reward.shape != (self.num_states, self.num_actions) or not np.isfinite(reward).all():
+            raise InputError("reward must give finite [S, A] arrays")
 
     @property
     def num_players(self) -> int:
@@ -85,3 +88,8 @@ class MeanFieldModel:
     def sizes(self) -> dict[str, Any]:
         """States, actions, horizon."""
         return {"states": self.num_states, "actions": self.num_actions, "horizon": self.horizon}
+
+
+def _distributions(array: Float64Array) -> bool:
+    """Whether the rows over the last axis are non-negative and sum to 1 within 1e-9; False for NaN."""
+    return bool((array >= 0).all() and (np.abs(array.sum(axis=-1) - 1) <= 1e-9).all())

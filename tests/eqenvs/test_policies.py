@@ -181,7 +181,6 @@ def test_an_unknown_key_is_named():
         index.rows(np.array([[9, 9, 9, 9]]))
 
 
-@pytest.mark.xfail(strict=True, reason="KeyIndex compares keys of another width, or with no rows, by raw numpy errors")
 @pytest.mark.parametrize("known", [np.zeros((2, 4), dtype=np.int64), np.zeros((0, 3), dtype=np.int64)])
 def test_keys_of_another_game_are_policy_errors(known):
     with pytest.raises(PolicyError):
