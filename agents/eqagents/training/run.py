@@ -155,7 +155,7 @@ def _loop(
         while learner.iteration(state) < config.iterations:
             started = time.perf_counter()
             state, metrics = learner.step(state)
-            metrics = {**metrics, "time/iteration_s": time.perf_counter() - started}
+            metrics = {**metrics, "run/iteration_s": time.perf_counter() - started}
             _record(config, run, game, learner, state, metrics, writer, on_progress)
 
 
