@@ -6,6 +6,7 @@
 30
 """
 
+from eqenvs import policies
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game, repeated
 from eqenvs.registry import game_ids, make, register_pettingzoo, spec
@@ -23,6 +24,7 @@ __all__ = [
     "UnsupportedGame",
     "game_ids",
     "make",
+    "policies",
     "register_pettingzoo",
     "repeated",
     "spec",

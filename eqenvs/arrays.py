@@ -107,9 +107,15 @@ class Backend(NamedTuple):
     stream: Callable[[int | None], RandomStream]
 
 
+def _checked_seed(seed: int | None) -> int | None:
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise InputError(f"a seed must be a non-negative integer or None, got {seed!r}")
+    return seed
+
+
 class _NumpyStream:
     def __init__(self, seed: int | None) -> None:
-        self._generator = np.random.default_rng(seed)
+        self._generator = np.random.default_rng(_checked_seed(seed))
 
     def uniform(self, size: int) -> Array:
         return self._generator.random(size)
@@ -122,7 +128,7 @@ class _TorchStream:
         if seed is None:
             self._generator.seed()
         else:
-            self._generator.manual_seed(seed)
+            self._generator.manual_seed(_checked_seed(seed))
 
     def uniform(self, size: int) -> Array:
         return self._torch.rand(size, dtype=self._torch.float64, device=self._device, generator=self._generator)

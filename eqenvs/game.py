@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -52,6 +52,19 @@ class Game:
     def num_players(self) -> int:
         """N."""
         return self._definition.num_players
+
+    @property
+    def constant_sum(self) -> bool:
+        """Whether the players' payoffs add up to the same number at every end, as the spec declares."""
+        return self._declared(self.spec.constant_sum)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the game can be enumerated within the default limit, as the spec declares."""
+        return self._declared(self.spec.exact)
+
+    def _declared(self, value: bool | Callable[..., bool]) -> bool:
+        return value if isinstance(value, bool) else value(**self.parameters)
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -147,7 +160,7 @@ def repeated(game: Game, num_rounds: int, *, memory: int = 1) -> Game:
         family=Family.EXTENSIVE_FORM,
         title=f"{game.spec.title}, {num_rounds} rounds",
         build=_RepeatedBuilder(stage, num_rounds, memory),
-        constant_sum=game.spec.constant_sum,
+        constant_sum=game.constant_sum,
         exact=num_rounds <= 2,
         source=game.spec.source,
     )

@@ -231,6 +231,35 @@ def player_entries(policy: Any, num_players: int) -> tuple[Any, ...]:
     return policy.players
 
 
+def flatten(policy: MixturePolicy) -> tuple[list[Any], Float64Array]:
+    """A device, and the devices among its components, as one list of product policies with their weights."""
+    components: list[Any] = []
+    weights: list[Float64Array] = []
+    for component, weight in zip(policy.components, policy.weights, strict=True):
+        inner, inner_weights = flatten(component) if isinstance(component, MixturePolicy) else ([component], np.ones(1))
+        components += inner
+        weights.append(weight * inner_weights)
+    return components, np.concatenate(weights)
+
+
+def private_mixture(policy: Any, player: int) -> tuple[list[BehaviourPolicy], Float64Array]:
+    """One player's entry of a product, however nested, as behaviour policies and the weights it draws them with."""
+    if isinstance(policy, ProductPolicy):
+        return private_mixture(policy.players[player], player)
+    if not isinstance(policy, MixturePolicy):
+        return [policy], np.ones(1)
+    parts = [private_mixture(component, player) for component in policy.components]
+    weights = np.concatenate([w * inner for w, (_, inner) in zip(policy.weights, parts, strict=True)])
+    return [member for members, _ in parts for member in members], weights
+
+
+def marginals(device: MixturePolicy, num_players: int) -> ProductPolicy:
+    """The product of the players' private mixtures that a correlation device induces."""
+    components, weights = flatten(device)
+    entries = [player_entries(component, num_players) for component in components]
+    return ProductPolicy([MixturePolicy([entry[p] for entry in entries], weights) for p in range(num_players)])
+
+
 def player_table(model: DecisionPoints, player: int, policy: BehaviourPolicy | MixturePolicy) -> Float64Array:
     """One player's policy, or private mixture of policies, as a table [I, A]."""
     states = model.information_states[player]

@@ -29,7 +29,15 @@ from eqenvs.arrays import (
 )
 from eqenvs.errors import InputError, PolicyError
 from eqenvs.models.information_states import InformationStates
-from eqenvs.policies import FLOAT32_TOLERANCE, JointPolicy, MixturePolicy, player_entries
+from eqenvs.policies import (
+    FLOAT32_TOLERANCE,
+    BehaviourPolicy,
+    JointPolicy,
+    MixturePolicy,
+    flatten,
+    player_entries,
+    private_mixture,
+)
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 
 
@@ -176,17 +184,20 @@ class PolicyPlayer:
 
     def __init__(self, policy: JointPolicy, num_players: int, episodes: int, rng: np.random.Generator) -> None:
         self._rng = rng
-        if isinstance(policy, MixturePolicy) and num_players > 1:
-            drawn = _draw(policy, episodes, rng)
-            components = [player_entries(component, num_players) for component in policy.components]
-            self._choices = [([c[player] for c in components], drawn) for player in range(num_players)]
-        else:
-            self._choices = []
-            for entry in player_entries(policy, num_players):
-                if isinstance(entry, MixturePolicy):
-                    self._choices.append((list(entry.components), _draw(entry, episodes, rng)))
-                else:
-                    self._choices.append(([entry], np.zeros(episodes, dtype=np.int64)))
+        device = isinstance(policy, MixturePolicy) and num_players > 1
+        profiles, weights = flatten(policy) if device else ([policy], np.ones(1))  # type: ignore[arg-type]
+        drawn = _draw(weights, episodes, rng)
+        entries = [player_entries(profile, num_players) for profile in profiles]
+        self._choices: list[tuple[list[BehaviourPolicy], IntArray]] = []
+        for player in range(num_players):
+            members: list[BehaviourPolicy] = []
+            chosen = np.zeros(episodes, dtype=np.int64)
+            for index, entry in enumerate(entries):
+                own, own_weights = private_mixture(entry[player], player)
+                rows = np.flatnonzero(drawn == index)
+                chosen[rows] = len(members) + _draw(own_weights, len(rows), rng)
+                members += own
+            self._choices.append((members, chosen))
 
     def __call__(self, decisions: Decisions) -> IntArray:
         """Sampled actions for the rows, [M] int64."""
@@ -218,8 +229,10 @@ class PolicyPlayer:
         return np.where(states.masks, result, 0.0)
 
 
-def _draw(mixture: MixturePolicy, episodes: int, rng: np.random.Generator) -> IntArray:
-    return rng.choice(len(mixture.weights), size=episodes, p=mixture.weights)
+def _draw(weights: Float64Array, size: int, rng: np.random.Generator) -> IntArray:
+    if len(weights) == 1:
+        return np.zeros(size, dtype=np.int64)
+    return rng.choice(len(weights), size=size, p=weights / weights.sum())
 
 
 def simulate(

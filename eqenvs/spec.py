@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from eqenvs.errors import InputError, unknown_name
 
 
@@ -39,7 +41,7 @@ class Parameter:
         if self.kind is bool:
             accepted = isinstance(value, bool)
         elif self.kind is int:
-            accepted = isinstance(value, int) and not isinstance(value, bool)
+            accepted = isinstance(value, int | np.integer) and not isinstance(value, bool)
         elif self.kind is float:
             accepted = isinstance(value, int | float) and not isinstance(value, bool)
         else:
@@ -119,8 +121,9 @@ class GameSpec:
         family: the model class it belongs to.
         title: the game in a few words.
         build: from parameters to `Rules` or to a model.
-        constant_sum: whether the players' payoffs add up to the same number at every end, for all parameters.
-        exact: whether the default instance can be enumerated exactly.
+        constant_sum: whether the players' payoffs add up to the same number at every end; a function of the parameters
+            (as keywords) where it depends on them.
+        exact: whether an instance can be enumerated within the default limit; likewise.
         source: authors, year, venue.
         parameters: what `build` takes.
         facts: figures that hold.
@@ -131,9 +134,9 @@ class GameSpec:
     family: Family
     title: str
     build: Callable[..., Any]
-    constant_sum: bool
+    constant_sum: bool | Callable[..., bool]
     source: str
-    exact: bool = True
+    exact: bool | Callable[..., bool] = True
     parameters: tuple[Parameter, ...] = ()
     facts: tuple[Fact, ...] = ()
     version: int = 0

@@ -95,7 +95,7 @@ class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a s
             self._was_dead_step(None)
             return
         player = self.possible_agents.index(agent)
-        chosen = self._episode.check(agent, action, self.infos[agent]["action_mask"])
+        chosen = self._episode.check(agent, action, self._episode.mask(player))
         self._cumulative_rewards[agent] = 0.0
         self._clear_rewards()
         self._chosen[player] = chosen

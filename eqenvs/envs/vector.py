@@ -46,8 +46,8 @@ class VectorEnv:
     """
 
     def __init__(self, rules: Rules[Any], num_envs: int, backend: Backend, *, max_cycles: int | None = None) -> None:
-        if num_envs < 1:
-            raise InputError(f"num_envs must be at least 1, got {num_envs}")
+        if not (isinstance(num_envs, int) and num_envs >= 1):
+            raise InputError(f"num_envs must be an integer of at least 1, got {num_envs!r}")
         if max_cycles is not None and not (isinstance(max_cycles, int) and max_cycles >= 1):
             raise InputError(f"max_cycles must be an integer of at least 1, got {max_cycles!r}")
         self.rules = rules
@@ -99,8 +99,7 @@ class VectorEnv:
         ended = xp.nonzero(terminated | truncated)[0]
         if ended.shape[0]:
             fresh, fresh_turn, opening = start(rules, ended.shape[0], self._backend, self._stream)
-            everywhere = ended.shape[0] == self.num_envs
-            state = fresh if everywhere else put_rows(state, ended, fresh)
+            state = fresh if ended.shape[0] == self.num_envs else put_rows(state, ended, fresh)
             turn = scatter(turn, ended, fresh_turn)
             self._opening = scatter(self._opening, ended, opening)
             self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
@@ -150,7 +149,7 @@ class VectorEnv:
                 [rules.legal_actions(state, everywhere(turn, p)) for p in range(rules.num_players)], axis=1
             )
             masks = xp.where(acting[:, :, None], masks, only_first[None, None, :])
-        self._masks = masks
+        self._masks = xp.asarray(masks, copy=True)  # the caller may write to what it gets
         return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)
 
     def rows(self, indices: Array) -> Any:

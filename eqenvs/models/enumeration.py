@@ -1,7 +1,8 @@
 """From rules to the exact model: breadth-first enumeration, a whole level per call of the rules.
 
-Simultaneous moves are put in sequence, in player order, each mover blind to the others'. Cost: one call of each rules
-method per level; memory about 60 bytes per history plus the widest level's states.
+Simultaneous moves are put in sequence, in player order, each mover blind to the others'. Levels are worked through in
+blocks of fixed size. Cost: one call of each rules method per block; memory: 56 + 8N bytes per history for the tree (N
+players), about as much again while it is put together, and the states of two neighbouring levels.
 """
 
 from __future__ import annotations
@@ -12,13 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, namespace, put_rows, read_only, take_rows
+from eqenvs.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    IntArray,
+    map_state,
+    namespace,
+    put_rows,
+    read_only,
+    take_rows,
+)
 from eqenvs.errors import GameDefinitionError, GameTooLargeError
 from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
 from eqenvs.models.information_states import InformationStates, unique_rows
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL, Rules
 
 DEFAULT_MAX_HISTORIES = 20_000_000
+BLOCK = 1 << 16  # histories whose masks, observations and successors are worked out at a time
 
 
 @dataclass
@@ -49,7 +61,7 @@ def enumerate_rules(rules: Rules[Any], *, name: str, max_histories: int = DEFAUL
     Args:
         rules: the game.
         name: what to call it in messages.
-        max_histories: the most histories to enumerate; checked before a level is allocated.
+        max_histories: the most histories to enumerate; a level's successors are counted before they are made.
 
     Raises:
         GameTooLargeError: if there are more histories than `max_histories`.
@@ -57,9 +69,8 @@ def enumerate_rules(rules: Rules[Any], *, name: str, max_histories: int = DEFAUL
             information set has imperfect recall, or its members differ in legal actions or observation.
     """
     n = rules.num_players
-    xp = namespace(np.zeros(0))
     level = _Level(
-        state=rules.initial_state(1, xp),
+        state=rules.initial_state(1, namespace(np.zeros(0))),
         pending=np.full((1, n), -1, dtype=np.int64) if rules.simultaneous else None,
         reward=np.zeros((1, n)),
         first=0,
@@ -71,37 +82,29 @@ def enumerate_rules(rules: Rules[Any], *, name: str, max_histories: int = DEFAUL
     infosets = [_Infosets() for _ in range(n)]
     total = 1
     while True:
-        mover = _mover(rules, level)
-        movers.append(mover)
-        payoffs.append(level.reward[mover == TERMINAL])
-        chance_rows = mover == CHANCE
-        edges = np.zeros((len(mover), max(rules.max_actions, rules.num_chance_outcomes)), dtype=bool)
-        probability = np.ones(edges.shape)
-        if chance_rows.any():
-            outcomes = _chance(rules, level.state, chance_rows, name)
-            edges[chance_rows, : rules.num_chance_outcomes] = outcomes > 0
-            probability[chance_rows, : rules.num_chance_outcomes] = outcomes
-        for player in range(n):
-            rows = np.flatnonzero(mover == player)
-            if rows.size:
-                edges[rows, : rules.num_actions[player]] = _visit(rules, level, player, rows, infosets[player], name)
-        starts.append(total)
-        children = int(edges.sum())
-        if children == 0:
+        size = len(level.reward)
+        starts.append(level.first + size)
+        blocks = []
+        for start in range(0, size, BLOCK):
+            block = _block(level, slice(start, start + BLOCK))
+            mover = _mover(rules, block)
+            movers.append(mover)
+            payoffs.append(block.reward[mover == TERMINAL])
+            row, action, probability = _successors(rules, block, mover, infosets, name)
+            total += len(row)
+            if total > max_histories:
+                raise GameTooLargeError(
+                    f"{name}: exact enumeration needs more than {total:,} histories (level {len(starts) - 1} of the "
+                    f"tree reached), the limit is max_histories={max_histories:,}; use smaller parameters, or score "
+                    "by simulation"
+                )
+            parents.append(row + block.first)
+            actions.append(action)
+            chances.append(probability)
+            blocks.append((block, mover, row, action))
+        level = _join(rules, blocks, first=starts[-1])
+        if len(level.reward) == 0:
             break
-        if total + children > max_histories:
-            raise GameTooLargeError(
-                f"{name}: exact enumeration needs more than {total + children:,} histories (level {len(starts) - 1} of "
-                f"the tree reached), the limit is max_histories={max_histories:,}; use smaller parameters, or score by "
-                "simulation"
-            )
-        row, action = np.nonzero(edges)
-        parents.append(row + level.first)
-        actions.append(action)
-        chances.append(probability[row, action])
-        level = _children(rules, level, mover, row, action, first=total)
-        total += children
-
     return _assemble(
         rules,
         name,
@@ -113,6 +116,53 @@ def enumerate_rules(rules: Rules[Any], *, name: str, max_histories: int = DEFAUL
         payoffs=np.concatenate(payoffs),
         infosets=infosets,
     )
+
+
+def _block(level: _Level, rows: slice) -> _Level:
+    """A part of a level; views of its arrays."""
+    return _Level(
+        state=map_state(lambda field: field[rows], level.state),
+        pending=None if level.pending is None else level.pending[rows],
+        reward=level.reward[rows],
+        first=level.first + rows.start,
+    )
+
+
+def _join(rules: Rules[Any], blocks: list[tuple[_Level, IntArray, IntArray, IntArray]], *, first: int) -> _Level:
+    """The next level: the successors of every block, made block by block."""
+    made = [_children(rules, *block, first=first) for block in blocks]
+    if len(made) == 1:
+        return made[0]
+    state_type = type(made[0].state)
+    return _Level(
+        state=state_type(*(np.concatenate(fields) for fields in zip(*(part.state for part in made), strict=True))),
+        pending=None if made[0].pending is None else np.concatenate([part.pending for part in made]),  # type: ignore[misc]
+        reward=np.concatenate([part.reward for part in made]),
+        first=first,
+    )
+
+
+def _successors(
+    rules: Rules[Any], block: _Level, mover: IntArray, infosets: list[_Infosets], name: str
+) -> tuple[IntArray, IntArray, Float64Array]:
+    """The edges out of a block: its row, the action or outcome, and the probability where chance moves (else 1)."""
+    edges = np.zeros((len(mover), max(rules.max_actions, rules.num_chance_outcomes)), dtype=bool)
+    outcomes = None
+    chance_rows = mover == CHANCE
+    if chance_rows.any():
+        outcomes = _chance(rules, block.state, chance_rows, name)
+        edges[chance_rows, : rules.num_chance_outcomes] = outcomes > 0
+    for player in range(rules.num_players):
+        rows = np.flatnonzero(mover == player)
+        if rows.size:
+            edges[rows, : rules.num_actions[player]] = _visit(rules, block, player, rows, infosets[player], name)
+    row, action = np.nonzero(edges)
+    probability = np.ones(len(row))
+    if outcomes is not None:
+        by_chance = chance_rows[row]
+        position = np.cumsum(chance_rows) - 1
+        probability[by_chance] = outcomes[position[row[by_chance]], action[by_chance]]
+    return row, action, probability
 
 
 def _mover(rules: Rules[Any], level: _Level) -> IntArray:

@@ -87,13 +87,17 @@ class MarkovModel:
 
     @property
     def information_states(self) -> tuple[InformationStates, ...]:
-        """The states, as decision points of Markov (memoryless, stationary) policies."""
+        """The decision points of Markov policies: the states, or (time, state) pairs, time first, given a horizon."""
+        if self.horizon is None:
+            keys = np.arange(self.num_states, dtype=np.int64)[:, None]
+            observations = np.eye(self.num_states, dtype=np.float32)
+        else:
+            time, state = (grid.reshape(-1) for grid in np.mgrid[: self.horizon, : self.num_states])
+            keys = np.stack([time, state], axis=1).astype(np.int64)
+            clock = (time / self.horizon).astype(np.float32)
+            observations = np.concatenate([clock[:, None], np.eye(self.num_states, dtype=np.float32)[state]], axis=1)
         return tuple(
-            InformationStates(
-                keys=np.arange(self.num_states, dtype=np.int64)[:, None],
-                observations=np.eye(self.num_states, dtype=np.float32),
-                masks=np.ones((self.num_states, actions), dtype=bool),
-            )
+            InformationStates(keys, observations, np.ones((len(keys), actions), dtype=bool))
             for actions in self.num_actions
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import TabularPolicy, uniform
+from eqenvs.policies import JointPolicy, TabularPolicy, uniform
 from eqenvs.spec import Family
 from eqsolvers.scoring.score import score
 
@@ -30,15 +30,15 @@ class SolverResult:
     """The outcome of a solver, converged or not.
 
     Attributes:
-        policy: the profile found, as behaviour tables; the best one so far where the method did not converge.
+        policy: what was found; the best so far where the method did not converge.
         status: how it ended.
-        residual: the method's own measure of error, in payoff units; for Nash methods the NashConv of `policy`.
+        residual: the error of the concept, in payoff units: NashConv, or the CE or CCE gap, of `policy`.
         iterations: of the method's own loop.
         method: id of the method.
         message: one line on anything out of the ordinary, else empty.
     """
 
-    policy: TabularPolicy
+    policy: JointPolicy
     status: Status
     residual: float
     iterations: int
@@ -77,7 +77,9 @@ class SolverSpec:
         id: the literature's name in lower case, as in `eqenvs solve --method`.
         concept: what it computes ("nash", ...).
         family: the models it takes.
-        solve: from (model, tolerance in payoff units) to a result.
+        solve: from (model, tolerance in payoff units, and the options) to a result.
+        options: which of "iterations" and "seed" the method takes, as keywords.
+        preference: the method with the highest one is used where none is named.
         source: authors, year, venue.
     """
 
@@ -85,6 +87,8 @@ class SolverSpec:
     concept: str
     family: Family
     solve: Callable[..., SolverResult]
+    options: frozenset[str] = frozenset()
+    preference: int = 0
     source: str
 
 
@@ -100,7 +104,7 @@ def solvers(family: Family) -> dict[str, SolverSpec]:
 
 
 def find_solver(family: Family, concept: str, method: str | None) -> SolverSpec:
-    """The method asked for, or the first one there is for the concept.
+    """The method asked for, or the preferred one for the concept.
 
     Raises:
         InputError: if no method computes the concept for this family, naming what there is.
@@ -116,5 +120,5 @@ def find_solver(family: Family, concept: str, method: str | None) -> SolverSpec:
     if not fitting:
         offered = sorted({spec.concept for spec in known.values()})
         raise InputError(f"no method computes {concept!r} for {family} games; concepts: {', '.join(offered) or 'none'}")
-    chosen: SolverSpec = fitting[0]
+    chosen: SolverSpec = max(fitting, key=lambda spec: spec.preference)
     return chosen

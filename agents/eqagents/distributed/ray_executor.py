@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CACHED_OBJECTS = 32  # published objects that a worker keeps
+CACHED_OBJECTS = 512  # published objects that a worker keeps; a population has one per policy
 START_WARNING = 60.0  # seconds without any result after which a warning tells that workers may lack resources
 
 
@@ -59,7 +59,8 @@ class _Actor:
                 self._cache[name] = ray.get(reference)
             self._cache.move_to_end(name)
             objects[name] = self._cache[name]
-        while len(self._cache) > CACHED_OBJECTS:
+        # The least recently used go first; what this task refers to was used just now and always fits.
+        while len(self._cache) > max(CACHED_OBJECTS, len(references)):
             self._cache.popitem(last=False)
         try:
             return execute(task, self._seed, objects)

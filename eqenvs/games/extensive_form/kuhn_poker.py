@@ -138,6 +138,7 @@ SPEC = GameSpec(
     title="Kuhn poker",
     build=KuhnPoker,
     constant_sum=True,
+    exact=lambda num_players: num_players <= 6,
     source="Kuhn (1950), A simplified two-person poker",
     parameters=(Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),),
     facts=(

@@ -129,11 +129,18 @@ class LiarsDice(Rules[LiarsDiceState]):
         return f"{action // self.num_faces + 1}x{action % self.num_faces + 1}"
 
 
-def _fact(num_faces: int, terminals: int, infosets: int, sequences: list[int], value: float | None) -> Fact:
+def _two_players(num_faces: int, value: float | None) -> Fact:
+    """One die each: every subset of the bids is a history, and each player sees half of them with each die."""
+    subsets = 2 ** (2 * num_faces)
+    per_player = num_faces * subsets // 2
     return Fact(
-        source="terminals F^2 (2^(2F) - 1), information sets F 2^(2F - 1) each; values: sequence-form LP and OpenSpiel",
+        source="sizes by counting subsets of bids; values: sequence-form LP, and OpenSpiel's for 3 and 4 faces",
         parameters={"num_players": 2, "num_dice": 1, "num_faces": num_faces},
-        sizes={"terminals": terminals, "infosets": [infosets, infosets], "sequences": sequences},
+        sizes={
+            "terminals": num_faces**2 * (subsets - 1),
+            "infosets": [per_player, per_player],
+            "sequences": [num_faces * (subsets - 1) + 1] * 2,
+        },
         values=None if value is None else (value, -value),
     )
 
@@ -145,6 +152,8 @@ SPEC = GameSpec(
     build=LiarsDice,
     constant_sum=True,
     source="Lisy, Lanctot and Bowling (2015), AAMAS; OpenSpiel (2019)",
+    exact=lambda num_players, num_dice, num_faces: num_players * num_dice * num_faces <= 16,
+    facts=(_two_players(3, 1 / 9), _two_players(4, 0.0625), _two_players(6, None)),
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),
         Parameter(name="num_dice", default=1, low=1, high=10, description="dice of each player"),

@@ -68,5 +68,6 @@ SOLVER = SolverSpec(
     concept="nash",
     family=Family.EXTENSIVE_FORM,
     solve=solve,
+    preference=10,
     source="Koller, Megiddo, von Stengel (1996)",
 )

@@ -75,5 +75,10 @@ def solve(model: NormalFormModel, *, tolerance: float = 1e-9) -> SolverResult:
 
 
 SOLVER = SolverSpec(
-    id="lp", concept="nash", family=Family.NORMAL_FORM, solve=solve, source="Dantzig (1951); HiGHS (Huangfu, Hall 2018)"
+    id="lp",
+    concept="nash",
+    family=Family.NORMAL_FORM,
+    solve=solve,
+    preference=10,
+    source="Dantzig (1951); HiGHS (Huangfu, Hall 2018)",
 )

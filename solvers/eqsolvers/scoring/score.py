@@ -29,7 +29,15 @@ from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game, Model
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import JointPolicy, MixturePolicy, TabularPolicy, player_entries, player_table, tabulate
+from eqenvs.policies import (
+    JointPolicy,
+    MixturePolicy,
+    TabularPolicy,
+    flatten,
+    player_entries,
+    player_table,
+    tabulate,
+)
 from eqsolvers.scoring.deviations import deviation
 
 
@@ -47,7 +55,8 @@ class Score:
 
     Attributes:
         values: [N] float64, each player's expected payoff under the joint policy.
-        gains: [N] float64, each player's gain from deviating (for a device: from the product of the marginals).
+        gains: [N] float64, each player's gain from deviating. For a device they belong to the product of its marginals,
+            where the players' payoffs may differ from `values`.
         ce_gap: see the module; None where it was not computed.
         cce_gap: see the module; None where it was not computed.
         kind: exact, lower bound or estimate.
@@ -149,17 +158,6 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
 def _gains(pairs: list[tuple[float, float]]) -> Float64Array:
     """Best value minus value; rounding can leave a negative of a few ulps, which is no gain."""
     return np.array([max(0.0, best - value) for best, value in pairs])
-
-
-def flatten(policy: MixturePolicy) -> tuple[list[JointPolicy], Float64Array]:
-    """A mixture of mixtures as one list of product policies with their weights."""
-    components: list[JointPolicy] = []
-    weights: list[Float64Array] = []
-    for component, weight in zip(policy.components, policy.weights, strict=True):
-        inner, inner_weights = flatten(component) if isinstance(component, MixturePolicy) else ([component], np.ones(1))
-        components += inner
-        weights.append(weight * inner_weights)
-    return components, np.concatenate(weights)
 
 
 def _recommended_gain(

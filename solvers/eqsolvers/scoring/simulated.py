@@ -8,13 +8,15 @@ separate random streams, so a responder is not judged on the luck it was selecte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import BehaviourPolicy, JointPolicy, MixturePolicy, ProductPolicy, player_entries
+from eqenvs.policies import BehaviourPolicy, JointPolicy, MixturePolicy, ProductPolicy, marginals, player_entries
 from eqenvs.simulation import simulate
 from eqsolvers.scoring.score import Score, ScoreKind
 
@@ -36,6 +38,17 @@ class BestResponder(Protocol):
         """A policy for `player` that does well against the others' entries of `policy`."""
 
 
+@dataclass(frozen=True)
+class _Bound:
+    """What the players' best responders gained, with its sampling error."""
+
+    values: Float64Array  # [N], of the joint policy itself
+    value_errors: Float64Array  # [N], standard errors
+    gains: Float64Array  # [N]
+    variance: float  # of the sum of the gains
+    chosen: list[str]  # which responder each player kept
+
+
 def score_by_simulation(
     game: Game,
     policy: JointPolicy,
@@ -50,25 +63,61 @@ def score_by_simulation(
 
     Args:
         game: any game with rules.
-        policy: the joint policy; for a correlation device the gains are those of committing beforehand.
+        policy: the joint policy. For a correlation device the gains are those of the product of its marginals, as in an
+            exact score, and `cce_gap` is what committing before the draw gains.
         responders: the learners to try, at least one.
-        episodes: episodes for each estimate.
+        episodes: episodes for each estimate, at least 2.
         seed: of everything.
 
     Returns:
-        A score of kind `lower_bound`; `detail` holds the responders, budget, seed, episodes and the half-width of the
-        95 % confidence interval of the values and of NashConv.
+        A score of kind `lower_bound`; `detail` holds the responders, budgets, seed, episodes and the half-widths of the
+        95 % confidence intervals of the values, of NashConv and, for a device, of the CCE gap.
     """
     if not responders:
         raise InputError("score_by_simulation: at least one best responder is needed")
+    if episodes < 2:
+        raise InputError(f"score_by_simulation: episodes must be at least 2, got {episodes}")
     n = game.num_players
-    reported, compared, *roots = np.random.SeedSequence(seed).spawn(2 + n * len(responders) * 3)
+    device = policy if isinstance(policy, MixturePolicy) and n > 1 else None
+    product = policy if device is None else marginals(device, n)
+    of_product, of_device = np.random.SeedSequence(seed).spawn(2)
+    bound = _bound(game, product, responders, episodes, of_product)
+    detail: dict[str, Any] = {
+        "responders": [responder.id for responder in responders],
+        "budgets": [responder.budget for responder in responders],
+        "chosen": bound.chosen,
+        "seed": seed,
+        "episodes": episodes,
+        "values_half_width": (Z_95 * bound.value_errors).tolist(),
+        "nash_conv_half_width": float(Z_95 * np.sqrt(bound.variance)),
+    }
+    values, cce_gap = bound.values, None
+    if device is not None:
+        committed = _bound(game, device, responders, episodes, of_device)
+        values, cce_gap = committed.values, float(committed.gains.sum())
+        detail["values_half_width"] = (Z_95 * committed.value_errors).tolist()
+        detail["cce_gap_half_width"] = float(Z_95 * np.sqrt(committed.variance))
+    return Score(
+        values=values,
+        gains=bound.gains,
+        ce_gap=None,
+        cce_gap=cce_gap,
+        kind=ScoreKind.LOWER_BOUND,
+        constant_sum=n == 2 and game.constant_sum,
+        detail=detail,
+    )
+
+
+def _bound(
+    game: Game, policy: JointPolicy, responders: Sequence[BestResponder], episodes: int, seed: np.random.SeedSequence
+) -> _Bound:
+    n = game.num_players
+    reported, compared, *roots = seed.spawn(2 + n * len(responders) * 3)
     payoffs = simulate(game.rules, policy, episodes, reported)
-    values = payoffs.mean(axis=0)
+    values, errors = payoffs.mean(axis=0), payoffs.std(axis=0, ddof=1) / np.sqrt(episodes)
     # Responses are chosen against a sample of their own, or the luck that chose one would count as its gain.
     baseline = simulate(game.rules, policy, episodes, compared).mean(axis=0)
-    value_error = payoffs.std(axis=0, ddof=1) / np.sqrt(episodes)
-    gains, variances, chosen = np.zeros(n), np.zeros(n), []
+    gains, variance, chosen = np.zeros(n), 0.0, []
     streams = iter(roots)
     for player in range(n):
         best: tuple[float, float, float, str] = (0.0, 0.0, 0.0, "none")
@@ -79,30 +128,13 @@ def score_by_simulation(
             selected = float(trial.mean() - baseline[player])
             if selected > best[0]:
                 final = simulate(game.rules, response, episodes, judge)[:, player]
-                variance = final.var(ddof=1) / episodes + value_error[player] ** 2
-                best = (selected, float(final.mean() - values[player]), float(variance), responder.id)
+                spread = final.var(ddof=1) / episodes + errors[player] ** 2
+                best = (selected, float(final.mean() - values[player]), float(spread), responder.id)
         # A response that looked better on its first sample and worse on its second is no gain; not deviating is 0.
-        gains[player], variances[player] = max(0.0, best[1]), best[2]
+        gains[player] = max(0.0, best[1])
+        variance += best[2]
         chosen.append(best[3])
-    detail = {
-        "responders": [responder.id for responder in responders],
-        "budgets": [responder.budget for responder in responders],
-        "chosen": chosen,
-        "seed": seed,
-        "episodes": episodes,
-        "values_half_width": (Z_95 * value_error).tolist(),
-        "nash_conv_half_width": float(Z_95 * np.sqrt(variances.sum())),
-    }
-    correlated = isinstance(policy, MixturePolicy) and n > 1
-    return Score(
-        values=values,
-        gains=gains,
-        ce_gap=None,
-        cce_gap=float(gains.sum()) if correlated else None,
-        kind=ScoreKind.LOWER_BOUND,
-        constant_sum=n == 2 and game.spec.constant_sum,
-        detail=detail,
-    )
+    return _Bound(values, errors, gains, variance, chosen)
 
 
 def replace_player(policy: JointPolicy, player: int, response: BehaviourPolicy, num_players: int) -> JointPolicy:

@@ -105,7 +105,7 @@ class PSRO:
             (config.payoffs.method == "exact", "payoffs.method 'exact'"),
             (config.tabulate, "tabulate: true"),
         ):
-            if asked and not game.spec.exact:
+            if asked and not game.exact:
                 raise InputError(
                     f"psro: {what} needs a game that can be enumerated, {game!r} cannot; use payoffs.method "
                     "'simulated', tabulate: false and oracle 'policy_gradient'"

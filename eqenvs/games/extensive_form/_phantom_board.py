@@ -1,0 +1,116 @@
+"""What phantom games on a board share: two players claim cells of a common board without seeing each other's moves.
+
+A player tries a cell. If it is empty, the player's stone is put there and the other moves. If the other player's stone
+is there, the try fails: in the classic game the player learns so and tries another cell, in the abrupt game the turn is
+lost as well. Nothing else is revealed, neither the opponent's stones nor how many tries failed.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqenvs.arrays import Array, namespace, one_hot, put_along, take_along
+from eqenvs.rules import TERMINAL, Rules
+
+
+class PhantomState(NamedTuple):
+    """A batch of games on C cells; -1 stands for what has not happened yet."""
+
+    board: Array  # [B, C] int64, -1 where empty, else 2 * (what the game keeps of the stone) + owner
+    tried: Array  # [B, 2 C] int64, each player's tries in order, 2 * cell + success
+    tries: Array  # [B, 2] int64, number of each player's tries
+    player: Array  # [B] int64, who moves next
+    winner: Array  # [B] int64, who has won
+
+
+class PhantomBoard(Rules[PhantomState]):
+    """Phantom play on a board; a game adds what its stones are and when they win.
+
+    A try fails once at most, because a failure shows the stone: nobody tries a cell twice.
+    """
+
+    num_players = 2
+    num_chance_outcomes = 0
+
+    def __init__(self, num_rows: int, num_cols: int, abrupt: bool) -> None:
+        self.num_rows, self.num_cols, self.abrupt = num_rows, num_cols, abrupt
+        self.num_cells = num_rows * num_cols
+        self.num_actions = (self.num_cells, self.num_cells)
+        self.observation_size = 2 + 2 * self.num_cells + self.num_cells**2
+
+    @abstractmethod
+    def _place(self, board: Array, cell: Array, player: Array) -> tuple[Array, Array]:
+        """The boards with a stone of `player` on the empty `cell`, [B, C], and whether that wins, [B] bool."""
+
+    def initial_state(self, batch: int, xp: Any, device: Any = None) -> PhantomState:
+        def full(*shape: int, value: int) -> Array:
+            return xp.full((batch, *shape), value, dtype=xp.int64, device=device)
+
+        return PhantomState(
+            board=full(self.num_cells, value=-1),
+            tried=full(2 * self.num_cells, value=-1),
+            tries=full(2, value=0),
+            player=full(value=0),
+            winner=full(value=-1),
+        )
+
+    def turn(self, state: PhantomState) -> Array:
+        xp = namespace(state.player)
+        over = (state.winner >= 0) | xp.all(state.board >= 0, axis=1)
+        return xp.where(over, TERMINAL, state.player)
+
+    def _sequence(self, state: PhantomState, player: Array) -> Array:
+        """The player's tries in order, [B, C] int64."""
+        xp = namespace(player)
+        return xp.where((player == 0)[:, None], state.tried[:, : self.num_cells], state.tried[:, self.num_cells :])
+
+    def _view(self, state: PhantomState, player: Array) -> Array:
+        """Whether the player knows of an opponent's stone (even columns) or an own one (odd) at each cell, [B, 2 C]."""
+        return namespace(player).any(one_hot(self._sequence(state, player), 2 * self.num_cells), axis=1)
+
+    def legal_actions(self, state: PhantomState, player: Array) -> Array:
+        xp = namespace(player)
+        return ~xp.any(xp.reshape(self._view(state, player), (player.shape[0], self.num_cells, 2)), axis=2)
+
+    def apply(self, state: PhantomState, actions: Array) -> tuple[PhantomState, Array]:
+        xp = namespace(actions)
+        player = state.player
+        success = take_along(state.board, actions) < 0
+        placed, won = self._place(state.board, actions, player)
+        won = won & success
+        slot = player * self.num_cells + take_along(state.tries, player)
+        keeps_turn = xp.zeros_like(success) if self.abrupt else ~success
+        after = PhantomState(
+            board=xp.where(success[:, None], placed, state.board),
+            tried=put_along(state.tried, slot, 2 * actions + xp.astype(success, xp.int64), xp.ones_like(success)),
+            tries=state.tries + xp.astype(one_hot(player, 2), xp.int64),
+            player=xp.where(keeps_turn, player, 1 - player),
+            winner=xp.where(won, player, state.winner),
+        )
+        to_first = xp.astype(xp.where(won, 1 - 2 * player, 0), xp.float64)
+        return after, xp.stack([to_first, -to_first], axis=1)
+
+    def observation(self, state: PhantomState, player: Array) -> Array:
+        xp = namespace(player)
+        # Whether a try succeeded is in the view; the order of the tries needs the cells only.
+        order = one_hot(self._sequence(state, player) // 2, self.num_cells)
+        parts = [
+            one_hot(player, 2),
+            self._view(state, player),
+            xp.reshape(order, (player.shape[0], self.num_cells**2)),
+        ]
+        return xp.astype(xp.concat(parts, axis=1), xp.float32)
+
+    def information_state(self, state: PhantomState, player: Array) -> Array:
+        return self._sequence(state, player)
+
+    def describe_information_state(self, player: int, key: Array) -> str:
+        tries = [divmod(int(entry), 2) for entry in np.asarray(key) if entry >= 0]
+        return " ".join(self.describe_action(player, cell) + ("" if success else "!") for cell, success in tries) or "-"
+
+    def describe_action(self, player: int, action: int) -> str:
+        row, col = divmod(action, self.num_cols)
+        return f"{'abcdefghijklmnopqrstuvwxyz'[col]}{row + 1}"

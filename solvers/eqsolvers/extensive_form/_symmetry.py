@@ -1,0 +1,190 @@
+"""Exact reduction of a sequence-form game by colour refinement.
+
+Two sequences of a player get the same colour when nothing in the game tells them apart: the payoffs they collect from
+each class of the others' sequences, the actions and information sets around them. The coarsest such colouring is an
+equitable partition, and any update that starts from equal values and treats equal things equally (every algorithm of
+the CFR family does) keeps members of a class equal for ever. So the iterates on the quotient are those on the full
+game, at a fraction of the work: Leduc poker's 1093 sequences become the 337 of Leduc by rank, without being told
+about suits.
+
+Grohe, Kersting, Mladenov and Selman (2014), "Dimension reduction via colour refinement", ESA (for linear programmes);
+Gilpin and Sandholm (2007), "Lossless abstraction of imperfect information games", JACM 54. Cost: O(P) with a sort per
+round, and as many rounds as the tree is deep at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
+from eqenvs.models.information_states import unique_rows
+
+UInt64Array = NDArray[np.uint64]
+PAYOFF_DIGITS = 1e-12  # sums of payoffs that differ by less than this share of the largest one are the same
+
+
+@dataclass(frozen=True, eq=False)
+class QuotientPlayer:
+    """One player's side of the quotient game; an information set stands for a class of them.
+
+    Attributes:
+        first: [I + 1] int64, bounds of each information set's sequences; sequence 0 is the empty one.
+        parent: [I] int64, the sequence that leads to it.
+        multiplicity: [I] float64, how many of its members follow one member of the parent sequence.
+        size: [Q] float64, how many of the model's sequences each one stands for.
+        infoset_class: [full I] int64, the quotient information set of each of the model's.
+        row_start: [Q + 1] int64, bounds of each sequence's payoff entries.
+        others: [P, N - 1] int64, the other players' sequences of each entry, in player order.
+        values: [P] float64, what a member of the row collects from all members of the others' classes.
+    """
+
+    first: IntArray
+    parent: IntArray
+    multiplicity: Float64Array
+    size: Float64Array
+    infoset_class: IntArray
+    row_start: IntArray
+    others: IntArray
+    values: Float64Array
+
+    @property
+    def num_sequences(self) -> int:
+        """Q."""
+        return int(self.first[-1])
+
+
+def quotient(model: ExtensiveFormModel, *, reduce: bool = True) -> tuple[QuotientPlayer, ...]:
+    """The smallest exact reduction of a game.
+
+    Args:
+        model: any number of players.
+        reduce: False keeps every sequence apart, for comparison.
+    """
+    colours = refine(model) if reduce else [np.arange(t.num_sequences) for t in model.treeplexes]
+    numbered = [_number(t, colour) for t, colour in zip(model.treeplexes, colours, strict=True)]
+    sequence_class = [classes for classes, _, _ in numbered]
+    players = []
+    for p, treeplex in enumerate(model.treeplexes):
+        classes, infoset_class, representative = numbered[p]
+        chosen = np.zeros(treeplex.num_sequences, dtype=bool)
+        chosen[0] = True
+        for infoset in representative:
+            start = treeplex.first_sequence[infoset]
+            chosen[start : start + treeplex.num_actions[infoset]] = True
+        entries = np.flatnonzero(chosen[model.payoff_sequences[:, p]] & (model.payoff_values[:, p] != 0))
+        columns = [classes[model.payoff_sequences[entries, p]]]
+        columns += [sequence_class[o][model.payoff_sequences[entries, o]] for o in range(model.num_players) if o != p]
+        keys = np.stack(columns, axis=1)
+        first, group = unique_rows(keys)
+        values = np.bincount(group, weights=model.payoff_values[entries, p], minlength=len(first))
+        kept = np.flatnonzero(np.abs(values) > PAYOFF_DIGITS * np.abs(values).max(initial=0.0))
+        keys, values = keys[first[kept]], values[kept]
+        order = np.lexsort(keys.T[::-1])
+        counts = treeplex.num_actions[representative]
+        bounds = 1 + np.concatenate([[0], np.cumsum(counts)])
+        parents = treeplex.parent_sequence[representative]
+        follows = (treeplex.parent_sequence == parents[infoset_class]).astype(np.float64)
+        players.append(
+            QuotientPlayer(
+                first=bounds,
+                parent=classes[parents],
+                multiplicity=np.bincount(infoset_class, weights=follows, minlength=len(representative)),
+                size=np.bincount(classes, minlength=bounds[-1]).astype(np.float64),
+                infoset_class=infoset_class,
+                row_start=np.searchsorted(keys[order, 0], np.arange(bounds[-1] + 1)),
+                others=np.ascontiguousarray(keys[order, 1:]),
+                values=values[order],
+            )
+        )
+    return tuple(players)
+
+
+def refine(model: ExtensiveFormModel) -> list[IntArray]:
+    """The coarsest equitable colouring of every player's sequences, [Q] each."""
+    n = model.num_players
+    scale = np.abs(model.payoff_values).max(initial=0.0) * PAYOFF_DIGITS or 1.0
+    colours: list[IntArray] = [t.sequence_action + 1 for t in model.treeplexes]
+    sizes = [0] * n
+    while True:
+        refined = []
+        for p, treeplex in enumerate(model.treeplexes):
+            payoff = _payoff_signature(model, p, colours, scale)
+            refined.append(_recolour(colours[p], payoff, *_tree_signature(treeplex, colours[p])))
+        found = [int(colour.max()) + 1 for colour in refined]
+        colours = refined
+        if found == sizes:
+            return colours
+        sizes = found
+
+
+def _payoff_signature(model: ExtensiveFormModel, p: int, colours: list[IntArray], scale: float) -> UInt64Array:
+    """A hash of what each sequence collects from every tuple of the others' colours, [Q]."""
+    code = np.zeros(len(model.payoff_values), dtype=np.uint64)
+    for other in range(model.num_players):
+        if other != p:
+            code = _mix(code, colours[other][model.payoff_sequences[:, other]].astype(np.uint64))
+    rows = model.payoff_sequences[:, p]
+    first, group = unique_rows(np.stack([rows, code.view(np.int64)], axis=1))
+    total = np.bincount(group, weights=model.payoff_values[:, p], minlength=len(first))
+    rounded = np.rint(total / scale).astype(np.int64)
+    entry = _mix(code[first], rounded.view(np.uint64))
+    entry[rounded == 0] = 0
+    return _sum_by(rows[first], entry, model.treeplexes[p].num_sequences)
+
+
+def _tree_signature(treeplex: Treeplex, colour: IntArray) -> tuple[UInt64Array, UInt64Array, UInt64Array]:
+    """Hashes of each sequence's information set, the sequence above it and the information sets below it, [Q] each."""
+    infoset = treeplex.sequence_infoset[1:]
+    own = _mix(colour[1:].astype(np.uint64), treeplex.sequence_action[1:].astype(np.uint64))
+    at_infoset = _sum_by(infoset, own, treeplex.num_infosets)
+    above = _mix(at_infoset, colour[treeplex.parent_sequence].astype(np.uint64))
+    below = _sum_by(treeplex.parent_sequence, _mix(at_infoset, np.uint64(1)), treeplex.num_sequences)
+    nothing = np.zeros(1, dtype=np.uint64)
+    return np.concatenate([nothing, at_infoset[infoset]]), np.concatenate([nothing, above[infoset]]), below
+
+
+def _recolour(*parts: Any) -> IntArray:
+    """The colours of equal tuples, numbered from 0."""
+    code = np.zeros(len(parts[0]), dtype=np.uint64)
+    for part in parts:
+        code = _mix(code, part.astype(np.uint64))
+    colour: IntArray = np.unique(code, return_inverse=True)[1]
+    return colour
+
+
+def _sum_by(index: IntArray, values: UInt64Array, size: int) -> UInt64Array:
+    """Sums modulo 2**64: a hash of the multiset of values at each index."""
+    total = np.zeros(size, dtype=np.uint64)
+    np.add.at(total, index, values)
+    return total
+
+
+def _mix(code: UInt64Array, part: Any) -> UInt64Array:
+    """A 64-bit hash of pairs (the finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
+    mixed = (code * np.uint64(0x9E3779B97F4A7C15)) ^ (part + np.uint64(0x632BE59BD9B4E019))
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    hashed: UInt64Array = mixed ^ (mixed >> np.uint64(31))
+    return hashed
+
+
+def _number(treeplex: Treeplex, colour: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Quotient numbers of sequences [Q] and information sets [I], and a representative of each quotient set."""
+    classes = np.zeros(treeplex.num_sequences, dtype=np.int64)
+    # Equal colours of the first sequences mean equal colours of all: the colour of a sequence tells its set's.
+    _, first, group = np.unique(colour[treeplex.first_sequence], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.argsort(order)
+    infoset_class = rank[group]
+    representative = first[order]
+    counts = treeplex.num_actions[representative]
+    start = 1 + np.cumsum(counts) - counts
+    infoset = treeplex.sequence_infoset[1:]
+    offset = np.arange(1, treeplex.num_sequences) - treeplex.first_sequence[infoset]
+    classes[1:] = start[infoset_class[infoset]] + offset
+    return classes, infoset_class, representative
