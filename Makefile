@@ -3,11 +3,13 @@
 
 PYTHON ?= python3
 CONFIG ?= configs/psro_leduc.yaml
-RUN ?= runs/psro_leduc
+RUN ?= runs/$(notdir $(basename $(CONFIG)))
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# TORCH_INDEX_URL, if set, is one more package index: PyTorch's CPU index gives a machine without a GPU the small build.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt \
+  $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL))
 PACKAGES := eqenvs agents/eqagents solvers/eqsolvers
 
 # A local Ray reports usage to its makers unless told not to.
@@ -39,7 +41,7 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml constraints.txt
 env: $(VENV)/.dev ## the development environment in .venv, without running anything
 
 demo: $(VENV)/.run ## train, evaluate and report PSRO on Leduc poker; resumes an interrupted run
-	@if [ -d $(RUN) ]; then $(BIN)/eqenvs resume $(RUN); else $(BIN)/eqenvs train $(CONFIG) --out $(RUN); fi
+	@if [ -f $(RUN)/config.yaml ]; then $(BIN)/eqenvs resume $(RUN); else $(BIN)/eqenvs train $(CONFIG) --out $(RUN); fi
 	$(BIN)/eqenvs evaluate $(RUN)
 	$(BIN)/eqenvs report $(RUN) --out $(RUN)/report.html
 	@echo

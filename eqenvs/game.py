@@ -54,6 +54,11 @@ class Game:
         return self._definition.num_players
 
     @property
+    def family(self) -> Family:
+        """The model class."""
+        return self.spec.family
+
+    @property
     def constant_sum(self) -> bool:
         """Whether the players' payoffs add up to the same number at every end, as the spec declares."""
         return self._declared(self.spec.constant_sum)

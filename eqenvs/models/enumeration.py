@@ -136,7 +136,7 @@ def _join(rules: Rules[Any], blocks: list[tuple[_Level, IntArray, IntArray, IntA
     state_type = type(made[0].state)
     return _Level(
         state=state_type(*(np.concatenate(fields) for fields in zip(*(part.state for part in made), strict=True))),
-        pending=None if made[0].pending is None else np.concatenate([part.pending for part in made]),  # type: ignore[misc]
+        pending=None if made[0].pending is None else np.concatenate([part.pending for part in made]),
         reward=np.concatenate([part.reward for part in made]),
         first=first,
     )

@@ -48,7 +48,7 @@ def check_game(game: Game, *, exact: bool | None = None, episodes: int = 4000, s
         check_backends_agree(game, seed=seed)
     check_environments(game)
     check_vector_env(game, seed=seed)
-    if not (game.spec.exact if exact is None else exact):
+    if not (game.exact if exact is None else exact):
         return
     check_model(game)
     if not isinstance(game.model(), ExtensiveFormModel | NormalFormModel):

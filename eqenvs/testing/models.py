@@ -58,7 +58,7 @@ def _check_constant_sum(game: Game, payoffs: Float64Array, said: bool) -> None:
     totals = payoffs.sum(axis=0)
     constant = bool(totals.max() - totals.min() <= TOLERANCE * np.abs(payoffs).max())
     require(said == constant, game, "model.constant_sum()", constant, said)
-    declared = game.spec.constant_sum
+    declared = game.constant_sum
     # Without parameters, this instance decides what holds "for all parameters".
     decided = declared or not game.spec.parameters
     require(not decided or constant == declared, game, "constant sum", f"{declared} as in SPEC", constant)

@@ -360,11 +360,14 @@ def test_corrupt_checkpoint_is_named(command: str, finished: Path, eqenvs_comman
 
 
 def test_report_writes_over_nothing_but_a_report(finished: Path, eqenvs_command: Eqenvs, tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    refused(eqenvs_command("report", finished, "--out", tmp_path / "notes.txt"), "notes.txt", "no HTML")
-    refused(eqenvs_command("report", finished, "--out", tmp_path), "no HTML")
+    mine = tmp_path / "mine.html"
+    mine.write_text("<!DOCTYPE html>mine")
+    refused(eqenvs_command("report", finished, "--out", mine), "mine.html", "no report")
+    refused(eqenvs_command("report", finished, "--out", tmp_path), "no report")
     refused(eqenvs_command("report", finished, "--out", tmp_path / "a" / "b.html"), "there is no directory")
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert mine.read_text() == "<!DOCTYPE html>mine"
+    for _ in range(2):  # its own report it replaces
+        assert eqenvs_command("report", finished, "--out", tmp_path / "r.html").status == 0
 
 
 def no_row(data: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def test_a_policy_survives_its_file_to_the_bit(tmp_path, game_id, parameters):
 @pytest.mark.parametrize("game_id", eqenvs.game_ids())
 def test_labels_of_information_states_and_actions_are_unique(game_id):
     game = eqenvs.make(game_id)
-    if not game.spec.exact:
+    if not game.exact:
         pytest.skip("cannot be enumerated")
     try:
         rules, model = game.rules, game.model(max_histories=400_000)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 import eqenvs
 from eqenvs.errors import InputError
 from eqenvs.game import Game
+from eqenvs.spec import Parameter
 
 if TYPE_CHECKING:
     from eqsolvers.scoring import Score
@@ -35,11 +37,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Paths and game names are printed as they are: a bracket in one is no markup.
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Parameters = Annotated[list[str] | None, typer.Option("--parameter", "-p", help="A game parameter, name=value.")]
+
+
+Step = Annotated[int | None, typer.Option("--step", help="The checkpoint of this iteration; default the last.")]
 
 
 def _print_json(data: Any) -> None:
@@ -73,52 +79,60 @@ def _require_parent(file: Path) -> None:
 
 @app.command()
 def games(as_json: JsonFlag = False) -> None:
-    """List the games."""
+    """List the games and their parameters."""
     rows: list[dict[str, Any]] = []
     for game_id in eqenvs.game_ids():
-        spec = eqenvs.spec(game_id)
+        game = Game(eqenvs.spec(game_id))
         rows.append(
             {
-                "id": spec.id,
-                "family": spec.family.value,
-                "num_players": Game(spec).num_players,
-                "constant_sum": spec.constant_sum,
-                "exact": spec.exact,
-                "parameters": [parameter.to_dict() for parameter in spec.parameters],
+                "id": game.spec.id,
+                "family": game.spec.family.value,
+                "num_players": game.num_players,
+                "constant_sum": game.constant_sum,
+                "exact": game.exact,
+                "parameters": [parameter.to_dict() for parameter in game.spec.parameters],
             }
         )
+        if not as_json:
+            sums = "constant-sum" if game.constant_sum else "general-sum"
+            size = "exact model" if game.exact else "too large for an exact model"
+            out.print(
+                f"{game.spec.id}: {game.spec.title}; {game.spec.family}, {game.num_players} players, {sums}, {size}"
+            )
+            for parameter in game.spec.parameters:
+                out.print(f"    {_parameter_line(parameter)}")
     if as_json:
         _print_json(rows)
-        return
-    table = Table(Column("id", no_wrap=True), "family", "players", "constant sum", "exact", "parameters")
-    for row in rows:
-        parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["parameters"])
-        flags = ["yes" if row[key] else "no" for key in ("constant_sum", "exact")]
-        table.add_row(str(row["id"]), str(row["family"]), str(row["num_players"]), *flags, parameters)
-    out.print(table)
+
+
+def _parameter_line(parameter: Parameter) -> str:
+    return f"{parameter.name}={parameter.default}: {parameter.description} ({parameter.range_text()})"
 
 
 @app.command()
 def show(
     game_id: Annotated[str, typer.Argument(metavar="GAME")], parameter: Parameters = None, as_json: JsonFlag = False
 ) -> None:
-    """Show a game's sizes, its value where known, and the score of uniformly random play."""
+    """Show a game's parameters, sizes, value where known, and the score of uniformly random play."""
     from eqenvs.policies import uniform
     from eqsolvers.scoring import score
 
     game = _make(game_id, parameter)
     with _busy("building the exact model"):
-        scored = score(game, uniform(game))
+        scored = score(game, uniform(game)) if game.exact else None
     values = next((fact.values for fact in game.facts if fact.values is not None), None)
+    sizes = None if scored is None else game.model().sizes()
     data = {
         "id": game.spec.id,
         "family": game.spec.family.value,
         "parameters": game.parameters,
         "title": game.spec.title,
         "source": game.spec.source,
-        "sizes": game.model().sizes(),
+        "sizes": sizes,
         "value": None if values is None else values[0],
-        "uniform": {
+        "uniform": None
+        if scored is None
+        else {
             "nash_conv": scored.nash_conv,
             "exploitability": scored.exploitability if scored.constant_sum else None,
             "values": [float(v) for v in scored.values],
@@ -129,10 +143,13 @@ def show(
         return
     table = Table(game.spec.title, repr(game), show_header=True)
     table.add_row("source", game.spec.source)
-    for name, size in game.model().sizes().items():
+    for known in game.spec.parameters:
+        table.add_row("parameter", _parameter_line(known))
+    for name, size in (sizes or {"sizes": "too large for an exact model"}).items():
         table.add_row(name, str(size))
     table.add_row("value to player 0", "not recorded" if values is None else f"{values[0]:.9g}")
-    _add_score(table, scored, "uniform play: ")
+    if scored is not None:
+        _add_score(table, scored, "uniform play: ")
     out.print(table)
 
 
@@ -158,12 +175,15 @@ def solve(
     parameter: Parameters = None,
     concept: Annotated[str, typer.Option(help="What to compute.")] = "nash",
     method: Annotated[str | None, typer.Option(help="Which solver; default the first for the concept.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="The most iterations, for iterative methods.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of a method's randomness, where it has any.")] = None,
     target: Annotated[float, typer.Option(help="Residual that counts as converged, payoff units.")] = 1e-9,
     save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Solve a game exactly."""
     from eqagents.training.files import write_json
+    from eqenvs.policies import tabulate
     from eqenvs.policy_files import policy_to_json
     from eqsolvers.result import Status, find_solver
     from eqsolvers.scoring import score
@@ -175,17 +195,25 @@ def solve(
     if not 0 < target < math.inf:
         raise InputError(f"--target must be a positive number, got {target}")
     game = _make(game_id, parameter)
-    solver = find_solver(game.spec.family, concept, method)
+    solver = find_solver(game.family, concept, method)
+    options = {name: value for name, value in (("iterations", iterations), ("seed", seed)) if value is not None}
+    for name in options:
+        if name not in solver.options:
+            raise InputError(f"method {solver.id!r} takes no --{name}")
+    started = time.perf_counter()
+    with _busy("compiling"):
+        solver.compile()
+    compiled = time.perf_counter() - started
     with _busy("building the exact model"):
         started = time.perf_counter()
         model = game.model()
         built = time.perf_counter()
     with _busy(f"solving by {solver.id}"):
-        result = solver.solve(model, tolerance=target)
+        result = solver.solve(model, tolerance=target, **options)
         solved = time.perf_counter()
     scored = score(game, result.policy)
     if save is not None:
-        write_json(save, policy_to_json(game, result.policy))
+        write_json(save, policy_to_json(game, tabulate(model, result.policy)))
     data = {
         "game": game.spec.id,
         "parameters": game.parameters,
@@ -194,7 +222,7 @@ def solve(
         "status": result.status.value,
         "iterations": result.iterations,
         "seconds": solved - built,
-        "compile_seconds": 0.0,
+        "compile_seconds": compiled,
         "build_seconds": built - started,
         "values": [float(v) for v in scored.values],
         "nash_conv": scored.nash_conv,
@@ -205,7 +233,7 @@ def solve(
         _print_json(data)
     else:
         table = Table("result", repr(game))
-        for name in ("concept", "method", "status", "iterations", "seconds", "build_seconds"):
+        for name in ("concept", "method", "status", "iterations", "seconds", "build_seconds", "compile_seconds"):
             value = data[name]
             table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
         _add_score(table, scored)
@@ -264,7 +292,7 @@ def _summary(run_path: Path) -> dict[str, Any]:
     from eqagents.training.run_directory import RunDirectory
 
     run = RunDirectory.open(run_path)
-    last = read_metrics(run.path)[-1]
+    last = next(reversed(read_metrics(run.path)), {"step": None})
     scores = {name.removeprefix("score/"): value for name, value in last.items() if name.startswith("score/")}
     return {"run": str(run.path), "iteration": last["step"], "score": scores, "tensorboard": str(run.tensorboard)}
 
@@ -275,6 +303,16 @@ def _finish(path: Path, as_json: bool) -> None:
         _print_json(summary)
     else:
         out.print(f"run: {summary['run']}  (TensorBoard: tensorboard --logdir {summary['tensorboard']})")
+
+
+@contextmanager
+def _interruptible(directory: Path) -> Iterator[None]:
+    """Ctrl-C ends a run with the command that goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print(f"interrupted; `eqenvs resume {shlex.quote(str(directory))}` goes on from the last checkpoint")
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -289,37 +327,42 @@ def train(
     from eqagents.training.run import train as start
 
     loaded = load_config(config, overrides or [])
-    with _TrainingDisplay() as display:
+    with _interruptible(directory), _TrainingDisplay() as display:
         start(loaded, directory, display)
     _finish(directory, as_json)
 
 
 @app.command()
 def resume(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")], as_json: JsonFlag = False
+    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")],
+    step: Step = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Go on with an interrupted run from its last checkpoint."""
     from eqagents.training.run import resume as go_on
 
-    with _TrainingDisplay() as display:
-        go_on(directory, display)
+    with _interruptible(directory), _TrainingDisplay() as display:
+        go_on(directory, display, step=step)
     _finish(directory, as_json)
 
 
 @app.command()
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN_OR_POLICY", help="A run's directory or a policy's JSON file.")],
+    step: Step = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Score a trained run or a policy file against equilibrium."""
     from eqenvs.policy_files import load_policy
     from eqsolvers.scoring import score
 
-    if path.is_dir() or not path.suffix:
+    if not path.is_file() and path.suffix != ".json":
         from eqagents.training.run import evaluate as evaluate_run
 
         with _busy("scoring"):
-            scored = evaluate_run(path)
+            scored = evaluate_run(path, step=step)
+    elif step is not None:
+        raise InputError(f"--step chooses a run's checkpoint; {path} is a file")
     else:
         with _busy("scoring"):
             scored = score(*load_policy(path))
@@ -337,11 +380,11 @@ def report(
     file: Annotated[Path, typer.Option("--out", help="The HTML file to write; replaced if it is a report.")],
 ) -> None:
     """Write one self-contained HTML report of one or several runs."""
-    from eqagents.report import load_report_data, render_report
+    from eqagents.report import is_report, load_report_data, render_report
     from eqagents.training.files import write_text
 
-    if file.exists() and (file.is_dir() or file.suffix.lower() not in {".html", ".htm"}):
-        raise InputError(f"--out {file} exists and is no HTML file; choose another")
+    if file.exists() and not is_report(file):
+        raise InputError(f"--out {file} exists and is no report of this command; choose another")
     _require_parent(file)
     write_text(file, render_report([load_report_data(directory) for directory in directories]))
     out.print(f"report: {file}")
@@ -353,8 +396,5 @@ def run() -> None:
     try:
         app()
     except InputError as error:
-        err.print(f"error: {' '.join(str(error).split())}", markup=False)
+        err.print(f"error: {' '.join(str(error).split())}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        err.print("interrupted; `eqenvs resume RUN` goes on from the last checkpoint")
-        sys.exit(130)

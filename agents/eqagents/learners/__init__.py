@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor
 from eqenvs import discovery
@@ -21,8 +23,8 @@ class Learner(Protocol[StateT]):
     `step` is a pure function of the state: the same state and seed give the same next state, whatever the executor.
     """
 
-    def init(self) -> StateT:
-        """The state before the first iteration."""
+    def init(self, seed: np.random.SeedSequence) -> StateT:
+        """The state before the first iteration; it holds all randomness that comes after, apart from the tasks'."""
 
     def iteration(self, state: StateT) -> int:
         """How many iterations the state has seen."""

@@ -1,5 +1,5 @@
 """Run directories turned into one HTML file that stands alone: no network, no plotting library."""
 
-from eqagents.report.report import ReportData, load_report_data, render_report
+from eqagents.report.report import ReportData, is_report, load_report_data, render_report
 
-__all__ = ["ReportData", "load_report_data", "render_report"]
+__all__ = ["ReportData", "is_report", "load_report_data", "render_report"]

@@ -15,6 +15,7 @@ from eqagents.report.svg import NUM_COLOURS, Series, escape, format_number, heat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -28,6 +29,8 @@ KIND_NOTES = {
     "lower_bound": "≥: a learned response found this gain; the true one is at least as large.",
     "estimate": "≈: measured on samples, with an error.",
 }
+
+MARK = '<meta name="generator" content="eqenvs report">'  # in the first 1000 characters of every report
 
 
 def render_report(runs: Sequence[ReportData]) -> str:
@@ -60,9 +63,19 @@ def render_report(runs: Sequence[ReportData]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"{MARK}"
         f"<title>{escape(title)} - eqenvs report</title><style>{CSS}</style></head>\n"
         f'<body><main>\n{"".join(sections)}</main><div id="tip"></div><script>{SCRIPT}</script></body></html>\n'
     )
+
+
+def is_report(file: Path) -> bool:
+    """Whether a file was written by `render_report`, and may be replaced by a newer one."""
+    try:
+        with file.open(encoding="utf-8") as opened:
+            return MARK in opened.read(1000)
+    except (OSError, ValueError):
+        return False
 
 
 def run_names(runs: Sequence[ReportData]) -> list[str]:

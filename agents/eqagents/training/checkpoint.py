@@ -266,5 +266,5 @@ def _alternative(directory: Path, wanted: int | None) -> str:
     for step in sorted(steps, key=lambda step: -step if wanted is None else abs(step - wanted)):
         with contextlib.suppress(CheckpointError):
             _load(directory / _name(step))
-            return f"the nearest checkpoint that loads is step {step}"
+            return f"the nearest checkpoint that loads is step {step} (--step {step})"
     return "no other checkpoint loads"

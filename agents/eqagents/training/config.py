@@ -28,12 +28,14 @@ class ScoreConfig(Settings):
     """How the joint policy is scored while it trains and at the end."""
 
     every: int = Field(default=1, ge=1, description="iterations between scores")
-    method: Literal["exact", "simulated"] = Field(
-        default="exact", description="exact NashConv from the model, or a lower bound from learned best responses"
+    method: Literal["auto", "exact", "simulated"] = Field(
+        default="auto",
+        description="exact NashConv from the model, or a lower bound from learned best responses; auto: exact where "
+        "the game can be enumerated, the bound (said in the log, and by the score's kind) elsewhere",
     )
-    episodes: int = Field(default=20_000, ge=2, description="episodes per estimate, for method 'simulated'")
+    episodes: int = Field(default=20_000, ge=2, description="episodes per estimate, for a simulated score")
     oracle: SerializeAsAny[NamedSettings] = Field(
-        default=PolicyGradientConfig(), description="the best-response learner, for method 'simulated'"
+        default=PolicyGradientConfig(), description="the best-response learner, for a simulated score"
     )
 
     @field_validator("oracle", mode="wrap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,6 +27,8 @@ from eqenvs.errors import CheckpointError
 from eqenvs.game import Game
 from eqenvs.policies import BehaviourPolicy, JointPolicy
 from eqsolvers.scoring import Score, score, score_by_simulation
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,15 @@ class OracleResponder:
 
 
 def score_as(config: ScoreConfig, game: Game, policy: JointPolicy, seed: int) -> Score:
-    """The score that a configuration asks for."""
-    if config.method == "exact":
+    """The score that a configuration asks for.
+
+    Raises:
+        GameTooLargeError: if an exact score is asked for and the game cannot be enumerated.
+    """
+    if config.method == "exact" or (config.method == "auto" and game.exact):
         return score(game, policy)
+    if config.method == "auto":
+        logger.warning("%r cannot be enumerated: scores are lower bounds from learned best responses", game)
     with one_torch_thread("scoring"):  # as in a task, or the bits would depend on the driver's threads
         return score_by_simulation(game, policy, [OracleResponder(config.oracle)], episodes=config.episodes, seed=seed)
 
@@ -84,27 +93,36 @@ def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: Non
     RunDirectory.require_free(path)
     with ExitStack() as stack:
         game, learner = _build(config, stack)
-        state = learner.init()
+        state = learner.init(np.random.SeedSequence(config.seed))
+        start = _scored(config, game, learner, state, {})  # before anything is written: it may be refused
         run = RunDirectory.create(path, config.model_dump(mode="json"))
-        _loop(config, run, game, learner, state, on_progress, fresh=True)
+        stack.enter_context(run.locked())
+        _loop(config, run, game, learner, state, on_progress, start=start)
     return run
 
 
-def resume(path: Path, on_progress: OnProgress = lambda _: None) -> RunDirectory:
-    """Go on with a run from its last checkpoint (from the start, if it was stopped before the first one).
+def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | None = None) -> RunDirectory:
+    """Go on with a run from a checkpoint (from the start, if it was stopped before the first one).
+
+    Args:
+        path: the run's directory.
+        on_progress: as in `train`.
+        step: the checkpoint to go on from; default the last.
 
     Raises:
-        CheckpointError: if there is no run, or its checkpoint is corrupt or belongs to another game.
+        CheckpointError: if there is no run, another process is at it, or its checkpoint is missing, corrupt, or of
+            another configuration.
     """
     run = RunDirectory.open(path)
     config = _config_of(run)
     with ExitStack() as stack:
+        stack.enter_context(run.locked())
         game, learner = _build(config, stack)
-        if list_checkpoints(run.checkpoints):
-            state, fresh = _load(run, config, learner), False
+        if step is None and not list_checkpoints(run.checkpoints):
+            state = learner.init(np.random.SeedSequence(config.seed))
+            _loop(config, run, game, learner, state, on_progress, start=_scored(config, game, learner, state, {}))
         else:
-            state, fresh = learner.init(), True
-        _loop(config, run, game, learner, state, on_progress, fresh=fresh)
+            _loop(config, run, game, learner, _load(run, config, learner, step), on_progress, start=None)
     return run
 
 
@@ -120,20 +138,41 @@ def _build(config: RunConfig, stack: ExitStack) -> tuple[Game, Learner[Any]]:
 
 
 def _identity(config: RunConfig) -> dict[str, Any]:
-    """What a checkpoint must have in common with the run that loads it."""
+    """What a checkpoint must have in common with the run that loads it: all that its result depends on."""
     game = eqenvs.make(config.game.id, **config.game.parameters)
-    return {"game": config.game.id, "parameters": game.parameters, "learner": config.learner.id}
+    return {
+        "game": config.game.id,
+        "parameters": game.parameters,
+        "learner": config.learner.model_dump(mode="json"),
+        "seed": config.seed,
+    }
 
 
-def _load(run: RunDirectory, config: RunConfig, learner: Learner[Any]) -> Any:
-    _, tree = load_checkpoint(run.checkpoints)
+def _load(run: RunDirectory, config: RunConfig, learner: Learner[Any], step: int | None) -> Any:
+    _, tree = load_checkpoint(run.checkpoints, step)
     found = tree.get("identity") if isinstance(tree, dict) else None
     expected = _identity(config)
     if found != expected:
+        differing = [name for name in expected if not isinstance(found, dict) or found.get(name) != expected[name]]
+        name = differing[0]
+        there = found.get(name) if isinstance(found, dict) else None
         raise CheckpointError(
-            f"{run.checkpoints}: the checkpoint is of {found}, the run's configuration says {expected}"
+            f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
         )
     return learner.from_tree(tree["state"])
+
+
+Scored = tuple[Score | None, dict[str, float]]
+
+
+def _scored(config: RunConfig, game: Game, learner: Learner[Any], state: Any, metrics: dict[str, float]) -> Scored:
+    """The score where it is due, and the metrics with it."""
+    iteration = learner.iteration(state)
+    if iteration < config.iterations and iteration % config.score.every:
+        return None, metrics
+    started = time.perf_counter()
+    scored = score_as(config.score, game, learner.average_policy(state), config.seed)
+    return scored, {**metrics, **score_metrics(scored), "time/score_s": time.perf_counter() - started}
 
 
 def _loop(
@@ -144,46 +183,38 @@ def _loop(
     state: Any,
     on_progress: OnProgress,
     *,
-    fresh: bool,
+    start: Scored | None,
 ) -> None:
-    """Iterate to the end, writing metrics, artefacts and checkpoints."""
+    """Iterate to the end, writing metrics, artefacts and checkpoints; `start` is the score of a fresh state."""
     with MetricsWriter(run.path) as writer:
-        iteration = learner.iteration(state)
-        writer.truncate(-1 if fresh else iteration)
-        if fresh:
-            _record(config, run, game, learner, state, {}, writer, on_progress)
+        writer.truncate(-1 if start is not None else learner.iteration(state))
+        if start is not None:
+            _record(config, run, learner, state, start, writer, on_progress)
         while learner.iteration(state) < config.iterations:
             started = time.perf_counter()
             state, metrics = learner.step(state)
             metrics = {**metrics, "run/iteration_s": time.perf_counter() - started}
-            _record(config, run, game, learner, state, metrics, writer, on_progress)
+            _record(config, run, learner, state, _scored(config, game, learner, state, metrics), writer, on_progress)
 
 
 def _record(
     config: RunConfig,
     run: RunDirectory,
-    game: Game,
     learner: Learner[Any],
     state: Any,
-    metrics: dict[str, float],
+    scored: Scored,
     writer: MetricsWriter,
     on_progress: OnProgress,
 ) -> None:
-    """Score where it is due, write everything, and store the state last: a checkpoint vouches for what is before it."""
+    """Write everything, and store the state last: a checkpoint vouches for what is before it."""
     iteration = learner.iteration(state)
-    last = iteration >= config.iterations
-    scored = None
-    if last or iteration % config.score.every == 0:
-        started = time.perf_counter()
-        scored = score_as(config.score, game, learner.average_policy(state), config.seed)
-        metrics = {**metrics, **score_metrics(scored), "time/score_s": time.perf_counter() - started}
-    writer.write(iteration, metrics)
-    if last or iteration % config.checkpoint.every == 0:
+    writer.write(iteration, scored[1])
+    if iteration >= config.iterations or iteration % config.checkpoint.every == 0:
         for name, data in learner.artefacts(state).items():
             write_json(run.path / f"{name}.json", data)
         tree = {"identity": _identity(config), "state": learner.to_tree(state)}
         save_checkpoint(run.checkpoints, iteration, tree, keep=config.checkpoint.keep)
-    on_progress(Progress(iteration, config.iterations, metrics, scored))
+    on_progress(Progress(iteration, config.iterations, scored[1], scored[0]))
 
 
 def score_metrics(scored: Score) -> dict[str, float]:
@@ -219,24 +250,29 @@ class Trained:
     step: int
 
 
-def load_trained(path: Path) -> Trained:
-    """The policy of a run, from its last checkpoint.
+def load_trained(path: Path, *, step: int | None = None) -> Trained:
+    """The policy of a run, from a checkpoint (default the last).
 
     Raises:
-        CheckpointError: if there is no run, no checkpoint, or the checkpoint is corrupt.
+        CheckpointError: if there is no run or no such checkpoint, or it is corrupt.
     """
     run = RunDirectory.open(path)
     config = _config_of(run)
     with InlineExecutor(config.seed) as executor:
         game = eqenvs.make(config.game.id, **config.game.parameters)
         learner = find_learner(config.learner.id).build(game, config.learner, executor)
-        state = _load(run, config, learner)
+        state = _load(run, config, learner, step)
         return Trained(run, config, game, learner.average_policy(state), learner.iteration(state))
 
 
-def evaluate(path: Path) -> Score:
-    """Score the policy of a run's last checkpoint as its configuration asks, and keep the score beside it."""
-    trained = load_trained(path)
+def evaluate(path: Path, *, step: int | None = None) -> Score:
+    """Score a run's policy as its configuration asks, and keep the score beside it.
+
+    Args:
+        path: the run's directory.
+        step: the checkpoint to score; default the last.
+    """
+    trained = load_trained(path, step=step)
     scored = score_as(trained.config.score, trained.game, trained.policy, trained.config.seed)
     write_json(trained.run.score_file, {**scored.to_dict(), "evaluated_step": trained.step})
     return scored

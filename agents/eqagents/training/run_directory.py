@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import fcntl
 import os
 import platform
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,10 +22,11 @@ from eqagents.training.metrics import METRICS_FILE, TENSORBOARD
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 CONFIG_FILE = "config.yaml"
 ENVIRONMENT_FILE = "environment.json"
+LOCK_FILE = ".lock"
 _DISTRIBUTIONS = (
     "eqenvs",
     "gymnasium",
@@ -77,6 +80,9 @@ class RunDirectory:
         if _is_run(path):
             command = f"eqenvs resume {shlex.quote(str(path))}"
             raise CheckpointError(f"{path} holds a run; resume it with `{command}`, or choose another --out")
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise CheckpointError(f"{path} cannot be made: {above} is not a directory; choose another --out")
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"{path} is not a directory; choose another --out")
         if path.exists() and not all(_is_left_over(entry) for entry in path.iterdir()):
@@ -93,6 +99,20 @@ class RunDirectory:
             return cls(path)
         reason = f"it has no {CONFIG_FILE}" if path.is_dir() else "there is no such directory"
         raise CheckpointError(f"{path} holds no run: {reason}{_beside(path)}")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from writing to the run; the lock goes with the process, however it ends.
+
+        Raises:
+            CheckpointError: another process holds it.
+        """
+        with (self.path / LOCK_FILE).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CheckpointError(f"{self.path}: another process is training this run") from None
+            yield
 
     @property
     def config_file(self) -> Path:
@@ -194,5 +214,5 @@ def _beside(path: Path) -> str:
     """A hint at the run whose name in the parent directory is closest, if there is one."""
     parent = path.absolute().parent
     runs = [other.name for other in parent.iterdir() if _is_run(other)] if parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, sorted(runs), n=1, cutoff=0.0)
+    close = difflib.get_close_matches(path.name, sorted(runs), n=1, cutoff=0.6)
     return f"; did you mean {path.parent / close[0]}?" if close else ""

@@ -9,7 +9,8 @@ Compiled once and cached on disk; `tests` hold a plain numpy twin.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -18,8 +19,14 @@ from numpy.typing import NDArray
 # Columns of a schedule.
 POSITIVE, NEGATIVE, FLOOR, NEXT, PREDICTION, DECAY, WEIGHT = range(7)
 
-# Reassociation lets LLVM vectorise sums; NaN and infinity stay what they are.
-_compile: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def _compile(function: FunctionT) -> FunctionT:
+    """Numba, typed as the plain function. Reassociation lets LLVM vectorise sums; NaN and infinity stay themselves."""
+    fast = {"reassoc", "contract", "nsz"}
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fast)(function)
+    return cast("FunctionT", compiled)
 
 
 class Side(NamedTuple):

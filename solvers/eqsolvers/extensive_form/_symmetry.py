@@ -81,7 +81,7 @@ def quotient(model: ExtensiveFormModel, *, reduce: bool = True) -> tuple[Quotien
         columns += [sequence_class[o][model.payoff_sequences[entries, o]] for o in range(model.num_players) if o != p]
         keys = np.stack(columns, axis=1)
         first, group = unique_rows(keys)
-        values = np.bincount(group, weights=model.payoff_values[entries, p], minlength=len(first))
+        values = _weigh(group, model.payoff_values[entries, p], len(first))
         kept = np.flatnonzero(np.abs(values) > PAYOFF_DIGITS * np.abs(values).max(initial=0.0))
         keys, values = keys[first[kept]], values[kept]
         order = np.lexsort(keys.T[::-1])
@@ -93,7 +93,7 @@ def quotient(model: ExtensiveFormModel, *, reduce: bool = True) -> tuple[Quotien
             QuotientPlayer(
                 first=bounds,
                 parent=classes[parents],
-                multiplicity=np.bincount(infoset_class, weights=follows, minlength=len(representative)),
+                multiplicity=_weigh(infoset_class, follows, len(representative)),
                 size=np.bincount(classes, minlength=bounds[-1]).astype(np.float64),
                 infoset_class=infoset_class,
                 row_start=np.searchsorted(keys[order, 0], np.arange(bounds[-1] + 1)),
@@ -102,6 +102,11 @@ def quotient(model: ExtensiveFormModel, *, reduce: bool = True) -> tuple[Quotien
             )
         )
     return tuple(players)
+
+
+def _weigh(index: IntArray, weights: Float64Array, size: int) -> Float64Array:
+    """The sum of the weights at each index, [size]."""
+    return np.bincount(index, weights=weights, minlength=size).astype(np.float64, copy=False)
 
 
 def refine(model: ExtensiveFormModel) -> list[IntArray]:

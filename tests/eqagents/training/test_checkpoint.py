@@ -143,7 +143,7 @@ def test_flipped_byte_is_found_wherever_it_is(file: str, mask: int, tmp_path: Pa
     intact = target.read_bytes()
     for position in range(len(intact)):
         corrupt(target, position, mask)
-        with pytest.raises(CheckpointError, match=r"step-000003.*nearest checkpoint that loads is step 2$") as caught:
+        with pytest.raises(CheckpointError, match=r"step-000003.*nearest .* step 2 \(--step 2\)$") as caught:
             load_checkpoint(tmp_path)
         assert "\n" not in str(caught.value)
         target.write_bytes(intact)
@@ -176,7 +176,7 @@ def test_damage_is_one_line_with_the_file_and_the_nearest_good_one(
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     nearest = 3 if name == "LATEST" else 2
-    assert str(caught.value).endswith(f"the nearest checkpoint that loads is step {nearest}")
+    assert str(caught.value).endswith(f"the nearest checkpoint that loads is step {nearest} (--step {nearest})")
 
 
 def test_other_format_version_is_refused(tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ def leaves(tree: Any, path: str = "") -> dict[str, Any]:
 def timeless(directory: Path) -> list[dict[str, Any]]:
     """The metrics without what a clock measured."""
     records = read_metrics(directory)
-    return [{k: v for k, v in record.items() if k != "time" and not k.startswith("time/")} for record in records]
+    return [
+        {k: v for k, v in record.items() if k not in ("time", "run/iteration_s") and not k.startswith("time/")}
+        for record in records
+    ]
 
 
 def last_checkpoint(directory: Path) -> dict[str, Any]:
@@ -228,7 +231,7 @@ def test_checkpoint_of_another_game_is_refused(changes: dict[str, Any], named: s
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"game": changes}))
     before = hashes(copied)
     for use in (resume, evaluate, load_trained):
-        with pytest.raises(CheckpointError, match=r"the checkpoint is of .*kuhn_poker") as caught:
+        with pytest.raises(CheckpointError, match=r"the checkpoint has (game kuhn_poker|parameters)") as caught:
             use(copied)
         assert named in str(caught.value)
         assert "\n" not in str(caught.value)
@@ -308,3 +311,34 @@ def test_simulated_scores_are_computed_under_one_torch_thread(tmp_path: Path, mo
     finally:
         torch.set_num_threads(before)
     assert set(threads) == {1}
+
+
+def test_two_processes_cannot_train_one_run(tmp_path: Path) -> None:
+    run = train(config(EXACT, "iterations=1"), tmp_path / "run")
+    with run.locked(), pytest.raises(CheckpointError, match="another process is training this run"):
+        resume(run.path)
+
+
+@pytest.mark.parametrize(("key", "value", "named"), [("seed", 5, "seed 0"), ("learner", {"id": "psro"}, "learner")])
+def test_checkpoint_of_other_settings_is_refused(key: str, value: Any, named: str, tmp_path: Path) -> None:
+    run = train(config(EXACT, "iterations=1", "seed=0"), tmp_path / "run")
+    written = yaml.safe_load(run.config_file.read_text())
+    run.config_file.write_text(yaml.safe_dump(written | {key: value}))
+    with pytest.raises(CheckpointError, match=f"the checkpoint has {named}"):
+        resume(run.path)
+
+
+def test_resume_from_an_earlier_step_ends_the_same(tmp_path: Path) -> None:
+    run = train(config(EXACT, "iterations=3"), tmp_path / "run")
+    before = load_checkpoint(run.checkpoints)[1]
+    resume(run.path, step=2)
+    assert repr(load_checkpoint(run.checkpoints)[1]) == repr(before)
+    assert [record["step"] for record in read_metrics(run.path)] == [0, 1, 2, 3]
+
+
+def test_game_that_cannot_be_enumerated_gets_a_lower_bound_by_itself(tmp_path: Path) -> None:
+    settings = ["game={id: phantom_tic_tac_toe}", "iterations=1", "score.episodes=20", "learner.tabulate=false"]
+    settings += ["learner.payoffs={method: simulated, episodes: 10}"]
+    settings += [f"{part}.oracle={{id: policy_gradient, updates: 1, episodes: 4}}" for part in ("learner", "score")]
+    run = train(config(EXACT, *settings), tmp_path / "run")
+    assert evaluate(run.path).kind == "lower_bound"

@@ -39,7 +39,7 @@ def rules_of(game):
 
 def exact_model(game):
     """The model, unless it is too large for a test of seconds."""
-    if not game.spec.exact:
+    if not game.exact:
         pytest.skip("SPEC says that this game cannot be enumerated")
     try:
         return game.model(max_histories=HISTORIES)

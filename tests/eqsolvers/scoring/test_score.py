@@ -123,7 +123,7 @@ def test_facts_of_the_registry_hold(game_id: str, fact: eqenvs.Fact) -> None:
     game = eqenvs.make(game_id, **fact.parameters)
     if fact.uniform_nash_conv is None and fact.values is None and fact.equilibrium is None:
         pytest.skip("sizes only, which the models' tests check")
-    if game.spec.family not in (eqenvs.Family.EXTENSIVE_FORM, eqenvs.Family.NORMAL_FORM) or not game.spec.exact:
+    if game.spec.family not in (eqenvs.Family.EXTENSIVE_FORM, eqenvs.Family.NORMAL_FORM) or not game.exact:
         pytest.skip("no exact score for this family or size")
     if fact.uniform_nash_conv is not None:
         assert score(game, uniform(game)).nash_conv == pytest.approx(fact.uniform_nash_conv, abs=fact.tolerance)
@@ -133,7 +133,7 @@ def test_facts_of_the_registry_hold(game_id: str, fact: eqenvs.Fact) -> None:
         if fact.values is not None:
             np.testing.assert_allclose(scored.values, fact.values, atol=fact.tolerance)
     sequences = sum(game.model().sizes().get("sequences", [0]))
-    if fact.values is not None and game.num_players == 2 and game.spec.constant_sum and sequences <= LARGEST_LP:
+    if fact.values is not None and game.num_players == 2 and game.constant_sum and sequences <= LARGEST_LP:
         result = find_solver(game.spec.family, "nash", None).solve(game.model())
         scored = score(game, result.policy)
         assert scored.nash_conv == pytest.approx(0, abs=1e-9)

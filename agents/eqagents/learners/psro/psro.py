@@ -117,8 +117,8 @@ class PSRO:
         self._members: dict[tuple[int, int], Member] = {}
         self._handles: dict[tuple[int, int], Handle] = {}
 
-    def init(self) -> PSROState:
-        """Uniformly random policies, and the game between them."""
+    def init(self, seed: np.random.SeedSequence) -> PSROState:
+        """Uniformly random policies, and the game between them; all randomness is the tasks', so `seed` is not used."""
         check = "eqagents.learners.psro._population:check_oracle"
         run_ordered(self._executor, [Task((0, CHECK_PHASE), check, {"config": self._config.oracle})])
         n = self._game.num_players

@@ -53,7 +53,7 @@ def iterate(learner: PSRO, state: PSROState, steps: int) -> PSROState:
 def run(executor: Executor, fields: dict[str, Any], steps: int) -> dict[str, Any]:
     with executor:
         learner = PSRO(eqenvs.make("kuhn_poker"), config(**fields), executor)
-        return leaves(learner.to_tree(iterate(learner, learner.init(), steps)))
+        return leaves(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(SEED)), steps)))
 
 
 # --------------------------------------------------------------------------------------------------------- convergence
@@ -67,7 +67,7 @@ def run(executor: Executor, fields: dict[str, Any], steps: int) -> dict[str, Any
 def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, parameters: dict[str, float]) -> None:
     game = eqenvs.make(game_id, **parameters)
     learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
-    state, gaps = learner.init(), []
+    state, gaps = learner.init(np.random.SeedSequence(SEED)), []
     for _ in range(10):
         state, metrics = learner.step(state)
         gaps.append(score(game, learner.average_policy(state)).nash_conv)
@@ -82,7 +82,7 @@ def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, p
 def test_uniform_meta_solver_is_fictitious_play_on_three_player_kuhn() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
     learner = PSRO(game, config(meta_solver="uniform", **EXACT), InlineExecutor(SEED))
-    state = learner.init()
+    state = learner.init(np.random.SeedSequence(SEED))
     before = score(game, learner.average_policy(state)).nash_conv
     state = iterate(learner, state, 6)
     after = score(game, learner.average_policy(state)).nash_conv
@@ -94,14 +94,14 @@ def test_learned_responses_lower_nash_conv() -> None:
     game = eqenvs.make("kuhn_poker")
     oracle = {"id": "policy_gradient", "updates": 60, "episodes": 256, "hidden": [16], "learning_rate": 0.02}
     learner = PSRO(game, config(oracle=oracle), InlineExecutor(SEED))
-    state = iterate(learner, learner.init(), 5)
+    state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 5)
     assert score(game, learner.average_policy(state)).nash_conv < 0.5  # uniform play has 0.9167
     assert state.episodes == 5 * 2 * 60 * 256
 
 
 def test_state_is_not_changed_by_a_step() -> None:
     learner = PSRO(eqenvs.make("kuhn_poker"), config(**EXACT), InlineExecutor(SEED))
-    state = iterate(learner, learner.init(), 2)
+    state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
     before = leaves(learner.to_tree(state))
     first, _ = learner.step(state)
     assert leaves(learner.to_tree(state)) == before
@@ -111,7 +111,7 @@ def test_state_is_not_changed_by_a_step() -> None:
 
 def test_artefact_is_the_empirical_game() -> None:
     learner = PSRO(eqenvs.make("rock_paper_scissors"), config(**EXACT), InlineExecutor(SEED))
-    state = iterate(learner, learner.init(), 2)
+    state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
     meta_game = learner.artefacts(state)["meta_game"]
     assert meta_game["payoffs"] == state.payoffs.mean.tolist()
     assert meta_game["labels"][0] == ["uniform 0", "tabular 1", "tabular 2"]
@@ -143,7 +143,7 @@ def test_resumed_run_is_the_uninterrupted_one(case: str, tmp_path: Path) -> None
     game = eqenvs.make("kuhn_poker")
     with InlineExecutor(SEED) as executor:
         learner = PSRO(game, config(**CASES[case]), executor)
-        state = iterate(learner, learner.init(), 2)
+        state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
         save_checkpoint(tmp_path, 2, learner.to_tree(state))
         expected = learner.to_tree(iterate(learner, state, 2))
     with InlineExecutor(SEED) as executor:
@@ -154,7 +154,7 @@ def test_resumed_run_is_the_uninterrupted_one(case: str, tmp_path: Path) -> None
 
 def test_cells_that_are_known_are_not_played_again() -> None:
     learner = PSRO(eqenvs.make("kuhn_poker"), config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
-    state = iterate(learner, learner.init(), 1)
+    state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 1)
     after, _ = learner.step(state)
     np.testing.assert_array_equal(after.payoffs.mean[:, :2, :2], state.payoffs.mean)
     assert after.episodes - state.episodes == 5 * 40 + 2 * 4 * 24  # five new cells, two responses
@@ -165,7 +165,9 @@ def test_cells_that_are_known_are_not_played_again() -> None:
 
 def test_nash_meta_solver_refuses_three_players() -> None:
     with pytest.raises(UnsupportedGame, match="try 'uniform'"):
-        PSRO(eqenvs.make("kuhn_poker", num_players=3), config(**EXACT), InlineExecutor(SEED)).init()
+        PSRO(eqenvs.make("kuhn_poker", num_players=3), config(**EXACT), InlineExecutor(SEED)).init(
+            np.random.SeedSequence(SEED)
+        )
 
 
 def test_game_that_cannot_be_enumerated_needs_other_settings() -> None:
@@ -174,7 +176,7 @@ def test_game_that_cannot_be_enumerated_needs_other_settings() -> None:
         with pytest.raises(InputError, match=r"can be enumerated.*tabulate: false"):
             PSRO(game, config(**fields), InlineExecutor(SEED))
     learner = PSRO(game, config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
-    assert learner.iteration(iterate(learner, learner.init(), 1)) == 1
+    assert learner.iteration(iterate(learner, learner.init(np.random.SeedSequence(SEED)), 1)) == 1
 
 
 def test_learners_are_found_by_name() -> None:
