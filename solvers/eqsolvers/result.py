@@ -80,7 +80,7 @@ class SolverSpec:
         solve: from (model, tolerance in payoff units, and the options) to a result.
         options: which of "iterations" and "seed" the method takes, as keywords.
         preference: the method with the highest one is used where none is named.
-        compile: compiles the method's kernels if they are not yet; may take seconds the first time on a machine.
+        compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
     """
 
@@ -90,7 +90,7 @@ class SolverSpec:
     solve: Callable[..., SolverResult]
     options: frozenset[str] = frozenset()
     preference: int = 0
-    compile: Callable[[], None] = lambda: None
+    compile: Callable[[Any], None] = lambda model: None
     source: str
 
 

@@ -149,3 +149,22 @@ def best_response_value(side: Any, gradient: Any) -> float:
             highest = max(highest, gradient[q])
         gradient[side.parent[infoset]] += side.multiplicity[infoset] * highest
     return float(gradient[0])
+
+
+def warm_up(num_players: int) -> None:
+    """Compile the loops for a number of players, or load them from the cache, without running a game."""
+    index = np.zeros(1, dtype=np.int32)
+    side = Side(
+        first=np.array([1, 2], dtype=np.int32),
+        parent=index,
+        multiplicity=np.ones(1),
+        row_start=np.zeros(3, dtype=np.int32),
+        others=np.zeros((0, num_players - 1), dtype=np.int32),
+        values=np.zeros(0),
+    )
+    tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(num_players))
+    plans = tuple(table.plan for table in tables)
+    iterate((side,) * num_players, tables, plans, np.zeros((0, 7)), True)
+    collect(side, 0, plans, tables[0].gradient)
+    best_response_value(side, tables[0].gradient)
+    spread(side, tables[0])

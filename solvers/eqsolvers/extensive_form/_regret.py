@@ -15,9 +15,10 @@ import numpy as np
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
+from eqenvs.spec import Family
 from eqsolvers.extensive_form import _kernel
 from eqsolvers.extensive_form._symmetry import QuotientPlayer, quotient
-from eqsolvers.result import SolverResult, Status
+from eqsolvers.result import SolverResult, SolverSpec, Status
 from eqsolvers.scoring.score import score
 
 
@@ -193,3 +194,36 @@ def solve_by_regret(
     policy = minimiser.average_policy()
     residual = score(model, policy).nash_conv
     return SolverResult(policy=policy, status=status, residual=residual, iterations=minimiser.iteration, method=method)
+
+
+def regret_solver(method: str, schedule: Schedule, source: str) -> SolverSpec:
+    """The registered solver of one member of the family."""
+
+    def solve(
+        model: ExtensiveFormModel,
+        *,
+        tolerance: float = 1e-3,
+        iterations: int = 100_000,
+        seconds: float = np.inf,
+        alternating: bool = True,
+    ) -> SolverResult:
+        """Run until NashConv is within the tolerance; see `solve_by_regret`."""
+        return solve_by_regret(
+            model,
+            schedule,
+            method,
+            tolerance=tolerance,
+            iterations=iterations,
+            seconds=seconds,
+            alternating=alternating,
+        )
+
+    return SolverSpec(
+        id=method,
+        concept="nash",
+        family=Family.EXTENSIVE_FORM,
+        solve=solve,
+        options=frozenset({"iterations"}),
+        compile=lambda model: _kernel.warm_up(model.num_players),
+        source=source,
+    )
