@@ -25,7 +25,7 @@ Model: TypeAlias = ExtensiveFormModel | NormalFormModel | MarkovModel | MeanFiel
 class Game:
     """A game with its parameters bound; made by `eqenvs.make`.
 
-    Pickles as its spec and parameters, so it travels to workers cheaply whatever has been computed from it.
+    Pickles as its id (its spec, where it is not registered) and parameters, so it travels to workers cheaply whatever has been computed from it.
 
     Attributes:
         spec: what the game's file says about it.
@@ -45,8 +45,12 @@ class Game:
     def __repr__(self) -> str:
         return f"{self.spec.id}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
 
-    def __reduce__(self) -> tuple[type[Game], tuple[GameSpec, dict[str, Any]]]:
-        return Game, (self.spec, self.parameters)
+    def __reduce__(self) -> tuple[Callable[..., Game], tuple[str | GameSpec, dict[str, Any]]]:
+        from eqenvs import registry
+
+        # A registered game travels by its id, so its spec may hold functions that cannot be pickled.
+        registered = self.spec.id in registry.game_ids() and registry.spec(self.spec.id) is self.spec
+        return (_remake, (self.spec.id, self.parameters)) if registered else (Game, (self.spec, self.parameters))
 
     @property
     def num_players(self) -> int:
@@ -144,6 +148,12 @@ class Game:
         from eqenvs.envs.vector import VectorEnv
 
         return VectorEnv(self.rules, num_envs, make_backend(device, library), max_cycles=max_cycles)
+
+
+def _remake(game_id: str, parameters: Mapping[str, Any]) -> Game:
+    from eqenvs import registry
+
+    return registry.make(game_id, **parameters)
 
 
 def repeated(game: Game, num_rounds: int, *, memory: int = 1) -> Game:
