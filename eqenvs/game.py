@@ -25,7 +25,8 @@ Model: TypeAlias = ExtensiveFormModel | NormalFormModel | MarkovModel | MeanFiel
 class Game:
     """A game with its parameters bound; made by `eqenvs.make`.
 
-    Pickles as its id (its spec, where it is not registered) and parameters, so it travels to workers cheaply whatever has been computed from it.
+    Pickles as its id (its spec, where it is not registered) and parameters, so it travels to workers cheaply whatever
+    has been computed from it.
 
     Attributes:
         spec: what the game's file says about it.
