@@ -30,13 +30,17 @@ def _compile(function: FunctionT) -> FunctionT:
 
 
 class Side(NamedTuple):
-    """One player's part of the game, as the kernels take it; int32 indices halve the memory traffic."""
+    """One player's part of the game, as the kernels take it.
 
-    first: NDArray[np.int32]  # [I + 1]
-    parent: NDArray[np.int32]  # [I]
+    Indices are narrow, which halves the memory traffic, and unsigned: numba wraps negative ones, and the test for that
+    costs as much as the arithmetic (measured: liar's dice runs twice as fast without it).
+    """
+
+    first: NDArray[np.uint32]  # [I + 1]
+    parent: NDArray[np.uint32]  # [I]
     multiplicity: NDArray[np.float64]  # [I]
-    row_start: NDArray[np.int32]  # [Q + 1]
-    others: NDArray[np.int32]  # [P, N - 1]
+    row_start: NDArray[np.uint32]  # [Q + 1]
+    others: NDArray[np.uint32]  # [P, N - 1]
     values: NDArray[np.float64]  # [P]
 
 
@@ -51,35 +55,43 @@ class Tables(NamedTuple):
 
 
 @_compile
+def collect_from_one(side: Any, plan: Any, gradient: Any) -> None:
+    """The gradient of a player against the one other player's plan."""
+    row_start, others, values = side.row_start, side.others, side.values
+    for row in range(len(gradient)):
+        total = 0.0
+        for k in range(row_start[row], row_start[row + 1]):
+            total += values[k] * plan[others[k, 0]]
+        gradient[row] = total
+
+
+@_compile
 def collect(side: Any, player: int, plans: Any, gradient: Any) -> None:
-    """The gradient of one player against the others' plans."""
-    count = len(plans)
-    if count == 2:
-        plan = plans[1 - player]
-        for row in range(len(gradient)):
-            total = 0.0
-            for k in range(side.row_start[row], side.row_start[row + 1]):
-                total += side.values[k] * plan[side.others[k, 0]]
-            gradient[row] = total
-        return
+    """The gradient of one player against the plans of any number of others."""
     for row in range(len(gradient)):
         total = 0.0
         for k in range(side.row_start[row], side.row_start[row + 1]):
             weight = side.values[k]
-            for j in range(count - 1):
+            for j in range(len(plans) - 1):
                 weight *= plans[j if j < player else j + 1][side.others[k, j]]
             total += weight
         gradient[row] = total
 
 
 @_compile
-def learn(side: Any, tables: Any, schedule: Any) -> None:
-    """Bottom-up: values, regrets, the next strategy. Consumes the gradient."""
-    regret, strategy, gradient = tables.regret, tables.strategy, tables.gradient
-    positive, negative, floor = schedule[POSITIVE], schedule[NEGATIVE], schedule[FLOOR]
-    following, prediction = schedule[NEXT], schedule[PREDICTION]
-    for infoset in range(len(side.parent) - 1, -1, -1):
-        start, stop = side.first[infoset], side.first[infoset + 1]
+def learn(side: Any, tables: Any, schedule: Any, t: int) -> None:
+    """What a player does with its gradient, which is consumed: the average, regrets, the next strategy and its plan.
+
+    One pass up the treeplex and one pass down; the average takes in the plan that was just answered.
+    """
+    first, parent, multiplicity = side.first, side.parent, side.multiplicity
+    regret, strategy, plan = tables.regret, tables.strategy, tables.plan
+    average, gradient = tables.average, tables.gradient
+    positive, negative, floor = schedule[t, POSITIVE], schedule[t, NEGATIVE], schedule[t, FLOOR]
+    following, prediction = schedule[t, NEXT], schedule[t, PREDICTION]
+    decay, weight = schedule[t, DECAY], schedule[t, WEIGHT]
+    for infoset in range(len(parent) - 1, -1, -1):
+        start, stop = first[infoset], first[infoset + 1]
         value = 0.0
         for q in range(start, stop):
             value += strategy[q] * gradient[q]
@@ -99,7 +111,13 @@ def learn(side: Any, tables: Any, schedule: Any) -> None:
         else:
             for q in range(start, stop):
                 strategy[q] = 1.0 / (stop - start)
-        gradient[side.parent[infoset]] += side.multiplicity[infoset] * value
+        gradient[parent[infoset]] += multiplicity[infoset] * value
+    average[0] = decay * average[0] + weight * plan[0]
+    for infoset in range(len(parent)):
+        reach = plan[parent[infoset]]
+        for q in range(first[infoset], first[infoset + 1]):
+            average[q] = decay * average[q] + weight * plan[q]
+            plan[q] = reach * strategy[q]
 
 
 @_compile
@@ -113,21 +131,25 @@ def spread(side: Any, tables: Any) -> None:
 
 
 @_compile
-def add_to_average(tables: Any, schedule: Any) -> None:
-    """Weigh the present plan into the average."""
-    decay, weight = schedule[DECAY], schedule[WEIGHT]
-    average, plan = tables.average, tables.plan
-    for q in range(len(average)):
-        average[q] = decay * average[q] + weight * plan[q]
+def iterate_two(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: bool) -> None:
+    """Run one iteration of two players per row of `schedule` [iterations, 7].
+
+    `plans[p]` is the same memory as `tables[p].plan`. Alternating: the second player answers the first one's new plan.
+    Simultaneous: both gradients are taken before anybody moves.
+    """
+    for t in range(len(schedule)):
+        collect_from_one(sides[0], plans[1], tables[0].gradient)
+        if not alternating:
+            collect_from_one(sides[1], plans[0], tables[1].gradient)
+        learn(sides[0], tables[0], schedule, t)
+        if alternating:
+            collect_from_one(sides[1], plans[0], tables[1].gradient)
+        learn(sides[1], tables[1], schedule, t)
 
 
 @_compile
-def iterate(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: bool) -> None:
-    """Run one iteration per row of `schedule` [iterations, 7].
-
-    `plans[p]` is the same memory as `tables[p].plan`. Alternating: each player answers the others' newest plans.
-    Simultaneous: all gradients are taken before anybody moves.
-    """
+def iterate_many(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: bool) -> None:
+    """The same for any number of players, each answering the newest plans of all others if alternating."""
     for t in range(len(schedule)):
         if not alternating:
             for player in range(len(sides)):
@@ -135,9 +157,18 @@ def iterate(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: boo
         for player in range(len(sides)):
             if alternating:
                 collect(sides[player], player, plans, tables[player].gradient)
-            add_to_average(tables[player], schedule[t])
-            learn(sides[player], tables[player], schedule[t])
-            spread(sides[player], tables[player])
+            learn(sides[player], tables[player], schedule, t)
+
+
+def iterate(
+    sides: tuple[Side, ...],
+    tables: tuple[Tables, ...],
+    plans: tuple[NDArray[np.float64], ...],
+    schedule: NDArray[np.float64],
+    alternating: bool,
+) -> None:
+    """Run one iteration per row of `schedule`."""
+    (iterate_two if len(sides) == 2 else iterate_many)(sides, tables, plans, schedule, alternating)
 
 
 @_compile
@@ -153,13 +184,13 @@ def best_response_value(side: Any, gradient: Any) -> float:
 
 def warm_up(num_players: int) -> None:
     """Compile the loops for a number of players, or load them from the cache, without running a game."""
-    index = np.zeros(1, dtype=np.int32)
+    index = np.zeros(1, dtype=np.uint32)
     side = Side(
-        first=np.array([1, 2], dtype=np.int32),
+        first=np.array([1, 2], dtype=np.uint32),
         parent=index,
         multiplicity=np.ones(1),
-        row_start=np.zeros(3, dtype=np.int32),
-        others=np.zeros((0, num_players - 1), dtype=np.int32),
+        row_start=np.zeros(3, dtype=np.uint32),
+        others=np.zeros((0, num_players - 1), dtype=np.uint32),
         values=np.zeros(0),
     )
     tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(num_players))

@@ -135,8 +135,8 @@ class RegretMinimiser:
 
 
 def _side(player: QuotientPlayer) -> _kernel.Side:
-    def narrow(array: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-        return array.astype(np.int32)
+    def narrow(array: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
+        return array.astype(np.uint32)
 
     return _kernel.Side(
         narrow(player.first),
