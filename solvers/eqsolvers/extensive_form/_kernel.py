@@ -23,8 +23,8 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def _compile(function: FunctionT) -> FunctionT:
-    """Numba, typed as the plain function. Reassociation lets LLVM vectorise sums; NaN and infinity stay themselves."""
-    fast = {"reassoc", "contract", "nsz"}
+    """Numba, typed as the plain function. Fused multiply-add is allowed; sums keep their order."""
+    fast = {"contract", "nsz"}
     compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fast)(function)
     return cast("FunctionT", compiled)
 
