@@ -23,9 +23,12 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 def _compile(function: FunctionT) -> FunctionT:
-    """Numba, typed as the plain function. Fused multiply-add is allowed; sums keep their order."""
-    fast = {"contract", "nsz"}
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fast)(function)
+    """Numba, typed as the plain function.
+
+    Without fast-math: many games have regrets that tie exactly, the sign of their rounding error decides the next
+    strategy, and reassociated or fused arithmetic would make the iterates differ between processors.
+    """
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     return cast("FunctionT", compiled)
 
 
@@ -105,9 +108,8 @@ def learn(side: Any, tables: Any, schedule: Any, t: int) -> None:
             strategy[q] = expected
             total += expected
         if total > 0.0:
-            scale = 1.0 / total
             for q in range(start, stop):
-                strategy[q] *= scale
+                strategy[q] /= total
         else:
             for q in range(start, stop):
                 strategy[q] = 1.0 / (stop - start)

@@ -36,6 +36,10 @@ PUBLISHED = [
     (GOOFSPIEL, "pcfr+", 1e-7),
     (GOOFSPIEL, "pdcfr+", 5e-12),
 ]
+# Regrets tie exactly in these and rounding decides who plays what. Summing in four orders (reassociated, fused, in order,
+# on the quotient) gave 3.4e-3, 5.5e-3, 5.8e-3 and 7.0e-3 for CFR on goofspiel, 2.4e-4 and 2.6e-4 for CFR+ on Leduc,
+# 1.6e-4 and 1.8e-4 for DCFR on Leduc. The size is a fact, the digits are one program's.
+TIED = {(GOOFSPIEL, "cfr"), (LEDUC, "cfr+"), (LEDUC, "dcfr")}
 SCHEDULES = {
     "cfr": Schedule(),
     "cfr+": Schedule(floor=0.0, weight=lambda t: t),
@@ -59,10 +63,8 @@ def test_exploitability_after_1000_iterations_is_the_published_one(game, method,
     minimiser = RegretMinimiser(game.model(), SCHEDULES[method], reduce=False)
     minimiser.run(1000)
     found = minimiser.nash_conv() / 2
-    if (game, method) == (GOOFSPIEL, "cfr"):
-        # Regrets tie exactly in this symmetric game and rounding decides who plays what: summing in four different
-        # orders gave 3.4e-3, 5.5e-3, 5.8e-3 and 7.0e-3 here. Only the size is a fact.
-        assert published / 3 < found < published * 3
+    if (game, method) in TIED:
+        assert published / 2.2 < found < published * 2.2
     else:
         # Two printed digits, or the order of magnitude where rounding dominates.
         assert found == pytest.approx(published, rel=0.05 if published > 1e-9 else 0.5)
@@ -124,7 +126,7 @@ class Twin:
                 gradient = self.gradient(p)
                 self.average[p] = decay * self.average[p] + weight * self.plan[p]
                 for i, at in reversed(list(self.infosets(p))):
-                    value = self.strategy[p][at] @ gradient[at]
+                    value = sum(self.strategy[p][at] * gradient[at])  # in order: a BLAS product may fuse
                     instant = gradient[at] - value
                     old = self.regret[p][at]
                     new = np.maximum(np.where(old > 0, positive, negative) * old + instant, floor)
