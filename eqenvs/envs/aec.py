@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
-from eqenvs.envs.episode import Episode, LegalDiscrete, agent_names, make_spaces
+from eqenvs.envs.episode import PlayersView
 from eqenvs.errors import IllegalActionError
 from eqenvs.game import Game
 
 
-class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a strict checker
+class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a strict checker
     """One agent acts at a time; players who move at once are asked in order, none seeing the others' choices.
 
     Observation: a dict of `observation`, float32 [D], and `action_mask`, int8 [A]; the mask is also in
@@ -29,26 +28,9 @@ class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a s
     metadata: dict[str, Any] = {"render_modes": [], "is_parallelizable": True, "render_fps": 1}  # noqa: RUF012 - PettingZoo's form
 
     def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
-        super().__init__()
-        self.game = game
-        self.metadata = {**type(self).metadata, "name": f"{game.spec.id}_v{game.spec.version}"}
-        self.render_mode = None
-        self.possible_agents = agent_names(game.num_players)
-        self.agents: list[str] = []
-        self.observation_spaces, self.action_spaces = make_spaces(game)
-        rules = game.rules
-        low, high = rules.observation_bounds
-        self.state_space = spaces.Box(low, high, (rules.num_players * rules.observation_size,), np.float32)
-        self._episode = Episode(game, max_cycles)
+        super().__init__(game, max_cycles=max_cycles)
         self._chosen: dict[int, int] = {}
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The same object on every call."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The same object on every call."""
-        return self.action_spaces[agent]
+        self._masks: dict[str, NDArray[np.int8]] = {}
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Start a new game."""
@@ -74,11 +56,11 @@ class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a s
             self.agent_selection = self.agents[0]
         self.infos = {}
         for player, agent in enumerate(self.possible_agents):
-            space = self.action_spaces[agent]
-            assert isinstance(space, LegalDiscrete)
-            space.legal = episode.mask(player) if player == self._mover else np.zeros(int(space.n), dtype=np.int8)
+            nothing = np.zeros(self.game.rules.num_actions[player], dtype=np.int8)
+            mask = self._set_legal(agent, episode.mask(player) if player == self._mover else nothing)
+            self._masks[agent] = mask
             if agent in self.agents:
-                self.infos[agent] = {"action_mask": space.legal}
+                self.infos[agent] = {"action_mask": mask}
 
     def step(self, action: Any) -> None:
         """Make the selected agent's move.
@@ -86,8 +68,7 @@ class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a s
         Raises:
             IllegalActionError: if the action is illegal, the episode is over, or `reset` was not called.
         """
-        if not self.agents:
-            raise IllegalActionError(f"{self.metadata['name']}: step() needs a game in progress; call reset() first")
+        self._require_running()
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             if action is not None:
@@ -110,20 +91,4 @@ class GameAECEnv(AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a s
     def observe(self, agent: str) -> dict[str, NDArray[Any]]:
         """What the agent sees."""
         player = self.possible_agents.index(agent)
-        space = self.action_spaces[agent]
-        assert isinstance(space, LegalDiscrete)
-        return {"observation": self._episode.observation(player), "action_mask": space.legal}
-
-    def information_state(self, agent: str) -> NDArray[np.int64]:
-        """The key of the agent's information state, [W] int64: what a `TabularPolicy` looks up."""
-        return self._episode.information_state(self.possible_agents.index(agent))
-
-    def state(self) -> NDArray[np.float32]:
-        """The players' observations in a row, float32 [N * D]."""
-        return np.concatenate([self._episode.observation(player) for player in range(len(self.possible_agents))])
-
-    def render(self) -> None:
-        """Nothing to draw: `render_modes` is empty."""
-
-    def close(self) -> None:
-        """Nothing to release."""
+        return {"observation": self._episode.observation(player), "action_mask": self._masks[agent]}

@@ -138,3 +138,54 @@ class Episode:
         if not integral or int(action) not in legal:
             raise IllegalActionError(f"{agent}: action {action!r} is illegal here; legal actions: {legal.tolist()}")
         return int(action)
+
+
+class PlayersView:
+    """What the AEC and the Parallel environment of a game have in common: names, spaces, and looking at the game."""
+
+    metadata: dict[str, Any]
+
+    def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
+        self.game = game
+        self.metadata = {**type(self).metadata, "name": f"{game.spec.id}_v{game.spec.version}"}
+        self.render_mode = None
+        self.possible_agents = agent_names(game.num_players)
+        self.agents: list[str] = []
+        self.observation_spaces, self.action_spaces = make_spaces(game)
+        rules = game.rules
+        low, high = rules.observation_bounds
+        self.state_space = spaces.Box(low, high, (rules.num_players * rules.observation_size,), np.float32)
+        self._episode = Episode(game, max_cycles)
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The same object on every call."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """The same object on every call."""
+        return self.action_spaces[agent]
+
+    def information_state(self, agent: str) -> IntArray:
+        """The key of the agent's information state, [W] int64: what a `TabularPolicy` looks up."""
+        return self._episode.information_state(self.possible_agents.index(agent))
+
+    def state(self) -> NDArray[np.float32]:
+        """The players' observations in a row, float32 [N * D]."""
+        return np.concatenate([self._episode.observation(player) for player in range(len(self.possible_agents))])
+
+    def render(self) -> None:
+        """Nothing to draw: `render_modes` is empty."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _require_running(self) -> None:
+        if not self.agents:
+            raise IllegalActionError(f"{self.metadata['name']}: step() needs a game in progress; call reset() first")
+
+    def _set_legal(self, agent: str, mask: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Tell the agent's action space what is legal at present."""
+        space = self.action_spaces[agent]
+        assert isinstance(space, LegalDiscrete)
+        space.legal = mask
+        return mask

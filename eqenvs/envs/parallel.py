@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from eqenvs.envs.episode import Episode, LegalDiscrete, agent_names, make_spaces
+from eqenvs.envs.episode import PlayersView
 from eqenvs.errors import IllegalActionError
-from eqenvs.game import Game
 
 Observation = dict[str, NDArray[Any]]
 Info = dict[str, Any]
 
 
-class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyped for a strict checker
+class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyped for a strict checker
     """Every live agent gives an action at every step.
 
     Where a game takes turns, an agent that is not to move has action 0 as its only legal one, and it does nothing:
@@ -29,26 +27,6 @@ class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyp
     """
 
     metadata: dict[str, Any] = {"render_modes": [], "render_fps": 1}  # noqa: RUF012 - PettingZoo's form
-
-    def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
-        self.game = game
-        self.metadata = {**type(self).metadata, "name": f"{game.spec.id}_v{game.spec.version}"}
-        self.render_mode = None
-        self.possible_agents = agent_names(game.num_players)
-        self.agents: list[str] = []
-        self.observation_spaces, self.action_spaces = make_spaces(game)
-        rules = game.rules
-        low, high = rules.observation_bounds
-        self.state_space = spaces.Box(low, high, (rules.num_players * rules.observation_size,), np.float32)
-        self._episode = Episode(game, max_cycles)
-
-    def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The same object on every call."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The same object on every call."""
-        return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -65,15 +43,11 @@ class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyp
         observations: dict[str, Observation] = {}
         infos: dict[str, Info] = {}
         for player, agent in enumerate(self.possible_agents):
-            space = self.action_spaces[agent]
-            assert isinstance(space, LegalDiscrete)
-            if player in acting:
-                space.legal = episode.mask(player)
-            else:
-                space.legal = np.zeros(int(space.n), dtype=np.int8)
-                space.legal[0] = not over
-            observations[agent] = {"observation": episode.observation(player), "action_mask": space.legal}
-            infos[agent] = {"action_mask": space.legal, "acting": player in acting}
+            waiting = np.zeros(self.game.rules.num_actions[player], dtype=np.int8)
+            waiting[0] = not over
+            mask = self._set_legal(agent, episode.mask(player) if player in acting else waiting)
+            observations[agent] = {"observation": episode.observation(player), "action_mask": mask}
+            infos[agent] = {"action_mask": mask, "acting": player in acting}
         return observations, infos
 
     def step(
@@ -84,8 +58,7 @@ class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyp
         Raises:
             IllegalActionError: if an action is illegal or missing, the episode is over, or `reset` was not called.
         """
-        if not self.agents:
-            raise IllegalActionError(f"{self.metadata['name']}: step() needs a game in progress; call reset() first")
+        self._require_running()
         for agent in actions:
             if agent not in self.agents:
                 raise IllegalActionError(f"no live agent {agent!r}; live agents: {', '.join(self.agents)}")
@@ -104,17 +77,3 @@ class GameParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyp
         if terminated or truncated:
             self.agents = []
         return observations, rewards, terminations, truncations, infos
-
-    def information_state(self, agent: str) -> NDArray[np.int64]:
-        """The key of the agent's information state, [W] int64: what a `TabularPolicy` looks up."""
-        return self._episode.information_state(self.possible_agents.index(agent))
-
-    def state(self) -> NDArray[np.float32]:
-        """The players' observations in a row, float32 [N * D]."""
-        return np.concatenate([self._episode.observation(player) for player in range(len(self.possible_agents))])
-
-    def render(self) -> None:
-        """Nothing to draw: `render_modes` is empty."""
-
-    def close(self) -> None:
-        """Nothing to release."""

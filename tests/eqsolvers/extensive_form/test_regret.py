@@ -36,9 +36,9 @@ PUBLISHED = [
     (GOOFSPIEL, "pcfr+", 1e-7),
     (GOOFSPIEL, "pdcfr+", 5e-12),
 ]
-# Regrets tie exactly in these and rounding decides who plays what. Summing in four orders (reassociated, fused, in order,
-# on the quotient) gave 3.4e-3, 5.5e-3, 5.8e-3 and 7.0e-3 for CFR on goofspiel, 2.4e-4 and 2.6e-4 for CFR+ on Leduc,
-# 1.6e-4 and 1.8e-4 for DCFR on Leduc. The size is a fact, the digits are one program's.
+# Regrets tie exactly in these and rounding decides who plays what. Summing in four orders (reassociated, fused, in
+# order, on the quotient) gave 3.4e-3, 5.5e-3, 5.8e-3 and 7.0e-3 for CFR on goofspiel, 2.4e-4 and 2.6e-4 for CFR+ on
+# Leduc, 1.6e-4 and 1.8e-4 for DCFR on Leduc. The size is a fact, the digits are one program's.
 TIED = {(GOOFSPIEL, "cfr"), (LEDUC, "cfr+"), (LEDUC, "dcfr")}
 SCHEDULES = {
     "cfr": Schedule(),
