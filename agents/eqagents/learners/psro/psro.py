@@ -112,10 +112,10 @@ class PSRO:
                 )
         self._game, self._config, self._executor = game, config, executor
         self._meta_solver = find_meta_solver(config.meta_solver)
-        # What tasks receive is published once; both follow from the state and are remade after a resume.
+        # What tasks receive is published once. It follows from the state: an entry holds for its own record only, and
+        # is remade for another state's or after a resume.
         self._game_handle = executor.publish(game)
-        self._members: dict[tuple[int, int], Member] = {}
-        self._handles: dict[tuple[int, int], Handle] = {}
+        self._published: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
 
     def init(self, seed: np.random.SeedSequence) -> PSROState:
         """Uniformly random policies, and the game between them; all randomness is the tasks', so `seed` is not used."""
@@ -241,7 +241,7 @@ class PSRO:
             (p, k)
             for p, population in enumerate(state.populations)
             for k in range(len(population))
-            if (p, k) not in self._members
+            if (p, k) not in self._published or self._published[p, k][0] is not population[k]
         ]
         tasks = [
             Task(
@@ -256,15 +256,15 @@ class PSRO:
             )
             for player, index in new
         ]
-        for at, member in zip(new, run_ordered(self._executor, tasks), strict=True):
-            self._members[at] = member
-            self._handles[at] = self._executor.publish(member)
-        return [[self._handles[p, k] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
+        for (player, index), member in zip(new, run_ordered(self._executor, tasks), strict=True):
+            record = state.populations[player][index]
+            self._published[player, index] = record, member, self._executor.publish(member)
+        return [[self._published[p, k][2] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
 
     def average_policy(self, state: PSROState) -> JointPolicy:
         """The populations under their meta-strategies: a product of private mixtures, or the device's mixture."""
         self._publish(state)
-        members = [[self._members[p, k] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
+        members = [[self._published[p, k][1] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
         return joint_policy(self._game, members, state.meta)
 
     def to_tree(self, state: PSROState) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -183,3 +184,16 @@ def test_learners_are_found_by_name() -> None:
     assert find_learner("psro").config is PSROConfig
     with pytest.raises(UnknownNameError, match="unknown learner 'pslo'; did you mean 'psro'"):
         find_learner("pslo")
+
+
+def test_one_learner_serves_states_of_several_runs() -> None:
+    """What was published for one state is not taken for another's policy of the same number."""
+    game = eqenvs.make("kuhn_poker")
+    learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
+    start = learner.init(np.random.SeedSequence(SEED))
+    once = iterate(learner, start, 1)
+    other = replace(once, populations=(once.populations[0][::-1], once.populations[1]))
+    swapped = learner.average_policy(other).players[0].components
+    fresh = PSRO(game, config(**EXACT), InlineExecutor(SEED)).average_policy(other).players[0].components
+    for mine, theirs in zip(swapped, fresh, strict=True):
+        np.testing.assert_array_equal(mine.tables[0], theirs.tables[0])
