@@ -123,7 +123,10 @@ def _title(run: ReportData) -> str:
 
 
 def _describe(run: ReportData) -> str:
-    facts = [f"seed {run.config.get('seed', 'not given')}", f"{_count(len(run.metrics), 'iteration')} recorded"]
+    facts = [
+        f"seed {run.config.get('seed', 'not given')}",
+        f"{_count(len(run.metrics), 'step')} recorded (the first before any iteration)",
+    ]
     episodes = [v for v in run.column("samples/episodes") if math.isfinite(v)]
     if episodes:
         facts.append(_count(round(episodes[-1]), "episode"))
