@@ -69,7 +69,7 @@ def map_state(function: Callable[[Array], Array], state: StateT) -> StateT:
 
 
 def take_rows(state: StateT, rows: Array) -> StateT:
-    """The sub-batch of `rows` ([M] int), as new arrays."""
+    """The sub-batch of `rows`: new arrays for indices [M] int, views for a slice."""
     return map_state(lambda field: field[rows], state)
 
 

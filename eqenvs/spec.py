@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -147,16 +147,18 @@ class GameSpec:
         Raises:
             InputError: for an unknown parameter or a value outside its type or range.
         """
-        known = {parameter.name: parameter for parameter in self.parameters}
-        for name in given:
-            if name not in known:
-                raise unknown_name(f"parameter of {self.id}", name, known or ["(it takes none)"])
+        known = self._known(given)
         return {name: p.check(self.id, given.get(name, p.default)) for name, p in known.items()}
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """Parameters written as text (`-p name=value`), checked and typed."""
+        known = self._known(texts)
+        return {name: known[name].parse(self.id, text) for name, text in texts.items()}
+
+    def _known(self, names: Iterable[str]) -> dict[str, Parameter]:
+        """The parameters by name; every one of `names` must be among them."""
         known = {parameter.name: parameter for parameter in self.parameters}
-        for name in texts:
+        for name in names:
             if name not in known:
                 raise unknown_name(f"parameter of {self.id}", name, known or ["(it takes none)"])
-        return {name: known[name].parse(self.id, text) for name, text in texts.items()}
+        return known

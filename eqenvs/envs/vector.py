@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from eqenvs.arrays import Array, Backend, device_of, everywhere, namespace, put_rows, scatter, take_rows
+from eqenvs.arrays import Array, Backend, device_of, everywhere, namespace, put_rows, scatter
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.simulation import advance, decision_points, start
@@ -151,7 +151,3 @@ class VectorEnv:
             masks = xp.where(acting[:, :, None], masks, only_first[None, None, :])
         self._masks = xp.asarray(masks, copy=True)  # the caller may write to what it gets
         return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)
-
-    def rows(self, indices: Array) -> Any:
-        """The rules' state of some of the games, for inspection."""
-        return take_rows(self._state, indices)

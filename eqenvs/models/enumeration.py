@@ -18,7 +18,6 @@ from eqenvs.arrays import (
     Float32Array,
     Float64Array,
     IntArray,
-    map_state,
     namespace,
     put_rows,
     read_only,
@@ -121,7 +120,7 @@ def enumerate_rules(rules: Rules[Any], *, name: str, max_histories: int = DEFAUL
 def _block(level: _Level, rows: slice) -> _Level:
     """A part of a level; views of its arrays."""
     return _Level(
-        state=map_state(lambda field: field[rows], level.state),
+        state=take_rows(level.state, rows),
         pending=None if level.pending is None else level.pending[rows],
         reward=level.reward[rows],
         first=level.first + rows.start,

@@ -10,7 +10,6 @@ import json
 import shutil
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -327,7 +326,7 @@ BAD_SETTINGS = [
 def test_bad_setting_is_one_line_and_starts_no_run(
     setting: str, parts: list[str], config_file: Path, eqenvs_command: Eqenvs, tmp_path: Path
 ) -> None:
-    refused(call_through(eqenvs_command, "train", config_file, "--out", tmp_path / "run", "--set", setting), *parts)
+    refused(eqenvs_command("train", config_file, "--out", tmp_path / "run", "--set", setting), *parts)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -466,19 +465,11 @@ def test_wrong_type_in_a_policy_file_is_one_line(
     spoil(policy)
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(policy))
-    refused(call_through(eqenvs_command, "evaluate", file), "policy.json")
+    refused(eqenvs_command("evaluate", file), "policy.json")
 
 
 def test_solution_for_a_directory_that_is_missing_is_one_line(eqenvs_command: Eqenvs, tmp_path: Path) -> None:
-    refused(call_through(eqenvs_command, "solve", "kuhn_poker", "--out", tmp_path / "a" / "b.json"), "there is no")
-
-
-def call_through(command: Eqenvs, *arguments: object) -> Outcome:
-    """The outcome; an exception, which the interpreter would print with its traceback, as status 1."""
-    try:
-        return command(*arguments)
-    except Exception:
-        return Outcome(1, "", traceback.format_exc())
+    refused(eqenvs_command("solve", "kuhn_poker", "--out", tmp_path / "a" / "b.json"), "there is no")
 
 
 @pytest.mark.parametrize(
@@ -495,4 +486,4 @@ def call_through(command: Eqenvs, *arguments: object) -> Outcome:
 def test_policy_file_that_is_no_policy_is_named(content: bytes, eqenvs_command: Eqenvs, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
     file.write_bytes(content)
-    refused(call_through(eqenvs_command, "evaluate", file), "policy.json")
+    refused(eqenvs_command("evaluate", file), "policy.json")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 import eqenvs
 from eqagents.configuration import NamedSettings, validate
-from eqagents.distributed import InlineExecutor, make_executor, one_torch_thread
+from eqagents.distributed import Executor, InlineExecutor, make_executor, one_torch_thread
 from eqagents.learners import Learner, find_learner
 from eqagents.oracles import find_oracle
 from eqagents.policies.records import to_policy
@@ -65,6 +66,12 @@ class OracleResponder:
         return to_policy(found.record, game, player)
 
 
+@cache
+def _say_lower_bound(game: str) -> None:
+    """Once a process: every score of the run is of the same kind."""
+    logger.warning("%s cannot be enumerated: scores are lower bounds from learned best responses", game)
+
+
 def score_as(config: ScoreConfig, game: Game, policy: JointPolicy, seed: int) -> Score:
     """The score that a configuration asks for.
 
@@ -74,7 +81,7 @@ def score_as(config: ScoreConfig, game: Game, policy: JointPolicy, seed: int) ->
     if config.method == "exact" or (config.method == "auto" and game.exact):
         return score(game, policy)
     if config.method == "auto":
-        logger.warning("%r cannot be enumerated: scores are lower bounds from learned best responses", game)
+        _say_lower_bound(repr(game))
     with one_torch_thread("scoring"):  # as in a task, or the bits would depend on the driver's threads
         return score_by_simulation(game, policy, [OracleResponder(config.oracle)], episodes=config.episodes, seed=seed)
 
@@ -122,7 +129,7 @@ def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | 
             state = learner.init(np.random.SeedSequence(config.seed))
             _loop(config, run, game, learner, state, on_progress, start=_scored(config, game, learner, state, {}))
         else:
-            _loop(config, run, game, learner, _load(run, config, learner, step), on_progress, start=None)
+            _loop(config, run, game, learner, _load(run, config, game, learner, step), on_progress, start=None)
     return run
 
 
@@ -130,16 +137,15 @@ def _config_of(run: RunDirectory) -> RunConfig:
     return validate(RunConfig, run.read_config())
 
 
-def _build(config: RunConfig, stack: ExitStack) -> tuple[Game, Learner[Any]]:
-    """The game and its learner; the executor lives as long as the stack."""
+def _build(config: RunConfig, stack: ExitStack, executor: Executor | None = None) -> tuple[Game, Learner[Any]]:
+    """The game and its learner; the executor, by default the configuration's, lives as long as the stack."""
     game = eqenvs.make(config.game.id, **config.game.parameters)
-    executor = stack.enter_context(make_executor(config.executor, config.seed))
+    executor = stack.enter_context(executor or make_executor(config.executor, config.seed))
     return game, find_learner(config.learner.id).build(game, config.learner, executor)
 
 
-def _identity(config: RunConfig) -> dict[str, Any]:
+def _identity(config: RunConfig, game: Game) -> dict[str, Any]:
     """What a checkpoint must have in common with the run that loads it: all that its result depends on."""
-    game = eqenvs.make(config.game.id, **config.game.parameters)
     return {
         "game": config.game.id,
         "parameters": game.parameters,
@@ -148,10 +154,10 @@ def _identity(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _load(run: RunDirectory, config: RunConfig, learner: Learner[Any], step: int | None) -> Any:
+def _load(run: RunDirectory, config: RunConfig, game: Game, learner: Learner[Any], step: int | None) -> Any:
     _, tree = load_checkpoint(run.checkpoints, step)
     found = tree.get("identity") if isinstance(tree, dict) else None
-    expected = _identity(config)
+    expected = _identity(config, game)
     if found != expected:
         differing = [name for name in expected if not isinstance(found, dict) or found.get(name) != expected[name]]
         name = differing[0]
@@ -189,17 +195,19 @@ def _loop(
     with MetricsWriter(run.path) as writer:
         writer.truncate(-1 if start is not None else learner.iteration(state))
         if start is not None:
-            _record(config, run, learner, state, start, writer, on_progress)
+            _record(config, run, game, learner, state, start, writer, on_progress)
         while learner.iteration(state) < config.iterations:
             started = time.perf_counter()
             state, metrics = learner.step(state)
             metrics = {**metrics, "run/iteration_s": time.perf_counter() - started}
-            _record(config, run, learner, state, _scored(config, game, learner, state, metrics), writer, on_progress)
+            scored = _scored(config, game, learner, state, metrics)
+            _record(config, run, game, learner, state, scored, writer, on_progress)
 
 
 def _record(
     config: RunConfig,
     run: RunDirectory,
+    game: Game,
     learner: Learner[Any],
     state: Any,
     scored: Scored,
@@ -212,7 +220,7 @@ def _record(
     if iteration >= config.iterations or iteration % config.checkpoint.every == 0:
         for name, data in learner.artefacts(state).items():
             write_json(run.path / f"{name}.json", data)
-        tree = {"identity": _identity(config), "state": learner.to_tree(state)}
+        tree = {"identity": _identity(config, game), "state": learner.to_tree(state)}
         save_checkpoint(run.checkpoints, iteration, tree, keep=config.checkpoint.keep)
     on_progress(Progress(iteration, config.iterations, scored[1], scored[0]))
 
@@ -258,10 +266,9 @@ def load_trained(path: Path, *, step: int | None = None) -> Trained:
     """
     run = RunDirectory.open(path)
     config = _config_of(run)
-    with InlineExecutor(config.seed) as executor:
-        game = eqenvs.make(config.game.id, **config.game.parameters)
-        learner = find_learner(config.learner.id).build(game, config.learner, executor)
-        state = _load(run, config, learner, step)
+    with ExitStack() as stack:
+        game, learner = _build(config, stack, InlineExecutor(config.seed))
+        state = _load(run, config, game, learner, step)
         return Trained(run, config, game, learner.average_policy(state), learner.iteration(state))
 
 

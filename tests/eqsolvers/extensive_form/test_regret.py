@@ -5,7 +5,7 @@ import pytest
 
 import eqenvs
 from eqsolvers import Status, score
-from eqsolvers.extensive_form import _kernel
+from eqsolvers.extensive_form import _kernel, cfr, cfr_plus, dcfr, pcfr_plus, pdcfr_plus
 from eqsolvers.extensive_form._regret import RegretMinimiser, Schedule, discount
 from eqsolvers.extensive_form._symmetry import quotient
 from eqsolvers.extensive_form.sequence_lp import solve as solve_lp
@@ -41,19 +41,11 @@ PUBLISHED = [
 # Leduc, 1.6e-4 and 1.8e-4 for DCFR on Leduc. The size is a fact, the digits are one program's.
 TIED = {(GOOFSPIEL, "cfr"), (LEDUC, "cfr+"), (LEDUC, "dcfr")}
 SCHEDULES = {
-    "cfr": Schedule(),
-    "cfr+": Schedule(floor=0.0, weight=lambda t: t),
-    "dcfr": Schedule(
-        positive=lambda t: discount(t, 1.5), negative=lambda t: discount(t, 0.0), decay=lambda t: ((t - 1) / t) ** 2
-    ),
-    "pcfr+": Schedule(floor=0.0, prediction=1.0, weight=lambda t: t**2),
-    "pdcfr+": Schedule(
-        positive=lambda t: discount(t, 2.3),
-        floor=0.0,
-        following=lambda t: discount(t + 1, 2.3),
-        prediction=1.0,
-        decay=lambda t: ((t - 1) / t) ** 5,
-    ),
+    "cfr": cfr.SCHEDULE,
+    "cfr+": cfr_plus.SCHEDULE,
+    "dcfr": dcfr.SCHEDULE,
+    "pcfr+": pcfr_plus.SCHEDULE,
+    "pdcfr+": pdcfr_plus.SCHEDULE,
 }
 
 
