@@ -26,9 +26,9 @@ import eqenvs
 from eqenvs.models import ExtensiveFormModel
 from eqsolvers.extensive_form import _kernel
 from eqsolvers.extensive_form._regret import RegretMinimiser
-from eqsolvers.extensive_form.cfr_plus import SCHEDULE as CFR_PLUS
-from eqsolvers.extensive_form.dcfr import SCHEDULE as DCFR
-from eqsolvers.extensive_form.pcfr_plus import SCHEDULE as PCFR_PLUS
+from eqsolvers.extensive_form.cfr_plus import schedule as cfr_plus
+from eqsolvers.extensive_form.dcfr import schedule as dcfr
+from eqsolvers.extensive_form.pcfr_plus import schedule as pcfr_plus
 
 GOOFSPIEL = "imp_info=True,num_cards={n},points_order=descending,players=2"
 GAMES: list[tuple[str, dict[str, Any], str]] = [
@@ -37,7 +37,7 @@ GAMES: list[tuple[str, dict[str, Any], str]] = [
     ("liars_dice", {}, "liars_dice"),
     ("goofspiel", {"num_cards": 5}, f"turn_based_simultaneous_game(game=goofspiel({GOOFSPIEL.format(n=5)}))"),
 ]
-SCHEDULES = {"cfr+": CFR_PLUS, "pcfr+": PCFR_PLUS, "dcfr": DCFR}
+SCHEDULES = {"cfr+": cfr_plus(), "pcfr+": pcfr_plus(), "dcfr": dcfr()}
 
 Step = Callable[[int], None]  # runs that many iterations
 

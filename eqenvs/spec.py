@@ -23,7 +23,7 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter of a game, with its type, default and range (inclusive) or choices."""
+    """One parameter of a game or a solver, with its type, default and range (inclusive) or choices."""
 
     name: str
     default: int | float | bool | str | None
@@ -95,51 +95,16 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
-    """Published or derived figures of one instance of the game, which the test-suite checks.
-
-    Sizes are keyed as in `eqenvs show --json`; `values` are the players' payoffs in equilibrium where it is unique;
-    `equilibrium` gives each player's strategy of a normal-form game's unique equilibrium; `uniform_nash_conv` is the
-    NashConv of the uniformly random policy.
-    """
-
-    source: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    sizes: Mapping[str, Any] = field(default_factory=dict)
-    values: tuple[float, ...] | None = None
-    equilibrium: tuple[tuple[float, ...], ...] | None = None
-    uniform_nash_conv: float | None = None
-    tolerance: float = 1e-9
-
-
-@dataclass(frozen=True, kw_only=True)
-class GameSpec:
-    """Everything that is known of a game before an instance is built.
+class Parameterised:
+    """Something with an id and parameters: a game, a solver.
 
     Attributes:
-        id: registry id; the name of the file that defines it.
-        family: the model class it belongs to.
-        title: the game in a few words.
-        build: from parameters to `Rules` or to a model.
-        constant_sum: whether the players' payoffs add up to the same number at every end; a function of the parameters
-            (as keywords) where it depends on them.
-        exact: whether an instance can be enumerated within the default limit; likewise.
-        source: authors, year, venue.
-        parameters: what `build` takes.
-        facts: figures that hold.
-        version: raised when observations, rewards or rules change.
+        id: as it is asked for.
+        parameters: what may be set.
     """
 
     id: str
-    family: Family
-    title: str
-    build: Callable[..., Any]
-    constant_sum: bool | Callable[..., bool]
-    source: str
-    exact: bool | Callable[..., bool] = True
     parameters: tuple[Parameter, ...] = ()
-    facts: tuple[Fact, ...] = ()
-    version: int = 0
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters with `given` over the defaults, checked.
@@ -162,3 +127,47 @@ class GameSpec:
             if name not in known:
                 raise unknown_name(f"parameter of {self.id}", name, known or ["(it takes none)"])
         return known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Published or derived figures of one instance of the game, which the test-suite checks.
+
+    Sizes are keyed as in `eqenvs show --json`; `values` are the players' payoffs in equilibrium where it is unique;
+    `equilibrium` gives each player's strategy of a normal-form game's unique equilibrium; `uniform_nash_conv` is the
+    NashConv of the uniformly random policy.
+    """
+
+    source: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[float, ...] | None = None
+    equilibrium: tuple[tuple[float, ...], ...] | None = None
+    uniform_nash_conv: float | None = None
+    tolerance: float = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class GameSpec(Parameterised):
+    """Everything that is known of a game before an instance is built; `id` is the name of the file that defines it.
+
+    Attributes:
+        family: the model class it belongs to.
+        title: the game in a few words.
+        build: from parameters to `Rules` or to a model.
+        constant_sum: whether the players' payoffs add up to the same number at every end; a function of the parameters
+            (as keywords) where it depends on them.
+        exact: whether an instance can be enumerated within the default limit; likewise.
+        source: authors, year, venue.
+        facts: figures that hold.
+        version: raised when observations, rewards or rules change.
+    """
+
+    family: Family
+    title: str
+    build: Callable[..., Any]
+    constant_sum: bool | Callable[..., bool]
+    source: str
+    exact: bool | Callable[..., bool] = True
+    facts: tuple[Fact, ...] = ()
+    version: int = 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
 from eqenvs.policies import JointPolicy, TabularPolicy, uniform
-from eqenvs.spec import Family
+from eqenvs.spec import Family, Parameterised
 from eqsolvers.scoring.score import score
+
+if TYPE_CHECKING:
+    from eqsolvers.iterative import Check, Process
 
 
 class Status(StrEnum):
@@ -36,6 +39,8 @@ class SolverResult:
         iterations: of the method's own loop.
         method: id of the method.
         message: one line on anything out of the ordinary, else empty.
+        measures: further exact figures by name, such as the CCE gap of the play-average.
+        trace: of an iterative method, the residual against iterations, seconds and touched histories.
     """
 
     policy: JointPolicy
@@ -44,6 +49,8 @@ class SolverResult:
     iterations: int
     method: str
     message: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    trace: tuple[Check, ...] = ()
 
 
 def finished(
@@ -70,25 +77,26 @@ def failed(model: ExtensiveFormModel | NormalFormModel, method: str, message: st
 
 
 @dataclass(frozen=True, kw_only=True)
-class SolverSpec:
-    """A method that can be asked for by name.
+class SolverSpec(Parameterised):
+    """A method that can be asked for by name: the literature's in lower case, as in `eqenvs solve --method`.
 
     Attributes:
-        id: the literature's name in lower case, as in `eqenvs solve --method`.
         concept: what it computes ("nash", ...).
         family: the models it takes.
         solve: from (model, tolerance in payoff units, and the options) to a result.
-        options: which of "iterations" and "seed" the method takes, as keywords.
+        options: which of "iterations", "seconds", "seed" and "on_check" `solve` takes as keywords; it takes its
+            parameters as `settings`, a mapping, where it has any.
+        start: for an iterative method, from (model, seed=..., settings=...) to its process.
         preference: the method with the highest one is used where none is named.
         compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
     """
 
-    id: str
     concept: str
     family: Family
     solve: Callable[..., SolverResult]
     options: frozenset[str] = frozenset()
+    start: Callable[..., Process] | None = None
     preference: int = 0
     compile: Callable[[Any], None] = lambda model: None
     source: str

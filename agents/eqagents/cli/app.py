@@ -53,13 +53,18 @@ def _print_json(data: Any) -> None:
 
 
 def _make(game_id: str, parameters: list[str] | None) -> Game:
+    return eqenvs.make(game_id, **eqenvs.spec(game_id).parse(_assignments("--parameter", parameters or [])))
+
+
+def _assignments(option: str, items: list[str]) -> dict[str, str]:
+    """The `name=value` items of a repeated option, by name."""
     texts = {}
-    for item in parameters or []:
+    for item in items:
         name, equals, text = item.partition("=")
         if not equals:
-            raise InputError(f"--parameter needs name=value, got {item!r}")
+            raise InputError(f"{option} needs name=value, got {item!r}")
         texts[name] = text
-    return eqenvs.make(game_id, **eqenvs.spec(game_id).parse(texts))
+    return texts
 
 
 @contextmanager
@@ -176,12 +181,14 @@ def solve(
     concept: Annotated[str, typer.Option(help="What to compute.")] = "nash",
     method: Annotated[str | None, typer.Option(help="Which solver; default the first for the concept.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="The most iterations, for iterative methods.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="The longest to run, for iterative methods.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of a method's randomness, where it has any.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, name=value.")] = None,
     target: Annotated[float, typer.Option(help="Residual that counts as converged, payoff units.")] = 1e-9,
     save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Solve a game exactly."""
+    """Solve a game on its exact model, and score what was found."""
     from eqagents.training.files import write_json
     from eqenvs.policies import tabulate
     from eqenvs.policy_files import policy_to_json
@@ -196,10 +203,13 @@ def solve(
         raise InputError(f"--target must be a positive number, got {target}")
     game = _make(game_id, parameter)
     solver = find_solver(game.family, concept, method)
-    options = {name: value for name, value in (("iterations", iterations), ("seed", seed)) if value is not None}
+    budget = {"iterations": iterations, "seconds": seconds, "seed": seed}
+    options: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
     for name in options:
         if name not in solver.options:
             raise InputError(f"method {solver.id!r} takes no --{name}")
+    if setting:
+        options["settings"] = solver.parse(_assignments("--set", setting))
     with _busy("building the exact model"):
         started = time.perf_counter()
         model = game.model()
@@ -227,12 +237,14 @@ def solve(
         "nash_conv": scored.nash_conv,
         "exploitability": scored.exploitability if scored.constant_sum else None,
         "score_kind": scored.kind.value,
+        **result.measures,
     }
     if as_json:
         _print_json(data)
     else:
         table = Table("result", repr(game))
-        for name in ("concept", "method", "status", "iterations", "seconds", "build_seconds", "compile_seconds"):
+        shown = ("concept", "method", "status", "iterations", "seconds", "build_seconds", "compile_seconds")
+        for name in (*shown, *result.measures):
             value = data[name]
             table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
         _add_score(table, scored)

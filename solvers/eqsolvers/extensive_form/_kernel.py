@@ -9,27 +9,15 @@ Compiled once and cached on disk; `tests` hold a plain numpy twin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from eqsolvers.extensive_form._tree import compiled
+
 # Columns of a schedule.
 POSITIVE, NEGATIVE, FLOOR, NEXT, PREDICTION, DECAY, WEIGHT = range(7)
-
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-
-
-def _compile(function: FunctionT) -> FunctionT:
-    """Numba, typed as the plain function.
-
-    Without fast-math: many games have regrets that tie exactly, the sign of their rounding error decides the next
-    strategy, and reassociated or fused arithmetic would make the iterates differ between processors.
-    """
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast("FunctionT", compiled)
 
 
 class Side(NamedTuple):
@@ -57,7 +45,7 @@ class Tables(NamedTuple):
     gradient: NDArray[np.float64]
 
 
-@_compile
+@compiled
 def collect_from_one(side: Any, plan: Any, gradient: Any) -> None:
     """The gradient of a player against the one other player's plan."""
     row_start, others, values = side.row_start, side.others, side.values
@@ -68,7 +56,7 @@ def collect_from_one(side: Any, plan: Any, gradient: Any) -> None:
         gradient[row] = total
 
 
-@_compile
+@compiled
 def collect(side: Any, player: int, plans: Any, gradient: Any) -> None:
     """The gradient of one player against the plans of any number of others."""
     for row in range(len(gradient)):
@@ -81,7 +69,7 @@ def collect(side: Any, player: int, plans: Any, gradient: Any) -> None:
         gradient[row] = total
 
 
-@_compile
+@compiled
 def learn(side: Any, tables: Any, schedule: Any, t: int) -> None:
     """What a player does with its gradient, which is consumed: the average, regrets, the next strategy and its plan.
 
@@ -122,7 +110,7 @@ def learn(side: Any, tables: Any, schedule: Any, t: int) -> None:
             plan[q] = reach * strategy[q]
 
 
-@_compile
+@compiled
 def spread(side: Any, tables: Any) -> None:
     """Top-down: the plan of the strategy."""
     strategy, plan = tables.strategy, tables.plan
@@ -132,7 +120,24 @@ def spread(side: Any, tables: Any) -> None:
             plan[q] = reach * strategy[q]
 
 
-@_compile
+@compiled
+def record_play(sides: Any, tables: Any, plans: Any, sizes: Any, play: Any, schedule: Any, t: int) -> None:
+    """Take the profile that is about to be answered into the play-average, with its weight in the average policy.
+
+    `play[p]` [Q + 1] sums what each sequence of player p collects against the profiles, and last the player's values.
+    """
+    for player in range(len(sides)):
+        collect(sides[player], player, plans, tables[player].gradient)
+        total = play[player]
+        value = 0.0
+        for q in range(len(total) - 1):
+            gradient = tables[player].gradient[q]
+            total[q] = schedule[t, DECAY] * total[q] + schedule[t, WEIGHT] * gradient
+            value += sizes[player][q] * plans[player][q] * gradient
+        total[-1] = schedule[t, DECAY] * total[-1] + schedule[t, WEIGHT] * value
+
+
+@compiled
 def iterate_two(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: bool) -> None:
     """Run one iteration of two players per row of `schedule` [iterations, 7].
 
@@ -149,13 +154,11 @@ def iterate_two(sides: Any, tables: Any, plans: Any, schedule: Any, alternating:
         learn(sides[1], tables[1], schedule, t)
 
 
-@_compile
-def iterate_many(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: bool) -> None:
+@compiled
+def iterate_many(sides: Any, tables: Any, plans: Any, sizes: Any, play: Any, schedule: Any, alternating: bool) -> None:
     """The same for any number of players, each answering the newest plans of all others if alternating."""
     for t in range(len(schedule)):
-        if not alternating:
-            for player in range(len(sides)):
-                collect(sides[player], player, plans, tables[player].gradient)
+        record_play(sides, tables, plans, sizes, play, schedule, t)
         for player in range(len(sides)):
             if alternating:
                 collect(sides[player], player, plans, tables[player].gradient)
@@ -166,14 +169,19 @@ def iterate(
     sides: tuple[Side, ...],
     tables: tuple[Tables, ...],
     plans: tuple[NDArray[np.float64], ...],
+    sizes: tuple[NDArray[np.float64], ...],
+    play: tuple[NDArray[np.float64], ...],
     schedule: NDArray[np.float64],
     alternating: bool,
 ) -> None:
-    """Run one iteration per row of `schedule`."""
-    (iterate_two if len(sides) == 2 else iterate_many)(sides, tables, plans, schedule, alternating)
+    """Run one iteration per row of `schedule`; the play-average is kept where there are not two players."""
+    if len(sides) == 2:
+        iterate_two(sides, tables, plans, schedule, alternating)
+    else:
+        iterate_many(sides, tables, plans, sizes, play, schedule, alternating)
 
 
-@_compile
+@compiled
 def best_response_value(side: Any, gradient: Any) -> float:
     """The value of the best response to the plans behind `gradient`, which is consumed."""
     for infoset in range(len(side.parent) - 1, -1, -1):
@@ -197,7 +205,8 @@ def warm_up(num_players: int) -> None:
     )
     tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(num_players))
     plans = tuple(table.plan for table in tables)
-    iterate((side,) * num_players, tables, plans, np.zeros((0, 7)), True)
+    sizes, play = (np.ones(2),) * num_players, (np.zeros(3),) * num_players
+    iterate((side,) * num_players, tables, plans, sizes, play, np.zeros((0, 7)), True)
     collect(side, 0, plans, tables[0].gradient)
     best_response_value(side, tables[0].gradient)
     spread(side, tables[0])

@@ -6,20 +6,32 @@ The members of the family, one file each beside this one, differ in a `Schedule`
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
-from eqenvs.spec import Family
+from eqenvs.spec import Parameter
 from eqsolvers.extensive_form import _kernel
 from eqsolvers.extensive_form._symmetry import QuotientPlayer, quotient
-from eqsolvers.result import SolverResult, SolverSpec, Status
-from eqsolvers.scoring.score import score
+from eqsolvers.iterative import iterative_solver
+from eqsolvers.result import SolverSpec
+
+ALTERNATING = Parameter(
+    name="alternating",
+    default=True,
+    kind=bool,
+    description="each player answers the newest plans of the others; false: all update at once",
+)
+
+
+def exponent(name: str, default: float, description: str, *, low: float = 0.0) -> Parameter:
+    """A parameter of a schedule."""
+    return Parameter(name=name, default=default, kind=float, low=low, high=100.0, description=description)
 
 
 @dataclass(frozen=True)
@@ -93,16 +105,24 @@ class RegretMinimiser:
         self._sides = tuple(_side(player) for player in self.quotient)
         self._tables = tuple(_tables(side) for side in self._sides)
         self._plans = tuple(tables.plan for tables in self._tables)
+        self._sizes = tuple(player.size for player in self.quotient)
+        self._play = tuple(np.zeros(player.num_sequences + 1) for player in self.quotient)
         for side, tables in zip(self._sides, self._tables, strict=True):
             _kernel.spread(side, tables)
+
+    @property
+    def touched(self) -> int:
+        """A traversal of the tree per player and iteration, or one for all if they update at once."""
+        traversals = self.model.num_players if self.alternating else 1
+        return self.iteration * traversals * len(self.model.parent)
 
     def run(self, iterations: int) -> None:
         """Run some more iterations."""
         rows = self.schedule.rows(self.iteration + 1, self.iteration + 1 + iterations)
-        _kernel.iterate(self._sides, self._tables, self._plans, rows, self.alternating)
+        _kernel.iterate(self._sides, self._tables, self._plans, self._sizes, self._play, rows, self.alternating)
         self.iteration += iterations
 
-    def nash_conv(self) -> float:
+    def residual(self) -> float:
         """The exact NashConv of the average policy (of the product of the averages, for any number of players)."""
         averages = tuple(self._normalised(player) for player in range(len(self._sides)))
         total = 0.0
@@ -113,12 +133,39 @@ class RegretMinimiser:
             total += _kernel.best_response_value(side, gradient) - value
         return max(0.0, total)
 
+    def measures(self) -> dict[str, float]:
+        """With more than two players, the CCE gap of the play-average: iteration t's profile, drawn with t's weight.
+
+        The product of the averages need not be near an equilibrium there; the play-average is what no regret bounds.
+        """
+        if len(self._sides) == 2:
+            return {}
+        gap = 0.0
+        for side, tables, play in zip(self._sides, self._tables, self._play, strict=True):
+            best = _kernel.best_response_value(side, play[:-1].copy())
+            gap += max(0.0, best - play[-1]) / max(tables.average[0], 1e-300)
+        return {"play_cce_gap": gap}
+
+    def state(self) -> dict[str, Any]:
+        """See `Process`."""
+        tables = [{name: array.copy() for name, array in tables._asdict().items()} for tables in self._tables]
+        return {"iteration": self.iteration, "tables": tables, "play": [play.copy() for play in self._play]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Process`."""
+        self.iteration = int(state["iteration"])
+        for tables, stored in zip(self._tables, state["tables"], strict=True):
+            for name, array in tables._asdict().items():
+                array[:] = stored[name]
+        for play, stored in zip(self._play, state["play"], strict=True):
+            play[:] = stored
+
     def _normalised(self, player: int) -> Float64Array:
         """The average plan, [Q] with the empty sequence at 1."""
         average = self._tables[player].average
         return average / average[0] if average[0] > 0 else self._tables[player].plan.copy()
 
-    def average_policy(self) -> TabularPolicy:
+    def policy(self) -> TabularPolicy:
         """The average policy, on the model's own information sets."""
         tables = []
         for player, treeplex in enumerate(self.model.treeplexes):
@@ -157,73 +204,19 @@ def _tables(side: _kernel.Side) -> _kernel.Tables:
     return _kernel.Tables(np.zeros(size), strategy, plan, np.zeros(size), np.zeros(size))
 
 
-def solve_by_regret(
-    model: ExtensiveFormModel,
-    schedule: Schedule,
-    method: str,
-    *,
-    tolerance: float,
-    iterations: int = 100_000,
-    seconds: float = np.inf,
-    check_every: int = 100,
-    alternating: bool = True,
-) -> SolverResult:
-    """Run until the NashConv of the average policy is within the tolerance.
+def regret_solver(
+    method: str, schedule: Callable[..., Schedule], source: str, parameters: tuple[Parameter, ...] = ()
+) -> SolverSpec:
+    """The registered solver of one member of the family; `schedule` takes the parameters as keywords."""
 
-    Args:
-        model: the game.
-        schedule: the algorithm.
-        method: its id.
-        tolerance: NashConv, payoff units.
-        iterations: the most to run.
-        seconds: the longest to run.
-        check_every: iterations between checks of NashConv.
-        alternating: see `RegretMinimiser`.
-    """
-    minimiser = RegretMinimiser(model, schedule, alternating=alternating)
-    started = time.perf_counter()
-    status = Status.ITERATION_LIMIT
-    while minimiser.iteration < iterations:
-        minimiser.run(min(check_every, iterations - minimiser.iteration))
-        if minimiser.nash_conv() <= tolerance:
-            status = Status.CONVERGED
-            break
-        if time.perf_counter() - started > seconds:
-            status = Status.TIME_LIMIT
-            break
-    policy = minimiser.average_policy()
-    residual = score(model, policy).nash_conv
-    return SolverResult(policy=policy, status=status, residual=residual, iterations=minimiser.iteration, method=method)
+    def start(model: ExtensiveFormModel, *, seed: int, alternating: bool, **exponents: float) -> RegretMinimiser:
+        del seed  # nothing is random
+        return RegretMinimiser(model, schedule(**exponents), alternating=alternating)
 
-
-def regret_solver(method: str, schedule: Schedule, source: str) -> SolverSpec:
-    """The registered solver of one member of the family."""
-
-    def solve(
-        model: ExtensiveFormModel,
-        *,
-        tolerance: float = 1e-3,
-        iterations: int = 100_000,
-        seconds: float = np.inf,
-        alternating: bool = True,
-    ) -> SolverResult:
-        """Run until NashConv is within the tolerance; see `solve_by_regret`."""
-        return solve_by_regret(
-            model,
-            schedule,
-            method,
-            tolerance=tolerance,
-            iterations=iterations,
-            seconds=seconds,
-            alternating=alternating,
-        )
-
-    return SolverSpec(
-        id=method,
-        concept="nash",
-        family=Family.EXTENSIVE_FORM,
-        solve=solve,
-        options=frozenset({"iterations"}),
-        compile=lambda model: _kernel.warm_up(model.num_players),
+    return iterative_solver(
+        method,
+        start,
         source=source,
+        parameters=(*parameters, ALTERNATING),
+        compile=lambda model: _kernel.warm_up(model.num_players),
     )

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from eqsolvers.extensive_form._regret import Schedule, discount, regret_solver
 
-SCHEDULE = Schedule(
-    positive=lambda t: discount(t, 1.0),
-    negative=lambda t: discount(t, 1.0),
-    decay=lambda t: (t - 1.0) / t,
-)
 
-SOLVER = regret_solver("lcfr", SCHEDULE, "Brown and Sandholm (2019), AAAI")
+def schedule() -> Schedule:
+    """Everything of iteration t weighs t."""
+    return Schedule(
+        positive=lambda t: discount(t, 1.0),
+        negative=lambda t: discount(t, 1.0),
+        decay=lambda t: (t - 1.0) / t,
+    )
+
+
+SOLVER = regret_solver("lcfr", schedule, "Brown and Sandholm (2019), AAAI")

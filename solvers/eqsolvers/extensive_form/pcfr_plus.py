@@ -5,8 +5,17 @@ Farina, Kroer and Sandholm (2021), "Faster game solving via predictive Blackwell
 
 from __future__ import annotations
 
-from eqsolvers.extensive_form._regret import Schedule, regret_solver
+from eqsolvers.extensive_form._regret import Schedule, exponent, regret_solver
 
-SCHEDULE = Schedule(floor=0.0, prediction=1.0, weight=lambda t: t**2)
 
-SOLVER = regret_solver("pcfr+", SCHEDULE, "Farina, Kroer and Sandholm (2021), AAAI")
+def schedule(gamma: float = 2.0) -> Schedule:
+    """Iteration t weighs t ** gamma in the average."""
+    return Schedule(floor=0.0, prediction=1.0, weight=lambda t: t**gamma)
+
+
+SOLVER = regret_solver(
+    "pcfr+",
+    schedule,
+    "Farina, Kroer and Sandholm (2021), AAAI",
+    (exponent("gamma", 2.0, "exponent of the averaging weights"),),
+)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.policies import MixturePolicy, TabularPolicy
 from eqsolvers import Status, score
-from eqsolvers.extensive_form import _kernel, cfr, cfr_plus, dcfr, pcfr_plus, pdcfr_plus
+from eqsolvers.extensive_form import _kernel, cfr_plus, dcfr, pcfr_plus, pdcfr_plus
 from eqsolvers.extensive_form._regret import RegretMinimiser, Schedule, discount
 from eqsolvers.extensive_form._symmetry import quotient
 from eqsolvers.extensive_form.sequence_lp import solve as solve_lp
@@ -41,11 +42,11 @@ PUBLISHED = [
 # Leduc, 1.6e-4 and 1.8e-4 for DCFR on Leduc. The size is a fact, the digits are one program's.
 TIED = {(GOOFSPIEL, "cfr"), (LEDUC, "cfr+"), (LEDUC, "dcfr")}
 SCHEDULES = {
-    "cfr": cfr.SCHEDULE,
-    "cfr+": cfr_plus.SCHEDULE,
-    "dcfr": dcfr.SCHEDULE,
-    "pcfr+": pcfr_plus.SCHEDULE,
-    "pdcfr+": pdcfr_plus.SCHEDULE,
+    "cfr": Schedule(),
+    "cfr+": cfr_plus.schedule(),
+    "dcfr": dcfr.schedule(),
+    "pcfr+": pcfr_plus.schedule(),
+    "pdcfr+": pdcfr_plus.schedule(),
 }
 
 
@@ -54,7 +55,7 @@ def test_exploitability_after_1000_iterations_is_the_published_one(game, method,
     """On the unreduced game: CFR+ decides exact ties by rounding, and ties are broken otherwise in the quotient."""
     minimiser = RegretMinimiser(game.model(), SCHEDULES[method], reduce=False)
     minimiser.run(1000)
-    found = minimiser.nash_conv() / 2
+    found = minimiser.residual() / 2
     if (game, method) in TIED:
         assert published / 2.2 < found < published * 2.2
     else:
@@ -136,7 +137,7 @@ def test_iterates_on_the_quotient_are_those_of_the_whole_game(game):
     reduced, whole = (RegretMinimiser(game.model(), Schedule(), reduce=reduce) for reduce in (True, False))
     for minimiser in (reduced, whole):
         minimiser.run(30)
-    for mine, theirs in zip(reduced.average_policy().tables, whole.average_policy().tables, strict=True):
+    for mine, theirs in zip(reduced.policy().tables, whole.policy().tables, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-9)
 
 
@@ -156,16 +157,53 @@ def test_sizes_of_the_classes_add_up():
 @pytest.mark.parametrize("alternating", [True, False])
 def test_own_nash_conv_is_the_independent_score(game, alternating):
     minimiser = RegretMinimiser(game.model(), SCHEDULES["cfr"], alternating=alternating)
-    assert minimiser.nash_conv() == pytest.approx(score(game, minimiser.average_policy()).nash_conv, abs=1e-12)
+    assert minimiser.residual() == pytest.approx(score(game, minimiser.policy()).nash_conv, abs=1e-12)
     minimiser.run(50)
-    assert minimiser.nash_conv() == pytest.approx(score(game, minimiser.average_policy()).nash_conv, abs=1e-12)
+    assert minimiser.residual() == pytest.approx(score(game, minimiser.policy()).nash_conv, abs=1e-12)
+
+
+def test_play_average_of_three_players_is_scored_as_the_device_that_it_is():
+    """The accumulated gap is that of the mixture of all profiles played, weighed as in the average."""
+    game = eqenvs.make("kuhn_poker", num_players=3)
+    for alternating in (True, False):
+        minimiser, played = RegretMinimiser(game.model(), cfr_plus.schedule(), alternating=alternating), []
+        for _ in range(6):
+            played.append(current_policy(minimiser))
+            minimiser.run(1)
+        device = MixturePolicy(played, np.arange(1, 7) / 21)
+        found = score(game, device)
+        assert minimiser.measures()["play_cce_gap"] == pytest.approx(found.cce_gap, abs=1e-12)
+        assert minimiser.residual() == pytest.approx(found.nash_conv, abs=1e-12)
+
+
+def current_policy(minimiser):
+    tables = []
+    for p, treeplex in enumerate(minimiser.model.treeplexes):
+        tables.append(treeplex.behaviour(minimiser._tables[p].plan[minimiser._classes(p)]))
+    return TabularPolicy(minimiser.model, tables)
+
+
+@pytest.mark.parametrize("num_players", [2, 3])
+def test_restored_state_goes_on_to_the_bit(num_players):
+    model = eqenvs.make("kuhn_poker", num_players=num_players).model()
+    whole, first, second = (RegretMinimiser(model, pcfr_plus.schedule()) for _ in range(3))
+    whole.run(30)
+    first.run(10)
+    state = first.state()
+    first.run(1)  # what was stored is a copy
+    second.restore(state)
+    second.run(20)
+    assert second.iteration == 30
+    assert second.measures() == whole.measures()
+    for mine, theirs in zip(second.policy().tables, whole.policy().tables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_simultaneous_updates_are_other_iterates():
     both = [RegretMinimiser(KUHN.model(), Schedule(), alternating=alternating) for alternating in (True, False)]
     for minimiser in both:
         minimiser.run(100)
-    assert abs(both[0].nash_conv() - both[1].nash_conv()) > 1e-4
+    assert abs(both[0].residual() - both[1].residual()) > 1e-4
 
 
 def test_cfr_converges_at_the_rate_of_its_bound():
@@ -174,7 +212,7 @@ def test_cfr_converges_at_the_rate_of_its_bound():
     horizons = 2 ** np.arange(6, 15)
     for horizon in horizons:
         minimiser.run(int(horizon) - minimiser.iteration)
-        gaps.append(minimiser.nash_conv())
+        gaps.append(minimiser.residual())
     assert np.polyfit(np.log(horizons), np.log(gaps), 1)[0] < -0.5
 
 
@@ -191,7 +229,8 @@ def test_limits_are_a_status_with_the_residual():
     solve = find_solver(eqenvs.Family.EXTENSIVE_FORM, "nash", "cfr").solve
     result = solve(KUHN.model(), tolerance=1e-9, iterations=10)
     assert (result.status, result.iterations) == (Status.ITERATION_LIMIT, 10)
-    assert result.residual == score(KUHN, result.policy).nash_conv > 1e-9
+    assert result.residual == pytest.approx(score(KUHN, result.policy).nash_conv, abs=1e-12)
+    assert [check.iteration for check in result.trace] == [10]
     assert solve(KUHN.model(), tolerance=1e-9, seconds=0.0).status is Status.TIME_LIMIT
 
 

@@ -1,0 +1,191 @@
+"""Methods that improve a policy step by step: what they have in common, and the loop that runs them.
+
+A method's file gives a function from a model to a `Process`; `iterative_solver` makes the registered solver of it. The
+same process is what a learner of `eqagents` steps and checkpoints, so that a method is written once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from eqenvs.errors import UnsupportedGame
+from eqenvs.models import ExtensiveFormModel
+from eqenvs.policies import JointPolicy
+from eqenvs.spec import Family, Parameter
+from eqsolvers.result import SolverResult, SolverSpec, Status
+
+
+class Process(Protocol):
+    """A method at work on one model. Two processes in the same state do the same from there on, to the bit."""
+
+    @property
+    def iteration(self) -> int:
+        """Iterations done."""
+
+    @property
+    def touched(self) -> int:
+        """Histories visited so far; for full-width methods those that the textbook's tree traversals would visit."""
+
+    def run(self, iterations: int) -> None:
+        """Do that many more."""
+
+    def policy(self) -> JointPolicy:
+        """What the method's guarantee is about: the average or the last iterate."""
+
+    def residual(self) -> float:
+        """The exact error of `policy()` by the method's concept, in payoff units: NashConv for Nash methods."""
+
+    def measures(self) -> dict[str, float]:
+        """Further exact figures by name, such as the CCE gap of the play-average; empty where there are none."""
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, as nested dicts, numbers and arrays; copies, for a checkpoint."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state()` gave."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A process when its residual was looked at.
+
+    Attributes:
+        iteration: iterations done.
+        seconds: since the start, of the iterations and the checks.
+        touched: see `Process`.
+        residual: see `Process`.
+    """
+
+    iteration: int
+    seconds: float
+    touched: int
+    residual: float
+
+
+Start = Callable[..., Process]  # (model, *, seed: int, and the method's parameters by name)
+
+
+def require_two_player_zero_sum(model: ExtensiveFormModel, method: str) -> None:
+    """Refuse every other game.
+
+    Raises:
+        UnsupportedGame: if the game is not two-player constant-sum.
+    """
+    if model.num_players != 2 or not model.constant_sum():
+        raise UnsupportedGame(f"{method}: covers two-player constant-sum games only")
+
+
+def run_process(
+    process: Process,
+    method: str,
+    *,
+    tolerance: float,
+    iterations: int,
+    seconds: float = np.inf,
+    check_every: int = 100,
+    on_check: Callable[[Check], None] = lambda check: None,
+) -> SolverResult:
+    """Run until the residual is within the tolerance or a budget is spent.
+
+    Args:
+        process: at any iteration.
+        method: its id.
+        tolerance: residual, in payoff units.
+        iterations: the most to have done in all.
+        seconds: the longest to run; looked at where the residual is.
+        check_every: iterations between two looks at the residual; 2 % of the iterations done where that is more.
+        on_check: told of every look.
+    """
+    started = time.perf_counter()
+    status, trace = Status.ITERATION_LIMIT, []
+    while process.iteration < iterations:
+        process.run(min(max(check_every, process.iteration // 50), iterations - process.iteration))
+        residual = process.residual()
+        check = Check(process.iteration, time.perf_counter() - started, process.touched, residual)
+        trace.append(check)
+        on_check(check)
+        if residual <= tolerance:
+            status = Status.CONVERGED
+            break
+        if check.seconds > seconds:
+            status = Status.TIME_LIMIT
+            break
+    return SolverResult(
+        policy=process.policy(),
+        status=status,
+        residual=trace[-1].residual if trace else process.residual(),
+        iterations=process.iteration,
+        method=method,
+        measures=process.measures(),
+        trace=tuple(trace),
+    )
+
+
+def iterative_solver(
+    method: str,
+    start: Start,
+    *,
+    source: str,
+    parameters: tuple[Parameter, ...] = (),
+    random: bool = False,
+    concept: str = "nash",
+    family: Family = Family.EXTENSIVE_FORM,
+    compile: Callable[[Any], None] = lambda model: None,
+    check_every: int = 100,
+    default_iterations: int = 100_000,
+) -> SolverSpec:
+    """The registered solver of a method.
+
+    Args:
+        method: id.
+        start: from (model, seed=..., and the parameters as keywords) to the process.
+        source: authors, year, venue.
+        parameters: what `start` takes besides, with ranges and defaults.
+        random: whether the seed matters.
+        concept: what it computes.
+        family: the models it takes.
+        compile: see `SolverSpec`.
+        check_every: see `run_process`.
+        default_iterations: the most iterations where none are asked for.
+    """
+
+    def begin(model: Any, *, seed: int = 0, settings: Mapping[str, Any] | None = None) -> Process:
+        return start(model, seed=seed, **spec.resolve(settings or {}))
+
+    def solve(
+        model: Any,
+        *,
+        tolerance: float = 1e-3,
+        iterations: int = default_iterations,
+        seconds: float = np.inf,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        on_check: Callable[[Check], None] = lambda check: None,
+    ) -> SolverResult:
+        return run_process(
+            begin(model, seed=seed, settings=settings),
+            method,
+            tolerance=tolerance,
+            iterations=iterations,
+            seconds=seconds,
+            check_every=check_every,
+            on_check=on_check,
+        )
+
+    spec = SolverSpec(
+        id=method,
+        concept=concept,
+        family=family,
+        solve=solve,
+        options=frozenset({"iterations", "seconds", "on_check"} | ({"seed"} if random else set())),
+        parameters=parameters,
+        start=begin,
+        compile=compile,
+        source=source,
+    )
+    return spec
