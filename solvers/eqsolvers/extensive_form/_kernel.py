@@ -1,10 +1,10 @@
-"""Compiled loops of the CFR family on a quotient game: no allocation and no Python inside an iteration.
+"""Compiled loops of the CFR family for any number of players: no allocation and no Python inside an iteration.
 
 An iteration of one player is a gradient (what each of its sequences collects against the others' plans), one bottom-up
 pass that turns it into regrets and a new strategy, and one top-down pass that turns the strategy into a plan. The
 algorithms differ only in seven numbers per iteration, the columns of a schedule (see `_regret.Schedule`).
 
-Compiled once and cached on disk; `tests` hold a plain numpy twin.
+Two players have faster ones, in `_lane_kernel`. Compiled once and cached on disk; `tests` hold a plain numpy twin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eqsolvers.extensive_form._tree import compiled
+from eqsolvers.extensive_form._tree import compiled, inlined
 
 # Columns of a schedule.
 POSITIVE, NEGATIVE, FLOOR, NEXT, PREDICTION, DECAY, WEIGHT = range(7)
@@ -69,7 +69,7 @@ def collect(side: Any, player: int, plans: Any, gradient: Any) -> None:
         gradient[row] = total
 
 
-@compiled
+@inlined
 def learn(side: Any, tables: Any, schedule: Any, t: int) -> None:
     """What a player does with its gradient, which is consumed: the average, regrets, the next strategy and its plan.
 
@@ -120,7 +120,7 @@ def spread(side: Any, tables: Any) -> None:
             plan[q] = reach * strategy[q]
 
 
-@compiled
+@inlined
 def record_play(sides: Any, tables: Any, plans: Any, sizes: Any, play: Any, schedule: Any, t: int) -> None:
     """Take the profile that is about to be answered into the play-average, with its weight in the average policy.
 
@@ -138,47 +138,17 @@ def record_play(sides: Any, tables: Any, plans: Any, sizes: Any, play: Any, sche
 
 
 @compiled
-def iterate_two(sides: Any, tables: Any, plans: Any, schedule: Any, alternating: bool) -> None:
-    """Run one iteration of two players per row of `schedule` [iterations, 7].
+def iterate(sides: Any, tables: Any, plans: Any, sizes: Any, play: Any, schedule: Any, alternating: bool) -> None:
+    """Run one iteration per row of `schedule` [iterations, 7], and take every profile into the play-average.
 
-    `plans[p]` is the same memory as `tables[p].plan`. Alternating: the second player answers the first one's new plan.
-    Simultaneous: both gradients are taken before anybody moves.
+    `plans[p]` is the same memory as `tables[p].plan`. Alternating: each player answers the newest plans of the others.
     """
-    for t in range(len(schedule)):
-        collect_from_one(sides[0], plans[1], tables[0].gradient)
-        if not alternating:
-            collect_from_one(sides[1], plans[0], tables[1].gradient)
-        learn(sides[0], tables[0], schedule, t)
-        if alternating:
-            collect_from_one(sides[1], plans[0], tables[1].gradient)
-        learn(sides[1], tables[1], schedule, t)
-
-
-@compiled
-def iterate_many(sides: Any, tables: Any, plans: Any, sizes: Any, play: Any, schedule: Any, alternating: bool) -> None:
-    """The same for any number of players, each answering the newest plans of all others if alternating."""
     for t in range(len(schedule)):
         record_play(sides, tables, plans, sizes, play, schedule, t)
         for player in range(len(sides)):
             if alternating:
                 collect(sides[player], player, plans, tables[player].gradient)
             learn(sides[player], tables[player], schedule, t)
-
-
-def iterate(
-    sides: tuple[Side, ...],
-    tables: tuple[Tables, ...],
-    plans: tuple[NDArray[np.float64], ...],
-    sizes: tuple[NDArray[np.float64], ...],
-    play: tuple[NDArray[np.float64], ...],
-    schedule: NDArray[np.float64],
-    alternating: bool,
-) -> None:
-    """Run one iteration per row of `schedule`; the play-average is kept where there are not two players."""
-    if len(sides) == 2:
-        iterate_two(sides, tables, plans, schedule, alternating)
-    else:
-        iterate_many(sides, tables, plans, sizes, play, schedule, alternating)
 
 
 @compiled

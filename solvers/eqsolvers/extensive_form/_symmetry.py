@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eqenvs.arrays import Float64Array, IntArray
-from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
+from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.models.information_states import unique_rows
+from eqsolvers.extensive_form._sequence_form import SequenceForm, Sequences, sequence_form
 
 UInt64Array = NDArray[np.uint64]
 PAYOFF_DIGITS = 1e-12  # sums of payoffs that differ by less than this share of the largest one are the same
@@ -36,8 +37,10 @@ class QuotientPlayer:
         first: [I + 1] int64, bounds of each information set's sequences; sequence 0 is the empty one.
         parent: [I] int64, the sequence that leads to it.
         multiplicity: [I] float64, how many of its members follow one member of the parent sequence.
-        size: [Q] float64, how many of the model's sequences each one stands for.
-        infoset_class: [full I] int64, the quotient information set of each of the model's.
+        size: [Q] float64, how many of the model's sequences each one stands for (forced moves apart).
+        infoset_class: [full I] int64, the quotient information set of each of the model's; -1 at a forced move.
+        sequence_class: [full Q] int64, likewise.
+        depth_start: [depth + 1] int64, bounds of the information sets of each depth.
         row_start: [Q + 1] int64, bounds of each sequence's payoff entries.
         others: [P, N - 1] int64, the other players' sequences of each entry, in player order.
         values: [P] float64, what a member of the row collects from all members of the others' classes.
@@ -48,6 +51,8 @@ class QuotientPlayer:
     multiplicity: Float64Array
     size: Float64Array
     infoset_class: IntArray
+    sequence_class: IntArray
+    depth_start: IntArray
     row_start: IntArray
     others: IntArray
     values: Float64Array
@@ -58,34 +63,38 @@ class QuotientPlayer:
         return int(self.first[-1])
 
 
-def quotient(model: ExtensiveFormModel, *, reduce: bool = True) -> tuple[QuotientPlayer, ...]:
+def quotient(
+    model: ExtensiveFormModel, *, reduce: bool = True, forced_moves: bool = True
+) -> tuple[QuotientPlayer, ...]:
     """The smallest exact reduction of a game.
 
     Args:
         model: any number of players.
         reduce: False keeps every sequence apart, for comparison.
+        forced_moves: False leaves out information sets of one action, where the method does nothing there.
     """
-    colours = refine(model) if reduce else [np.arange(t.num_sequences) for t in model.treeplexes]
-    numbered = [_number(t, colour) for t, colour in zip(model.treeplexes, colours, strict=True)]
+    form = sequence_form(model, forced_moves=forced_moves)
+    colours = refine(form) if reduce else [np.arange(player.num_sequences) for player in form.players]
+    numbered = [_number(t, colour) for t, colour in zip(form.players, colours, strict=True)]
     sequence_class = [classes for classes, _, _ in numbered]
     players = []
-    for p, treeplex in enumerate(model.treeplexes):
+    for p, treeplex in enumerate(form.players):
         classes, infoset_class, representative = numbered[p]
         chosen = np.zeros(treeplex.num_sequences, dtype=bool)
         chosen[0] = True
         for infoset in representative:
             start = treeplex.first_sequence[infoset]
             chosen[start : start + treeplex.num_actions[infoset]] = True
-        entries = np.flatnonzero(chosen[model.payoff_sequences[:, p]] & (model.payoff_values[:, p] != 0))
-        columns = [classes[model.payoff_sequences[entries, p]]]
-        columns += [sequence_class[o][model.payoff_sequences[entries, o]] for o in range(model.num_players) if o != p]
+        entries = np.flatnonzero(chosen[form.payoff_sequences[:, p]] & (form.payoff_values[:, p] != 0))
+        columns = [classes[form.payoff_sequences[entries, p]]]
+        columns += [sequence_class[o][form.payoff_sequences[entries, o]] for o in range(len(form.players)) if o != p]
         keys = np.stack(columns, axis=1)
         first, group = unique_rows(keys)
-        values = _weigh(group, model.payoff_values[entries, p], len(first))
+        values = _weigh(group, form.payoff_values[entries, p], len(first))
         kept = np.flatnonzero(np.abs(values) > PAYOFF_DIGITS * np.abs(values).max(initial=0.0))
         keys, values = keys[first[kept]], values[kept]
         order = np.lexsort(keys.T[::-1])
-        counts = treeplex.num_actions[representative]
+        counts, depth = treeplex.num_actions[representative], treeplex.depth[representative]
         bounds = 1 + np.concatenate([[0], np.cumsum(counts)])
         parents = treeplex.parent_sequence[representative]
         follows = (treeplex.parent_sequence == parents[infoset_class]).astype(np.float64)
@@ -95,7 +104,9 @@ def quotient(model: ExtensiveFormModel, *, reduce: bool = True) -> tuple[Quotien
                 parent=classes[parents],
                 multiplicity=_weigh(infoset_class, follows, len(representative)),
                 size=np.bincount(classes, minlength=bounds[-1]).astype(np.float64),
-                infoset_class=infoset_class,
+                infoset_class=np.where(treeplex.infoset_of_model >= 0, infoset_class[treeplex.infoset_of_model], -1),
+                sequence_class=classes[treeplex.of_model],
+                depth_start=np.searchsorted(depth, np.arange(int(depth.max(initial=-1)) + 2)),
                 row_start=np.searchsorted(keys[order, 0], np.arange(bounds[-1] + 1)),
                 others=np.ascontiguousarray(keys[order, 1:]),
                 values=values[order],
@@ -109,16 +120,16 @@ def _weigh(index: IntArray, weights: Float64Array, size: int) -> Float64Array:
     return np.bincount(index, weights=weights, minlength=size).astype(np.float64, copy=False)
 
 
-def refine(model: ExtensiveFormModel) -> list[IntArray]:
+def refine(form: SequenceForm) -> list[IntArray]:
     """The coarsest equitable colouring of every player's sequences, [Q] each."""
-    n = model.num_players
-    scale = np.abs(model.payoff_values).max(initial=0.0) * PAYOFF_DIGITS or 1.0
-    colours: list[IntArray] = [t.sequence_action + 1 for t in model.treeplexes]
+    n = len(form.players)
+    scale = np.abs(form.payoff_values).max(initial=0.0) * PAYOFF_DIGITS or 1.0
+    colours: list[IntArray] = [t.sequence_action + 1 for t in form.players]
     sizes = [0] * n
     while True:
         refined = []
-        for p, treeplex in enumerate(model.treeplexes):
-            payoff = _payoff_signature(model, p, colours, scale)
+        for p, treeplex in enumerate(form.players):
+            payoff = _payoff_signature(form, p, colours, scale)
             refined.append(_recolour(colours[p], payoff, *_tree_signature(treeplex, colours[p])))
         found = [int(colour.max()) + 1 for colour in refined]
         colours = refined
@@ -127,28 +138,28 @@ def refine(model: ExtensiveFormModel) -> list[IntArray]:
         sizes = found
 
 
-def _payoff_signature(model: ExtensiveFormModel, p: int, colours: list[IntArray], scale: float) -> UInt64Array:
+def _payoff_signature(form: SequenceForm, p: int, colours: list[IntArray], scale: float) -> UInt64Array:
     """A hash of what each sequence collects from every tuple of the others' colours, [Q]."""
-    code = np.zeros(len(model.payoff_values), dtype=np.uint64)
-    for other in range(model.num_players):
+    code = np.zeros(len(form.payoff_values), dtype=np.uint64)
+    for other in range(len(form.players)):
         if other != p:
-            code = _mix(code, colours[other][model.payoff_sequences[:, other]].astype(np.uint64))
-    rows = model.payoff_sequences[:, p]
+            code = mix_hash(code, colours[other][form.payoff_sequences[:, other]].astype(np.uint64))
+    rows = form.payoff_sequences[:, p]
     first, group = unique_rows(np.stack([rows, code.view(np.int64)], axis=1))
-    total = np.bincount(group, weights=model.payoff_values[:, p], minlength=len(first))
+    total = np.bincount(group, weights=form.payoff_values[:, p], minlength=len(first))
     rounded = np.rint(total / scale).astype(np.int64)
-    entry = _mix(code[first], rounded.view(np.uint64))
+    entry = mix_hash(code[first], rounded.view(np.uint64))
     entry[rounded == 0] = 0
-    return _sum_by(rows[first], entry, model.treeplexes[p].num_sequences)
+    return sum_by(rows[first], entry, form.players[p].num_sequences)
 
 
-def _tree_signature(treeplex: Treeplex, colour: IntArray) -> tuple[UInt64Array, UInt64Array, UInt64Array]:
+def _tree_signature(treeplex: Sequences, colour: IntArray) -> tuple[UInt64Array, UInt64Array, UInt64Array]:
     """Hashes of each sequence's information set, the sequence above it and the information sets below it, [Q] each."""
     infoset = treeplex.sequence_infoset[1:]
-    own = _mix(colour[1:].astype(np.uint64), treeplex.sequence_action[1:].astype(np.uint64))
-    at_infoset = _sum_by(infoset, own, treeplex.num_infosets)
-    above = _mix(at_infoset, colour[treeplex.parent_sequence].astype(np.uint64))
-    below = _sum_by(treeplex.parent_sequence, _mix(at_infoset, np.uint64(1)), treeplex.num_sequences)
+    own = mix_hash(colour[1:].astype(np.uint64), treeplex.sequence_action[1:].astype(np.uint64))
+    at_infoset = sum_by(infoset, own, treeplex.num_infosets)
+    above = mix_hash(at_infoset, colour[treeplex.parent_sequence].astype(np.uint64))
+    below = sum_by(treeplex.parent_sequence, mix_hash(at_infoset, np.uint64(1)), treeplex.num_sequences)
     nothing = np.zeros(1, dtype=np.uint64)
     return np.concatenate([nothing, at_infoset[infoset]]), np.concatenate([nothing, above[infoset]]), below
 
@@ -157,19 +168,19 @@ def _recolour(*parts: Any) -> IntArray:
     """The colours of equal tuples, numbered from 0."""
     code = np.zeros(len(parts[0]), dtype=np.uint64)
     for part in parts:
-        code = _mix(code, part.astype(np.uint64))
+        code = mix_hash(code, part.astype(np.uint64))
     colour: IntArray = np.unique(code, return_inverse=True)[1]
     return colour
 
 
-def _sum_by(index: IntArray, values: UInt64Array, size: int) -> UInt64Array:
+def sum_by(index: IntArray, values: UInt64Array, size: int) -> UInt64Array:
     """Sums modulo 2**64: a hash of the multiset of values at each index."""
     total = np.zeros(size, dtype=np.uint64)
     np.add.at(total, index, values)
     return total
 
 
-def _mix(code: UInt64Array, part: Any) -> UInt64Array:
+def mix_hash(code: UInt64Array, part: Any) -> UInt64Array:
     """A 64-bit hash of pairs (the finaliser of SplitMix64: Steele, Lea and Flood 2014)."""
     mixed = (code * np.uint64(0x9E3779B97F4A7C15)) ^ (part + np.uint64(0x632BE59BD9B4E019))
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -178,7 +189,7 @@ def _mix(code: UInt64Array, part: Any) -> UInt64Array:
     return hashed
 
 
-def _number(treeplex: Treeplex, colour: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+def _number(treeplex: Sequences, colour: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Quotient numbers of sequences [Q] and information sets [I], and a representative of each quotient set."""
     classes = np.zeros(treeplex.num_sequences, dtype=np.int64)
     # Equal colours of the first sequences mean equal colours of all: the colour of a sequence tells its set's.

@@ -24,6 +24,15 @@ def compiled(function: FunctionT) -> FunctionT:
     return cast("FunctionT", made)
 
 
+def inlined(function: FunctionT) -> FunctionT:
+    """As `compiled`, written into its callers: a call that passes tuples of arrays counts references to each of them.
+
+    Measured: an iteration of two calls took 580 ns before it did anything.
+    """
+    made: Any = numba.njit(inline="always", error_model="numpy")(function)
+    return cast("FunctionT", made)
+
+
 class Tree(NamedTuple):
     """A game's histories for a kernel, breadth-first; the children of a history stand together.
 

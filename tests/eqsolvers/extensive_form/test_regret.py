@@ -1,10 +1,12 @@
 """The CFR family: against published figures, a plain numpy twin, the unreduced game, and the independent scorer."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.policies import MixturePolicy, TabularPolicy
+from eqenvs.policies import MixturePolicy
 from eqsolvers import Status, score
 from eqsolvers.extensive_form import _kernel, cfr_plus, dcfr, pcfr_plus, pdcfr_plus
 from eqsolvers.extensive_form._regret import RegretMinimiser, Schedule, discount
@@ -64,22 +66,43 @@ def test_exploitability_after_1000_iterations_is_the_published_one(game, method,
 
 
 @pytest.mark.parametrize("method", SCHEDULES)
-@pytest.mark.parametrize("game", [KUHN, LEDUC, eqenvs.make("kuhn_poker", num_players=3)], ids=repr)
+@pytest.mark.parametrize(
+    "game",
+    [KUHN, LEDUC, LIARS_DICE, GOOFSPIEL, eqenvs.make("sheriff"), eqenvs.make("kuhn_poker", num_players=3)],
+    ids=repr,
+)
 def test_kernel_agrees_with_its_numpy_twin(game, method):
-    minimiser = RegretMinimiser(game.model(), SCHEDULES[method])
-    minimiser.run(7)
-    twin = Twin(game.model(), SCHEDULES[method])
-    twin.run(7)
-    for player, tables in enumerate(minimiser._tables):
-        np.testing.assert_allclose(tables.average[1:], twin.average[player][1:], rtol=1e-9, atol=1e-12)
-        np.testing.assert_allclose(tables.regret[1:], twin.regret[player][1:], rtol=1e-8, atol=1e-12)
+    """On payoffs without exact ties, which rounding decides: it differs with the order of summation."""
+    assert_same_as_twin(without_ties(game.model()), SCHEDULES[method])
+
+
+@pytest.mark.parametrize("game", [KUHN, LEDUC, LIARS_DICE, GOOFSPIEL], ids=repr)
+def test_kernel_agrees_with_its_numpy_twin_on_the_quotient(game):
+    assert_same_as_twin(game.model(), Schedule(), iterations=2)  # without a floor no tie decides so early
+
+
+def without_ties(model):
+    noise = 1 + 0.1 * np.random.default_rng(5).random((len(model.payoff_values), 1))
+    return dataclasses.replace(model, payoff_values=model.payoff_values * noise)
+
+
+def assert_same_as_twin(model, schedule, iterations=7):
+    minimiser, twin = RegretMinimiser(model, schedule), Twin(model, schedule)
+    minimiser.run(iterations)
+    twin.run(iterations)
+    for player, tables in enumerate(minimiser._loops.tables):
+        at, size = minimiser._loops.positions[player], minimiser.quotient[player].size
+        lanes = len(twin.players) == 2
+        np.testing.assert_allclose(tables.average[at][1:], twin.average[player][1:], rtol=1e-9, atol=1e-12)
+        regret = tables.regret[at] / (size if lanes else 1.0)
+        np.testing.assert_allclose(regret[1:], twin.regret[player][1:], rtol=1e-8, atol=1e-12)
 
 
 class Twin:
     """The same updates as the kernel's, written with dense arrays and Python loops over information sets."""
 
     def __init__(self, model, schedule):
-        self.players, self.schedule = quotient(model), schedule
+        self.players, self.schedule = quotient(model, forced_moves=False), schedule
         sizes = [player.num_sequences for player in self.players]
         self.regret = [np.zeros(size) for size in sizes]
         self.average = [np.zeros(size) for size in sizes]
@@ -168,19 +191,12 @@ def test_play_average_of_three_players_is_scored_as_the_device_that_it_is():
     for alternating in (True, False):
         minimiser, played = RegretMinimiser(game.model(), cfr_plus.schedule(), alternating=alternating), []
         for _ in range(6):
-            played.append(current_policy(minimiser))
+            played.append(minimiser.current_policy())
             minimiser.run(1)
         device = MixturePolicy(played, np.arange(1, 7) / 21)
         found = score(game, device)
         assert minimiser.measures()["play_cce_gap"] == pytest.approx(found.cce_gap, abs=1e-12)
         assert minimiser.residual() == pytest.approx(found.nash_conv, abs=1e-12)
-
-
-def current_policy(minimiser):
-    tables = []
-    for p, treeplex in enumerate(minimiser.model.treeplexes):
-        tables.append(treeplex.behaviour(minimiser._tables[p].plan[minimiser._classes(p)]))
-    return TabularPolicy(minimiser.model, tables)
 
 
 @pytest.mark.parametrize("num_players", [2, 3])
@@ -216,7 +232,14 @@ def test_cfr_converges_at_the_rate_of_its_bound():
     assert np.polyfit(np.log(horizons), np.log(gaps), 1)[0] < -0.5
 
 
-@pytest.mark.parametrize("method", [m for m in solvers(eqenvs.Family.EXTENSIVE_FORM) if m != "sequence-lp"])
+# Learners from sampled play, whose NashConv falls as 1 / sqrt(episodes): 2e-3 on Kuhn takes them some 5e7 episodes.
+SAMPLED_PLAY = {"ixomd", "balanced-omd", "balanced-ftrl", "adaptive-ftrl"}  # the same claim, wider: test_bandit.py
+
+
+NASH = {name for name, spec in solvers(eqenvs.Family.EXTENSIVE_FORM).items() if spec.start and spec.concept == "nash"}
+
+
+@pytest.mark.parametrize("method", sorted(NASH - SAMPLED_PLAY))
 def test_every_registered_method_finds_the_value_of_the_game(method):
     result = find_solver(eqenvs.Family.EXTENSIVE_FORM, "nash", method).solve(KUHN.model(), tolerance=2e-3)
     assert result.status is Status.CONVERGED
