@@ -25,7 +25,8 @@ SOLVE_KEYS = {
     *("game", "parameters", "concept", "method", "status", "iterations", "seconds", "compile_seconds"),
     *("build_seconds", "values", "nash_conv", "exploitability", "score_kind"),
 }
-SCORE_KEYS = {"values", "gains", "nash_conv", "exploitability", "ce_gap", "cce_gap", "welfare", "kind"}
+GAPS = {"ce_gap", "efce_gap", "efcce_gap", "cce_gap"}
+SCORE_KEYS = {"values", "gains", "nash_conv", "exploitability", "welfare", "kind", *GAPS}
 EXACT = {"game": {"id": "kuhn_poker"}, "learner": {"id": "psro", "oracle": {"id": "exact"}}, "iterations": 2}
 
 

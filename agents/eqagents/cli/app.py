@@ -160,7 +160,8 @@ def show(
 
 def _add_score(table: Table, scored: Score, prefix: str = "") -> None:
     data = scored.to_dict()
-    for name in ("nash_conv", "exploitability", "values", "gains", "ce_gap", "cce_gap", "welfare"):
+    gaps = ("ce_gap", "efce_gap", "efcce_gap", "cce_gap")
+    for name in ("nash_conv", "exploitability", "values", "gains", *gaps, "welfare"):
         value = data[name]
         if value is None:
             text = "undefined for this game" if name == "exploitability" else "not computed"
@@ -193,7 +194,7 @@ def solve(
     from eqenvs.policies import tabulate
     from eqenvs.policy_files import policy_to_json
     from eqsolvers.result import Status, find_solver
-    from eqsolvers.scoring import score
+    from eqsolvers.scoring import score, warm_up
 
     if save is not None:
         if save.exists():
@@ -216,6 +217,7 @@ def solve(
         built = time.perf_counter()
     with _busy("compiling"):
         solver.compile(model)
+        warm_up(model)
         compiled = time.perf_counter()
     with _busy(f"solving by {solver.id}"):
         result = solver.solve(model, tolerance=target, **options)
@@ -284,6 +286,8 @@ class _TrainingDisplay:
 
     def __exit__(self, *exc: Any) -> None:
         self._progress.__exit__(*exc)
+        if self._task is None and exc[0] is None:
+            err.print("nothing left to do: the run has ended")
 
     def __call__(self, progress: Any) -> None:
         if self._task is None:
@@ -295,17 +299,27 @@ class _TrainingDisplay:
             if scored.constant_sum:
                 line += f"  exploitability {scored.exploitability:.6g}"
             err.print(f"{line}  ({scored.kind.value})")
+        if progress.ended is not None:
+            err.print(f"ended by {progress.ended.value}")
 
 
 def _summary(run_path: Path) -> dict[str, Any]:
     """What a finished run says on standard output."""
     from eqagents.training.metrics import read_metrics
+    from eqagents.training.run import ENDED_FILE
     from eqagents.training.run_directory import RunDirectory
 
     run = RunDirectory.open(run_path)
     last = next(reversed(read_metrics(run.path)), {"step": None})
-    scores = {name.removeprefix("score/"): value for name, value in last.items() if name.startswith("score/")}
-    return {"run": str(run.path), "iteration": last["step"], "score": scores, "tensorboard": str(run.tensorboard)}
+    ended = json.loads((run.path / ENDED_FILE).read_text(encoding="utf-8"))
+    return {
+        "run": str(run.path),
+        "iteration": last["step"],
+        "stopped": ended["stopped"],
+        "seconds": ended["seconds"],
+        "score": {name.removeprefix("score/"): value for name, value in last.items() if name.startswith("score/")},
+        "tensorboard": str(run.tensorboard),
+    }
 
 
 def _finish(path: Path, as_json: bool) -> None:

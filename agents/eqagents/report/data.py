@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = ("exact", "lower_bound", "estimate")
-NUMERIC_PREFIXES = ("time/", "score/", "oracle/", "samples/")  # the metrics that a report draws
+NUMERIC_PREFIXES = ("time/", "score/", "oracle/", "samples/", "tabular/", "run/")  # the metrics that a report draws
+PLAY_CCE_GAP = "play_cce_gap"  # the learner's measure that a report gives a column and a chart
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinalScore:
-    """The fields of `score.json`; NaN for a number that is missing or null."""
+    """The fields of `score.json`; NaN for a number that is missing or null.
+
+    `play_cce_gap` is the learner's own figure, kept among the score's details: the CCE gap of the device that draws one
+    of the profiles played.
+    """
 
     values: tuple[float, ...]
     gains: tuple[float, ...]
@@ -33,6 +38,7 @@ class FinalScore:
     ce_gap: float
     cce_gap: float
     welfare: float
+    play_cce_gap: float
     kind: str  # one of KINDS
     kind_detail: str
     evaluated_step: int | None
@@ -64,6 +70,7 @@ class ReportData:
         metrics: one mapping for each step, in order of step; NaN for null.
         score: `score.json`, None where the run has not been evaluated.
         meta_game: `meta_game.json`, None where the learner keeps no meta-game.
+        stopped: why the run ended, from `ended.json`; None where it has not.
     """
 
     directory: Path
@@ -72,6 +79,7 @@ class ReportData:
     metrics: tuple[Mapping[str, float], ...]
     score: FinalScore | None = None
     meta_game: MetaGame | None = None
+    stopped: str | None = None
 
     def column(self, key: str) -> list[float]:
         """The metric `key` at each step; NaN where it is missing."""
@@ -100,7 +108,7 @@ def load_report_data(directory: Path) -> ReportData:
     """
     if not directory.is_dir():
         raise InputError(f"{directory}: no such run directory")
-    score, meta_game = directory / "score.json", directory / "meta_game.json"
+    score, meta_game, ended = (directory / f"{name}.json" for name in ("score", "meta_game", "ended"))
     return ReportData(
         directory=directory,
         config=_load_config(directory / "config.yaml"),
@@ -108,6 +116,7 @@ def load_report_data(directory: Path) -> ReportData:
         metrics=_load_metrics(directory / "metrics.jsonl"),
         score=_load_score(score) if score.exists() else None,
         meta_game=_load_meta_game(meta_game) if meta_game.exists() else None,
+        stopped=str(_load_object(ended).get("stopped")) if ended.exists() else None,
     )
 
 
@@ -200,6 +209,7 @@ def _load_score(path: Path) -> FinalScore:
     detail = entry.get("detail") or {}
     if not isinstance(detail, dict):
         raise InputError(f"{path}: 'detail' must be a mapping, got {detail!r}")
+    play_cce_gap = _number(detail.pop(PLAY_CCE_GAP, None), f"{path}: {PLAY_CCE_GAP!r}")
     scalars = {
         name: _number(entry.get(name), f"{path}: {name!r}")
         for name in ("nash_conv", "exploitability", "ce_gap", "cce_gap", "welfare")
@@ -207,6 +217,7 @@ def _load_score(path: Path) -> FinalScore:
     return FinalScore(
         values=_numbers(entry.get("values", []), f"{path}: 'values'"),
         gains=_numbers(entry.get("gains", []), f"{path}: 'gains'"),
+        play_cce_gap=play_cce_gap,
         kind=entry["kind"],
         kind_detail="; ".join(f"{name}: {value}" for name, value in detail.items()),
         evaluated_step=step,

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqagents.report.data import MetaGame, ReportData, load_report_data
+from eqagents.report.data import PLAY_CCE_GAP, MetaGame, ReportData, load_report_data
 from eqagents.report.style import CSS, SCRIPT
 from eqagents.report.svg import NUM_COLOURS, Series, escape, format_number, heat_map, line_chart, stacked_bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from typing import TypeAlias
 
     from numpy.typing import NDArray
+
+    XAxis: TypeAlias = Callable[[ReportData], list[float]]
 
 __all__ = ["ReportData", "load_report_data", "render_report"]
 
@@ -29,6 +32,17 @@ KIND_NOTES = {
     "lower_bound": "≥: a learned response found this gain; the true one is at least as large.",
     "estimate": "≈: measured on samples, with an error.",
 }
+
+STOPPED_NAMES = {
+    "target": "stopped at its target",
+    "iterations": "all iterations done",
+    "seconds": "stopped when its seconds were spent",
+}
+
+PLAY_NOTE = (
+    "Play CCE gap: of the device that draws one of the profiles that were played, by the averaging weights, as the "
+    "learner itself computes it, exactly. NashConv is that of the product of the players' averages."
+)
 
 MARK = '<meta name="generator" content="eqenvs report">'  # in the first 1000 characters of every report
 
@@ -130,6 +144,11 @@ def _describe(run: ReportData) -> str:
     episodes = [v for v in run.column("samples/episodes") if math.isfinite(v)]
     if episodes:
         facts.append(_count(round(episodes[-1]), "episode"))
+    touched = [v for v in run.column("samples/touched") if math.isfinite(v)]
+    if touched:
+        facts.append(f"{round(touched[-1]):,} histories touched")
+    if run.stopped is not None:
+        facts.append(STOPPED_NAMES.get(run.stopped, run.stopped))
     times = [t for t in run.column("time") if math.isfinite(t)]
     if times:
         facts.append(" to ".join(dict.fromkeys((_date(min(times)), _date(max(times))))))
@@ -160,7 +179,10 @@ def _scores(runs: Sequence[ReportData], names: Sequence[str]) -> str:
         "Welfare",
         "Step",
     ]
-    rows = [_score_row(run, name) for run, name in zip(runs, names, strict=True)]
+    played = any(run.score and math.isfinite(run.score.play_cce_gap) for run in runs)
+    if played:
+        columns.insert(columns.index("Welfare"), "Play CCE gap")
+    rows = [_score_row(run, name, len(columns), played) for run, name in zip(runs, names, strict=True)]
     kinds = dict.fromkeys(run.score.kind for run in runs if run.score)
     notes = [KIND_NOTES[kind] for kind in kinds if kind in KIND_NOTES]
     notes += dict.fromkeys(run.score.kind_detail for run in runs if run.score and run.score.kind_detail)
@@ -170,15 +192,17 @@ def _scores(runs: Sequence[ReportData], names: Sequence[str]) -> str:
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         + "".join(f"<p class='note'>{escape(n)}</p>" for n in notes)
         + "<p class='note'>NashConv is the sum of the players' gains from deviating; exploitability is NashConv / N, "
-        "defined for two-player constant-sum and mean-field games only.</p>\n"
+        "defined for two-player constant-sum and mean-field games only.</p>"
+        + (f"<p class='note'>{PLAY_NOTE}</p>\n" if played else "\n")
     )
 
 
-def _score_row(run: ReportData, name: str) -> str:
+def _score_row(run: ReportData, name: str, width: int, played: bool) -> str:
     score = run.score
     if score is None:
         command = f"eqenvs evaluate {shlex.quote(str(run.directory))}"
-        return f"<tr><th>{escape(name)}</th><td colspan='9'>not evaluated yet: <code>{escape(command)}</code></td></tr>"
+        cell = f"<td colspan='{width - 1}'>"
+        return f"<tr><th>{escape(name)}</th>{cell}not evaluated yet: <code>{escape(command)}</code></td></tr>"
     sign = KIND_SIGNS[score.kind]
     cells = [
         f"<span class='kind {score.kind}'>{KIND_NAMES[score.kind]}</span>",
@@ -186,6 +210,7 @@ def _score_row(run: ReportData, name: str) -> str:
         "<br>".join(_signed(sign, v) for v in score.gains),
         "<br>".join(format_number(v) for v in score.values),
         *(_signed(sign, v) for v in (score.ce_gap, score.cce_gap)),
+        *([format_number(score.play_cce_gap)] if played else []),
         format_number(score.welfare),
         "–" if score.evaluated_step is None else f"{score.evaluated_step:,}",
     ]
@@ -203,19 +228,34 @@ def _distance(runs: Sequence[ReportData], names: Sequence[str]) -> str:
     scored = [run for run in runs if _has(run, "score/nash_conv") or _has(run, "score/exploitability")]
     if scored and all(_has(run, "score/exploitability") for run in scored):
         key, label = "score/exploitability", "Exploitability"
-    panels = []
-    x_of: Callable[[ReportData], list[float]]
-    for x_label, x_of, integer in (("Iteration", _steps, True), ("Seconds", _elapsed, False)):
-        curves = [
-            Series(label=name, x=x_of(run), y=run.column(key), index=index)
-            for index, (name, run) in enumerate(zip(names, runs, strict=True))
-        ]
-        title = f"{label} against {x_label.lower()}"
-        chart = line_chart(curves, title=title, x_label=x_label, y_label=label, log_y=True, integer_x=integer)
-        panels.append(_panel(title, chart))
+    curves: list[tuple[str, str, str, XAxis]] = [(label, key, "Iteration", _steps)]
+    learning = bool(scored) and all(_has(run, "run/seconds") for run in scored)
+    curves.append((label, key, "Seconds", _learning_seconds if learning else _elapsed))
+    if any(_has(run, "samples/touched") for run in scored):
+        curves.append((label, key, "Histories touched", _touched))
+    if any(_has(run, f"tabular/{PLAY_CCE_GAP}") for run in runs):
+        curves.append(("Play CCE gap", f"tabular/{PLAY_CCE_GAP}", "Iteration", _steps))
+    panels = [_overlaid(runs, names, *curve) for curve in curves]
     legend = _legend(names) if len(runs) > 1 else ""
-    note = "<p class='note'>Seconds count from the start of the first iteration on record, pauses included.</p>"
-    return f"<h2>Distance from equilibrium</h2>{legend}{_panels(panels)}{note}\n"
+    note = (
+        "Seconds are those of learning: without compiling, scoring, storing and pauses."
+        if learning
+        else "Seconds count from the start of the first iteration on record, pauses included."
+    )
+    return f"<h2>Distance from equilibrium</h2>{legend}{_panels(panels)}<p class='note'>{note}</p>\n"
+
+
+def _overlaid(
+    runs: Sequence[ReportData], names: Sequence[str], y_label: str, key: str, x_label: str, x_of: XAxis
+) -> str:
+    """The metric `key` of every run over one pair of axes."""
+    series = [
+        Series(label=name, x=x_of(run), y=run.column(key), index=index)
+        for index, (name, run) in enumerate(zip(names, runs, strict=True))
+    ]
+    title = f"{y_label} against {x_label.lower()}"
+    chart = line_chart(series, title=title, x_label=x_label, y_label=y_label, log_y=True, integer_x=x_of is _steps)
+    return _panel(title, chart)
 
 
 def _gains(runs: Sequence[ReportData], names: Sequence[str]) -> str:
@@ -358,6 +398,15 @@ def _has(run: ReportData, key: str) -> bool:
 
 def _steps(run: ReportData) -> list[float]:
     return run.column("step")
+
+
+def _learning_seconds(run: ReportData) -> list[float]:
+    return run.column("run/seconds")
+
+
+def _touched(run: ReportData) -> list[float]:
+    """Histories touched; none before the first iteration."""
+    return [0.0 if record["step"] == 0 else record.get("samples/touched", math.nan) for record in run.metrics]
 
 
 def _elapsed(run: ReportData) -> list[float]:

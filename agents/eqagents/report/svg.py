@@ -396,6 +396,8 @@ def _curve(series: Series, x_scale: Scale, y_scale: Scale, x_label: str) -> str:
             path.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
         pen_down = drawn
     shown = [p for p in points if math.isfinite(p[0]) and math.isfinite(p[1])]
+    if not shown:
+        return ""
     colour = f"s{series.index % NUM_COLOURS}"
     dash = f" dash{series.index // NUM_COLOURS}" if series.index >= NUM_COLOURS else ""
     out = [f'<path d="{" ".join(path)}" class="line {colour}{dash}"/>'] if path else []

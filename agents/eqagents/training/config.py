@@ -51,15 +51,35 @@ class CheckpointConfig(Settings):
     keep: int = Field(default=3, ge=1, description="checkpoints kept")
 
 
+class StopConfig(Settings):
+    """When a run may end before its iterations are done: at whichever comes first."""
+
+    nash_conv: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="NashConv to come down to, in payoff units, as scored (every `score.every` iterations); exact "
+        "scores only: a lower bound can be small far from equilibrium",
+    )
+    seconds: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds of learning to spend: of iterations, without compiling, measuring, scoring and storing; "
+        "looked at after each iteration, summed over resumes",
+    )
+
+
 class RunConfig(Settings):
     """Everything that a run's result depends on, and where it runs."""
 
     game: GameConfig
     learner: SerializeAsAny[NamedSettings] = Field(description="a learner's id and settings")
-    iterations: int = Field(ge=1, description="iterations of the learner")
+    iterations: int = Field(ge=1, description="the most iterations of the learner")
     seed: int = Field(default=0, ge=0, description="root of all random streams")
     executor: ExecutorConfig = ExecutorConfig()
     score: ScoreConfig = ScoreConfig()
+    stop: StopConfig = StopConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
 
     @field_validator("learner", mode="wrap")

@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,51 @@ from eqagents.learners import Learner, find_learner
 from eqagents.oracles import find_oracle
 from eqagents.policies.records import to_policy
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from eqagents.training.config import RunConfig, ScoreConfig
+from eqagents.training.config import RunConfig, ScoreConfig, StopConfig
 from eqagents.training.files import write_json
 from eqagents.training.metrics import MetricsWriter
 from eqagents.training.run_directory import RunDirectory
-from eqenvs.errors import CheckpointError
+from eqenvs.errors import CheckpointError, InputError
 from eqenvs.game import Game
 from eqenvs.policies import BehaviourPolicy, JointPolicy
 from eqsolvers.scoring import Score, score, score_by_simulation
 
 logger = logging.getLogger(__name__)
+
+ENDED_FILE = "ended.json"  # in the directory of a run that has nothing left to do: why, and where it stands
+
+
+class Ended(StrEnum):
+    """Why a run has nothing left to do; where several reasons hold, the first of them."""
+
+    TARGET = "target"  # the score came down to `stop.nash_conv`
+    ITERATIONS = "iterations"
+    SECONDS = "seconds"  # `stop.seconds` is spent
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run has come: all that its end depends on, and a part of every checkpoint.
+
+    Attributes:
+        iteration: iterations done.
+        seconds: spent in iterations, over all resumes.
+        nash_conv: of the policy, where a score was due.
+    """
+
+    iteration: int
+    seconds: float = 0.0
+    nash_conv: float | None = None
+
+    def ended(self, iterations: int, stop: StopConfig) -> Ended | None:
+        """Why the run has nothing left to do, or None if it has."""
+        if stop.nash_conv is not None and self.nash_conv is not None and self.nash_conv <= stop.nash_conv:
+            return Ended.TARGET
+        if self.iteration >= iterations:
+            return Ended.ITERATIONS
+        if stop.seconds is not None and self.seconds >= stop.seconds:
+            return Ended.SECONDS
+        return None
 
 
 @dataclass(frozen=True)
@@ -38,15 +74,17 @@ class Progress:
 
     Attributes:
         iteration: iterations done.
-        iterations: iterations in all.
+        iterations: the most iterations.
         metrics: of the iteration, the score's among them where it was due.
         score: where it was due.
+        ended: why the run ends here, if it does.
     """
 
     iteration: int
     iterations: int
     metrics: dict[str, float]
     score: Score | None
+    ended: Ended | None = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -100,16 +138,17 @@ def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: Non
     RunDirectory.require_free(path)
     with ExitStack() as stack:
         game, learner = _build(config, stack)
-        state = learner.init(np.random.SeedSequence(config.seed))
-        start = _scored(config, game, learner, state, {})  # before anything is written: it may be refused
+        start = _start(config, game, learner)  # before anything is written: it may be refused
         run = RunDirectory.create(path, config.model_dump(mode="json"))
         stack.enter_context(run.locked())
-        _loop(config, run, game, learner, state, on_progress, start=start)
+        _loop(config, run, game, learner, start, on_progress)
     return run
 
 
 def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | None = None) -> RunDirectory:
     """Go on with a run from a checkpoint (from the start, if it was stopped before the first one).
+
+    A run that has ended has nothing left to do, unless its `config.yaml` now asks for more.
 
     Args:
         path: the run's directory.
@@ -125,11 +164,9 @@ def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | 
     with ExitStack() as stack:
         stack.enter_context(run.locked())
         game, learner = _build(config, stack)
-        if step is None and not list_checkpoints(run.checkpoints):
-            state = learner.init(np.random.SeedSequence(config.seed))
-            _loop(config, run, game, learner, state, on_progress, start=_scored(config, game, learner, state, {}))
-        else:
-            _loop(config, run, game, learner, _load(run, config, game, learner, step), on_progress, start=None)
+        begins = step is None and not list_checkpoints(run.checkpoints)
+        start = _start(config, game, learner) if begins else _load(run, config, game, learner, step)
+        _loop(config, run, game, learner, start, on_progress)
     return run
 
 
@@ -140,8 +177,19 @@ def _config_of(run: RunDirectory) -> RunConfig:
 def _build(config: RunConfig, stack: ExitStack, executor: Executor | None = None) -> tuple[Game, Learner[Any]]:
     """The game and its learner; the executor, by default the configuration's, lives as long as the stack."""
     game = eqenvs.make(config.game.id, **config.game.parameters)
+    _require_exact_target(config, game)
     executor = stack.enter_context(executor or make_executor(config.executor, config.seed))
     return game, find_learner(config.learner.id).build(game, config.learner, executor)
+
+
+def _require_exact_target(config: RunConfig, game: Game) -> None:
+    """Raises InputError where a target is set and scores are lower bounds."""
+    exact = config.score.method == "exact" or (config.score.method == "auto" and game.exact)
+    if config.stop.nash_conv is not None and not exact:
+        raise InputError(
+            f"config: stop.nash_conv needs exact scores, and those of {game!r} are lower bounds here, which can be "
+            "small far from equilibrium; use stop.seconds"
+        )
 
 
 def _identity(config: RunConfig, game: Game) -> dict[str, Any]:
@@ -154,7 +202,26 @@ def _identity(config: RunConfig, game: Game) -> dict[str, Any]:
     }
 
 
-def _load(run: RunDirectory, config: RunConfig, game: Game, learner: Learner[Any], step: int | None) -> Any:
+@dataclass(frozen=True)
+class Point:
+    """A run at one iteration.
+
+    Attributes:
+        state: the learner's.
+        standing: see `Standing`.
+        metrics: of the iteration.
+        score: where it was due.
+        recorded: whether it comes from a checkpoint, and its metrics are written.
+    """
+
+    state: Any
+    standing: Standing
+    metrics: dict[str, float]
+    score: Score | None = None
+    recorded: bool = False
+
+
+def _load(run: RunDirectory, config: RunConfig, game: Game, learner: Learner[Any], step: int | None) -> Point:
     _, tree = load_checkpoint(run.checkpoints, step)
     found = tree.get("identity") if isinstance(tree, dict) else None
     expected = _identity(config, game)
@@ -165,43 +232,54 @@ def _load(run: RunDirectory, config: RunConfig, game: Game, learner: Learner[Any
         raise CheckpointError(
             f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
         )
-    return learner.from_tree(tree["state"])
+    state = learner.from_tree(tree["state"])
+    standing = Standing(learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"))
+    return Point(state, standing, {}, recorded=True)
 
 
-Scored = tuple[Score | None, dict[str, float]]
+def _start(config: RunConfig, game: Game, learner: Learner[Any]) -> Point:
+    """A run before its first iteration."""
+    state = learner.init(np.random.SeedSequence(config.seed))
+    return _scored(config, game, learner, Point(state, Standing(learner.iteration(state)), {"run/seconds": 0.0}))
 
 
-def _scored(config: RunConfig, game: Game, learner: Learner[Any], state: Any, metrics: dict[str, float]) -> Scored:
-    """The score where it is due, and the metrics with it."""
-    iteration = learner.iteration(state)
-    if iteration < config.iterations and iteration % config.score.every:
-        return None, metrics
+def _next(config: RunConfig, game: Game, learner: Learner[Any], point: Point) -> Point:
+    """One iteration on."""
     started = time.perf_counter()
-    scored = score_as(config.score, game, learner.average_policy(state), config.seed)
-    return scored, {**metrics, **score_metrics(scored), "time/score_s": time.perf_counter() - started}
+    state, metrics = learner.step(point.state)
+    # What a learner spends on measuring itself is no learning, as scoring is none.
+    seconds = time.perf_counter() - started - metrics.get("time/measures_s", 0.0)
+    standing = Standing(learner.iteration(state), point.standing.seconds + seconds)
+    timing = {"run/iteration_s": seconds, "run/seconds": standing.seconds}
+    return _scored(config, game, learner, Point(state, standing, {**metrics, **timing}))
+
+
+def _scored(config: RunConfig, game: Game, learner: Learner[Any], point: Point) -> Point:
+    """With the score where it is due: at every so many iterations, and where the run ends."""
+    standing = point.standing
+    if standing.iteration % config.score.every and not standing.ended(config.iterations, config.stop):
+        return point
+    started = time.perf_counter()
+    scored = score_as(config.score, game, learner.average_policy(point.state), config.seed)
+    metrics = {**point.metrics, **score_metrics(scored), "time/score_s": time.perf_counter() - started}
+    return replace(point, standing=replace(standing, nash_conv=scored.nash_conv), metrics=metrics, score=scored)
 
 
 def _loop(
-    config: RunConfig,
-    run: RunDirectory,
-    game: Game,
-    learner: Learner[Any],
-    state: Any,
-    on_progress: OnProgress,
-    *,
-    start: Scored | None,
+    config: RunConfig, run: RunDirectory, game: Game, learner: Learner[Any], point: Point, on_progress: OnProgress
 ) -> None:
-    """Iterate to the end, writing metrics, artefacts and checkpoints; `start` is the score of a fresh state."""
+    """Iterate to the end, writing metrics, artefacts and checkpoints."""
     with MetricsWriter(run.path) as writer:
-        writer.truncate(-1 if start is not None else learner.iteration(state))
-        if start is not None:
-            _record(config, run, game, learner, state, start, writer, on_progress)
-        while learner.iteration(state) < config.iterations:
-            started = time.perf_counter()
-            state, metrics = learner.step(state)
-            metrics = {**metrics, "run/iteration_s": time.perf_counter() - started}
-            scored = _scored(config, game, learner, state, metrics)
-            _record(config, run, game, learner, state, scored, writer, on_progress)
+        writer.truncate(point.standing.iteration if point.recorded else -1)
+        if not point.recorded:
+            _record(config, run, game, learner, point, writer, on_progress)
+        while (ended := point.standing.ended(config.iterations, config.stop)) is None:
+            (run.path / ENDED_FILE).unlink(missing_ok=True)
+            point = _next(config, game, learner, point)
+            _record(config, run, game, learner, point, writer, on_progress)
+    standing = point.standing
+    facts = {"iteration": standing.iteration, "seconds": standing.seconds, "nash_conv": standing.nash_conv}
+    write_json(run.path / ENDED_FILE, {"stopped": ended.value, **facts})
 
 
 def _record(
@@ -209,20 +287,25 @@ def _record(
     run: RunDirectory,
     game: Game,
     learner: Learner[Any],
-    state: Any,
-    scored: Scored,
+    point: Point,
     writer: MetricsWriter,
     on_progress: OnProgress,
 ) -> None:
     """Write everything, and store the state last: a checkpoint vouches for what is before it."""
-    iteration = learner.iteration(state)
-    writer.write(iteration, scored[1])
-    if iteration >= config.iterations or iteration % config.checkpoint.every == 0:
-        for name, data in learner.artefacts(state).items():
+    standing = point.standing
+    ended = standing.ended(config.iterations, config.stop)
+    writer.write(standing.iteration, point.metrics)
+    if ended or standing.iteration % config.checkpoint.every == 0:
+        for name, data in learner.artefacts(point.state).items():
             write_json(run.path / f"{name}.json", data)
-        tree = {"identity": _identity(config, game), "state": learner.to_tree(state)}
-        save_checkpoint(run.checkpoints, iteration, tree, keep=config.checkpoint.keep)
-    on_progress(Progress(iteration, config.iterations, scored[1], scored[0]))
+        tree = {
+            "identity": _identity(config, game),
+            "seconds": standing.seconds,
+            "nash_conv": standing.nash_conv,
+            "state": learner.to_tree(point.state),
+        }
+        save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)
+    on_progress(Progress(standing.iteration, config.iterations, point.metrics, point.score, ended))
 
 
 def score_metrics(scored: Score) -> dict[str, float]:
@@ -230,7 +313,8 @@ def score_metrics(scored: Score) -> dict[str, float]:
     metrics = {"score/nash_conv": scored.nash_conv, "score/welfare": scored.welfare}
     if scored.constant_sum:
         metrics["score/exploitability"] = scored.exploitability
-    for name, gap in (("ce_gap", scored.ce_gap), ("cce_gap", scored.cce_gap)):
+    for name in ("ce_gap", "efce_gap", "efcce_gap", "cce_gap"):
+        gap = getattr(scored, name)
         if gap is not None:
             metrics[f"score/{name}"] = gap
     for player, (value, gain) in enumerate(zip(scored.values, scored.gains, strict=True)):
@@ -249,6 +333,7 @@ class Trained:
         game: the game.
         policy: the joint policy of the last checkpoint.
         step: the checkpoint's iteration.
+        measures: the learner's further figures by name, such as the CCE gap of the play-average.
     """
 
     run: RunDirectory
@@ -256,6 +341,7 @@ class Trained:
     game: Game
     policy: JointPolicy
     step: int
+    measures: dict[str, float]
 
 
 def load_trained(path: Path, *, step: int | None = None) -> Trained:
@@ -268,8 +354,10 @@ def load_trained(path: Path, *, step: int | None = None) -> Trained:
     config = _config_of(run)
     with ExitStack() as stack:
         game, learner = _build(config, stack, InlineExecutor(config.seed))
-        state = _load(run, config, game, learner, step)
-        return Trained(run, config, game, learner.average_policy(state), learner.iteration(state))
+        point = _load(run, config, game, learner, step)
+        measures = learner.artefacts(point.state).get("measures", {})
+        policy = learner.average_policy(point.state)
+        return Trained(run, config, game, policy, point.standing.iteration, measures)
 
 
 def evaluate(path: Path, *, step: int | None = None) -> Score:
@@ -278,8 +366,12 @@ def evaluate(path: Path, *, step: int | None = None) -> Score:
     Args:
         path: the run's directory.
         step: the checkpoint to score; default the last.
+
+    Returns:
+        The independent score; the learner's own measures, where it has any, are among its details.
     """
     trained = load_trained(path, step=step)
     scored = score_as(trained.config.score, trained.game, trained.policy, trained.config.seed)
+    scored = replace(scored, detail={**scored.detail, **trained.measures})
     write_json(trained.run.score_file, {**scored.to_dict(), "evaluated_step": trained.step})
     return scored

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eqenvs.arrays import Array, Float64Array, IntArray
+from eqsolvers.extensive_form._symmetry import QuotientPlayer
 from eqsolvers.extensive_form._tree import compiled, inlined
 
 # Columns of a schedule.
@@ -180,3 +182,71 @@ def warm_up(num_players: int) -> None:
     collect(side, 0, plans, tables[0].gradient)
     best_response_value(side, tables[0].gradient)
     spread(side, tables[0])
+
+
+def normalised(average: Array, plan: Array) -> Array:
+    """The average plan with the empty sequence at 1; the present one before the first iteration."""
+    return average / average[0] if float(average[0]) > 0 else plan
+
+
+def side_of(player: QuotientPlayer) -> Side:
+    """A player of the quotient as the kernels take it."""
+
+    def narrow(array: IntArray) -> NDArray[np.uint32]:
+        return array.astype(np.uint32)
+
+    return Side(
+        narrow(player.first),
+        narrow(player.parent),
+        player.multiplicity,
+        narrow(player.row_start),
+        narrow(player.others),
+        player.values,
+    )
+
+
+def _fresh(side: Side) -> Tables:
+    """Zero regrets and the uniform strategy."""
+    size = int(side.first[-1])
+    counts = np.diff(side.first)
+    strategy = np.concatenate([[1.0], np.repeat(1.0 / counts, counts)])
+    tables = Tables(np.zeros(size), strategy, np.ones(size), np.zeros(size), np.zeros(size))
+    spread(side, tables)
+    return tables
+
+
+class ScalarLoops:
+    """Any number of players, one information set after the other, with the play-average."""
+
+    def __init__(self, players: tuple[QuotientPlayer, ...]) -> None:
+        self.players = players
+        self.positions = tuple(np.arange(player.num_sequences) for player in players)
+        self.sides = tuple(side_of(player) for player in players)
+        self._tables = tuple(map(_fresh, self.sides))
+        self.tables = [tables._asdict() for tables in self._tables]
+        self.play = tuple(np.zeros(player.num_sequences + 1) for player in players)
+        self._sizes = tuple(player.size for player in players)
+        self._plans = tuple(tables.plan for tables in self._tables)
+
+    def iterate(self, rows: Float64Array, alternating: bool) -> None:
+        """Run one iteration per row of a schedule [iterations, 7]."""
+        iterate(self.sides, self._tables, self._plans, self._sizes, self.play, rows, alternating)
+
+    def nash_conv(self) -> float:
+        """Of the average policies."""
+        averages = tuple(normalised(tables.average, tables.plan) for tables in self._tables)
+        total = 0.0
+        for player, side in enumerate(self.sides):
+            gradient = np.zeros(len(averages[player]))
+            collect(side, player, averages, gradient)
+            value = float((gradient * averages[player]) @ self._sizes[player])
+            total += best_response_value(side, gradient) - value
+        return total
+
+    def play_gap(self) -> float | None:
+        """The CCE gap of the play-average."""
+        gap = 0.0
+        for side, tables, play in zip(self.sides, self._tables, self.play, strict=True):
+            best = best_response_value(side, play[:-1].copy())
+            gap += max(0.0, best - play[-1]) / max(tables.average[0], 1e-300)
+        return gap

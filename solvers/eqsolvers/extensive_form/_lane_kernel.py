@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from eqenvs.arrays import Float64Array
+from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqsolvers.extensive_form._kernel import (
     DECAY,
     FLOOR,
@@ -22,9 +24,11 @@ from eqsolvers.extensive_form._kernel import (
     PREDICTION,
     WEIGHT,
     Tables,
+    normalised,
 )
-from eqsolvers.extensive_form._lanes import WIDTHS, LaneSide
+from eqsolvers.extensive_form._lanes import WIDTHS, LaneSide, lay_out
 from eqsolvers.extensive_form._simd import larger, load, splat, store, where_positive
+from eqsolvers.extensive_form._symmetry import QuotientPlayer
 from eqsolvers.extensive_form._tree import compiled, inlined
 
 
@@ -236,3 +240,44 @@ def warm_up() -> None:
         iterate(lanes, (side, side), (tables, tables), np.zeros(width), np.zeros((0, 7)), True)
         respond(lanes, side, tables.plan, tables.plan, tables.gradient)
         spread(lanes, side, tables)
+
+
+class LaneLoops:
+    """Two players of a constant-sum game, on vectors of lanes."""
+
+    def __init__(self, model: ExtensiveFormModel, players: tuple[QuotientPlayer, ...]) -> None:
+        self.layout = lay_out(model, players)
+        self.lanes = (0,) * self.layout.width
+        self.positions = self.layout.positions
+        self._tables = tuple(map(self._fresh, self.layout.sides, self.layout.sizes))
+        self.tables = [tables._asdict() for tables in self._tables]
+        self.play: tuple[Float64Array, ...] = ()
+        self._held = np.zeros(self.layout.sizes[0])
+
+    def _fresh(self, side: LaneSide, size: int) -> Tables:
+        """Zero regrets and the uniform strategy."""
+        tables = Tables(*(np.zeros(size) for _ in Tables._fields))
+        tables.plan[: self.layout.width] = 1.0
+        length = side.actions.astype(np.int64) * np.where(side.wide, self.layout.width, 1)
+        owner = np.repeat(np.arange(len(length)), length)
+        offset = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
+        tables.strategy[side.first[owner] + offset] = 1.0 / side.actions[owner]
+        spread(self.lanes, side, tables)
+        return tables
+
+    def iterate(self, rows: Float64Array, alternating: bool) -> None:
+        """Run one iteration per row of a schedule [iterations, 7]."""
+        iterate(self.lanes, self.layout.sides, self._tables, self._held, rows, alternating)
+
+    def nash_conv(self) -> float:
+        """Of the average policies."""
+        averages = [normalised(tables.average, tables.plan) for tables in self._tables]
+        total = 0.0
+        for p, side in enumerate(self.layout.sides):
+            best, value = respond(self.lanes, side, averages[p], averages[1 - p], self._tables[p].gradient)
+            total += best - value
+        return total
+
+    def play_gap(self) -> float | None:
+        """Not kept: the average policy is what the guarantee is about."""
+        return None

@@ -6,19 +6,21 @@ The members of the family, one file each beside this one, differ in a `Schedule`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.arrays import Array, Float64Array, IntArray, device_of, make_backend, namespace
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Parameter
 from eqsolvers.extensive_form import _kernel, _lane_kernel
-from eqsolvers.extensive_form._lanes import LaneSide, lay_out
-from eqsolvers.extensive_form._symmetry import QuotientPlayer, quotient
+from eqsolvers.extensive_form._array_loops import ArrayLoops
+from eqsolvers.extensive_form._kernel import ScalarLoops, normalised
+from eqsolvers.extensive_form._lane_kernel import LaneLoops
+from eqsolvers.extensive_form._symmetry import quotient
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.result import SolverSpec
 
@@ -27,6 +29,12 @@ ALTERNATING = Parameter(
     default=True,
     kind=bool,
     description="each player answers the newest plans of the others; false: all update at once",
+)
+DEVICE = Parameter(
+    name="device",
+    default="cpu",
+    kind=str,
+    description='"cpu" for compiled loops; "torch", or a torch device such as "cuda:0", for array programs there',
 )
 
 
@@ -85,103 +93,29 @@ def discount(t: Float64Array, exponent: float) -> Float64Array:
     return power / (power + 1.0)
 
 
-class _LaneLoops:
-    """Two players of a constant-sum game, on vectors of lanes."""
+class _Loops(Protocol):
+    """One way to compute iterations: where each sequence stands in its tables, and what they hold."""
 
-    def __init__(self, model: ExtensiveFormModel, players: tuple[QuotientPlayer, ...]) -> None:
-        self.layout = lay_out(model, players)
-        self.lanes = (0,) * self.layout.width
-        self.positions = self.layout.positions
-        self.tables = tuple(map(self._fresh, self.layout.sides, self.layout.sizes))
-        self.play: tuple[Float64Array, ...] = ()
-        self._held = np.zeros(self.layout.sizes[0])
+    @property
+    def positions(self) -> tuple[IntArray, ...]:
+        """[Q] per player, the position of each quotient sequence."""
 
-    def _fresh(self, side: LaneSide, size: int) -> _kernel.Tables:
-        """Zero regrets and the uniform strategy."""
-        tables = _kernel.Tables(*(np.zeros(size) for _ in _kernel.Tables._fields))
-        tables.plan[: self.layout.width] = 1.0
-        length = side.actions.astype(np.int64) * np.where(side.wide, self.layout.width, 1)
-        owner = np.repeat(np.arange(len(length)), length)
-        offset = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
-        tables.strategy[side.first[owner] + offset] = 1.0 / side.actions[owner]
-        _lane_kernel.spread(self.lanes, side, tables)
-        return tables
+    @property
+    def tables(self) -> Sequence[Mapping[str, Array]]:
+        """Per player "regret", "strategy", "plan", "average" and what else changes; written in place."""
+
+    @property
+    def play(self) -> Sequence[Array]:
+        """Per player what the play-average collects, where it is kept."""
 
     def iterate(self, rows: Float64Array, alternating: bool) -> None:
-        _lane_kernel.iterate(self.lanes, self.layout.sides, self.tables, self._held, rows, alternating)
+        """One iteration per row of a schedule."""
 
     def nash_conv(self) -> float:
-        averages = [normalised(tables.average, tables.plan) for tables in self.tables]
-        total = 0.0
-        for p, side in enumerate(self.layout.sides):
-            best, value = _lane_kernel.respond(self.lanes, side, averages[p], averages[1 - p], self.tables[p].gradient)
-            total += best - value
-        return total
+        """Of the average policies."""
 
     def play_gap(self) -> float | None:
-        return None  # of no interest: the average is what the guarantee is about
-
-
-class _ScalarLoops:
-    """Any number of players, one information set after the other, with the play-average."""
-
-    def __init__(self, players: tuple[QuotientPlayer, ...]) -> None:
-        self.players = players
-        self.positions = tuple(np.arange(player.num_sequences) for player in players)
-        self.sides = tuple(_side(player) for player in players)
-        self.tables = tuple(_fresh_scalars(side) for side in self.sides)
-        self.play = tuple(np.zeros(player.num_sequences + 1) for player in players)
-        self._sizes = tuple(player.size for player in players)
-        self._plans = tuple(tables.plan for tables in self.tables)
-
-    def iterate(self, rows: Float64Array, alternating: bool) -> None:
-        _kernel.iterate(self.sides, self.tables, self._plans, self._sizes, self.play, rows, alternating)
-
-    def nash_conv(self) -> float:
-        averages = tuple(normalised(tables.average, tables.plan) for tables in self.tables)
-        total = 0.0
-        for player, side in enumerate(self.sides):
-            gradient = np.zeros(len(averages[player]))
-            _kernel.collect(side, player, averages, gradient)
-            value = float((gradient * averages[player]) @ self._sizes[player])
-            total += _kernel.best_response_value(side, gradient) - value
-        return total
-
-    def play_gap(self) -> float | None:
-        gap = 0.0
-        for side, tables, play in zip(self.sides, self.tables, self.play, strict=True):
-            best = _kernel.best_response_value(side, play[:-1].copy())
-            gap += max(0.0, best - play[-1]) / max(tables.average[0], 1e-300)
-        return gap
-
-
-def normalised(average: Float64Array, plan: Float64Array) -> Float64Array:
-    """The average plan with the empty sequence at 1; the present one before the first iteration."""
-    return average / average[0] if average[0] > 0 else plan.copy()
-
-
-def _side(player: QuotientPlayer) -> _kernel.Side:
-    def narrow(array: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
-        return array.astype(np.uint32)
-
-    return _kernel.Side(
-        narrow(player.first),
-        narrow(player.parent),
-        player.multiplicity,
-        narrow(player.row_start),
-        narrow(player.others),
-        player.values,
-    )
-
-
-def _fresh_scalars(side: _kernel.Side) -> _kernel.Tables:
-    """Zero regrets and the uniform strategy."""
-    size = int(side.first[-1])
-    counts = np.diff(side.first)
-    strategy = np.concatenate([[1.0], np.repeat(1.0 / counts, counts)])
-    tables = _kernel.Tables(np.zeros(size), strategy, np.ones(size), np.zeros(size), np.zeros(size))
-    _kernel.spread(side, tables)
-    return tables
+        """The CCE gap of the play-average, where it is kept."""
 
 
 class RegretMinimiser:
@@ -192,17 +126,33 @@ class RegretMinimiser:
         schedule: the algorithm.
         alternating: whether each player answers the newest plans of the others.
         reduce: whether to work on the exact quotient of the game; the iterates are the same.
+        device: "cpu" for compiled loops; "torch", or a torch device such as "cuda:0", for array programs there.
+
+    Raises:
+        InputError: if there is no such device.
     """
 
     def __init__(
-        self, model: ExtensiveFormModel, schedule: Schedule, *, alternating: bool = True, reduce: bool = True
+        self,
+        model: ExtensiveFormModel,
+        schedule: Schedule,
+        *,
+        alternating: bool = True,
+        reduce: bool = True,
+        device: str = "cpu",
     ) -> None:
         self.model = model
         self.schedule = schedule
         self.alternating = alternating
         self.iteration = 0
         self.quotient = quotient(model, reduce=reduce, forced_moves=not reduce)
-        self._loops = _LaneLoops(model, self.quotient) if _in_lanes(model) else _ScalarLoops(self.quotient)
+        in_lanes = _in_lanes(model)
+        self._loops: _Loops
+        if device != "cpu":
+            backend = make_backend("cpu" if device == "torch" else device, "torch")
+            self._loops = ArrayLoops(self.quotient, backend, track_play=not in_lanes)
+        else:
+            self._loops = LaneLoops(model, self.quotient) if in_lanes else ScalarLoops(self.quotient)
 
     @property
     def touched(self) -> int:
@@ -230,32 +180,37 @@ class RegretMinimiser:
 
     def state(self) -> dict[str, Any]:
         """See `Process`."""
-        tables = [{name: array.copy() for name, array in tables._asdict().items()} for tables in self._loops.tables]
-        return {"iteration": self.iteration, "tables": tables, "play": [play.copy() for play in self._loops.play]}
+        tables = [{name: _copied(array) for name, array in tables.items()} for tables in self._loops.tables]
+        return {"iteration": self.iteration, "tables": tables, "play": [_copied(play) for play in self._loops.play]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Process`."""
         self.iteration = int(state["iteration"])
         for tables, stored in zip(self._loops.tables, state["tables"], strict=True):
-            for name, array in tables._asdict().items():
-                array[:] = stored[name]
+            for name, array in tables.items():
+                array[:] = namespace(array).asarray(stored[name], device=device_of(array))
         for play, stored in zip(self._loops.play, state["play"], strict=True):
-            play[:] = stored
+            play[:] = namespace(play).asarray(stored, device=device_of(play))
 
     def policy(self) -> TabularPolicy:
         """The average policy, on the model's own information sets."""
-        return self._policy([normalised(tables.average, tables.plan) for tables in self._loops.tables])
+        return self._policy([normalised(tables["average"], tables["plan"]) for tables in self._loops.tables])
 
     def current_policy(self) -> TabularPolicy:
         """The policy that is played next."""
-        return self._policy([tables.plan for tables in self._loops.tables])
+        return self._policy([tables["plan"] for tables in self._loops.tables])
 
-    def _policy(self, plans: list[Float64Array]) -> TabularPolicy:
+    def _policy(self, plans: list[Array]) -> TabularPolicy:
         tables = []
         for player, treeplex in enumerate(self.model.treeplexes):
             here = self._loops.positions[player][self.quotient[player].sequence_class]
-            tables.append(treeplex.behaviour(plans[player][here]))
+            tables.append(treeplex.behaviour(_copied(plans[player])[here]))
         return TabularPolicy(self.model, tables)
+
+
+def _copied(array: Array) -> Float64Array:
+    """A numpy copy, from whatever device."""
+    return np.array(array if isinstance(array, np.ndarray) else array.cpu().numpy())
 
 
 def _in_lanes(model: ExtensiveFormModel) -> bool:
@@ -274,14 +229,16 @@ def regret_solver(
 ) -> SolverSpec:
     """The registered solver of one member of the family; `schedule` takes the parameters as keywords."""
 
-    def start(model: ExtensiveFormModel, *, seed: int, alternating: bool, **exponents: float) -> RegretMinimiser:
+    def start(
+        model: ExtensiveFormModel, *, seed: int, alternating: bool, device: str, **exponents: float
+    ) -> RegretMinimiser:
         del seed  # nothing is random
-        return RegretMinimiser(model, schedule(**exponents), alternating=alternating)
+        return RegretMinimiser(model, schedule(**exponents), alternating=alternating, device=device)
 
     return iterative_solver(
         method,
         start,
         source=source,
-        parameters=(*parameters, ALTERNATING),
+        parameters=(*parameters, ALTERNATING, DEVICE),
         compile=_compile,
     )

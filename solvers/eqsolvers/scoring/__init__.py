@@ -1,6 +1,16 @@
 """How far a joint policy is from equilibrium, and how sure that is."""
 
-from eqsolvers.scoring.score import Score, ScoreKind, score
+from eqsolvers.scoring.score import Score, ScoreKind, score, warm_up
 from eqsolvers.scoring.simulated import BestResponder, score_by_simulation
+from eqsolvers.scoring.triggers import TriggerGains, trigger_gains
 
-__all__ = ["BestResponder", "Score", "ScoreKind", "score", "score_by_simulation"]
+__all__ = [
+    "BestResponder",
+    "Score",
+    "ScoreKind",
+    "TriggerGains",
+    "score",
+    "score_by_simulation",
+    "trigger_gains",
+    "warm_up",
+]

@@ -1,14 +1,16 @@
-"""Values and best deviations against a mixture of product policies, for each family of models.
+"""What each player gets and the most it could get by deviating, for each family of models.
 
-Everything that scoring needs of a model is here: what each player gets, and the most it could get by deviating.
+Everything that scoring needs of a model is an `Evaluator`. A *plan* is one vector [Q] for all players: what each
+player's own policy gives to each of its sequences, or actions in a normal form. It is linear under mixing: a mixture of
+a player's policies has the mixture of its plans (Kuhn's theorem). A *gradient* [Q] is what each of these collects
+against the other players' parts of a plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import singledispatch
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,60 +19,84 @@ from eqenvs.errors import UnsupportedGame
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
 
 
-@dataclass(frozen=True)
-class Deviation:
-    """One player's position against a weighted set of product policies.
+class Evaluator(Protocol):
+    """A model as scoring sees it."""
+
+    @property
+    def constant_sum(self) -> bool:
+        """Whether the game is two-player constant-sum."""
+
+    @property
+    def num_entries(self) -> int:
+        """Q."""
+
+    def plan(self, tables: Sequence[Float64Array]) -> Float64Array:
+        """The plan [Q] of a behaviour table [I, A] for each player."""
+
+    def collected(self, plan: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """The gradient [Q] at a plan, and the players' expected payoffs [N]."""
+
+    def best_responses(self, gradient: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Each player's highest value against a gradient, [N], and what its entries are worth with best play, [Q]."""
+
+    def table(self, player: int, worth: Float64Array) -> Float64Array:
+        """A player's best response by that worth, a pure table [I, A]."""
+
+
+class PayoffTensor:
+    """The evaluator of a normal-form game.
 
     Attributes:
-        value: the player's expected payoff under the device.
-        best_value: the payoff of its best fixed policy against the others' joint play, ignoring recommendations.
-        best_policy: that policy, [I, A]: a pure table.
+        constant_sum: whether the game is two-player constant-sum.
+        num_entries: actions of all players together.
     """
 
-    value: float
-    best_value: float
-    best_policy: Float64Array
+    def __init__(self, model: NormalFormModel) -> None:
+        self._model = model
+        self._bounds = np.cumsum(model.num_actions)[:-1]
+        self.num_entries = sum(model.num_actions)
+        self.constant_sum = model.num_players == 2 and model.constant_sum()
+
+    def plan(self, tables: Sequence[Float64Array]) -> Float64Array:
+        """The strategies themselves."""
+        return np.concatenate([table[0] for table in tables])
+
+    def collected(self, plan: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """The expected payoff of each action, and of each player."""
+        strategies = np.split(plan, self._bounds)
+        gradients = [self._model.gradient(player, strategies) for player in range(len(strategies))]
+        values = [gradient @ own for gradient, own in zip(gradients, strategies, strict=True)]
+        return np.concatenate(gradients), np.array(values)
+
+    def best_responses(self, gradient: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """The value of each player's best action; actions are worth what they collect."""
+        return np.array([own.max() for own in np.split(gradient, self._bounds)]), gradient
+
+    def table(self, player: int, worth: Float64Array) -> Float64Array:
+        """The best action, the first of equals, as a pure strategy."""
+        own = np.split(worth, self._bounds)[player]
+        table = np.zeros((1, len(own)))
+        table[0, own.argmax()] = 1.0
+        return table
 
 
-@singledispatch
-def deviation(
-    model: Any, player: int, profiles: Sequence[Sequence[Float64Array]], weights: Sequence[float]
-) -> Deviation:
-    """The player's best deviation against `profiles` (behaviour tables by player), drawn with `weights`.
+_SEQUENCE_FORMS: WeakKeyDictionary[ExtensiveFormModel, Evaluator] = WeakKeyDictionary()
 
-    Weights need not sum to 1: values then scale with their sum.
+
+def evaluator(model: Any) -> Evaluator:
+    """The evaluator of a model; of an extensive-form game it is made once and kept for as long as the model.
 
     Raises:
         UnsupportedGame: if the model's family has no exact evaluation.
     """
+    if isinstance(model, ExtensiveFormModel):
+        found = _SEQUENCE_FORMS.get(model)
+        if found is None:
+            # Numba takes longer to import than a small game to score, and normal forms do without.
+            from eqsolvers.scoring._sequence_form import SequenceForm
+
+            found = _SEQUENCE_FORMS[model] = SequenceForm(model)
+        return found
+    if isinstance(model, NormalFormModel):
+        return PayoffTensor(model)
     raise UnsupportedGame(f"no exact scoring for {type(model).__name__} yet")
-
-
-@deviation.register
-def _(
-    model: ExtensiveFormModel, player: int, profiles: Sequence[Sequence[Float64Array]], weights: Sequence[float]
-) -> Deviation:
-    gradient = np.zeros(model.treeplexes[player].num_sequences)
-    value = 0.0
-    for tables, weight in zip(profiles, weights, strict=True):
-        plans = [treeplex.realisation_plan(table) for treeplex, table in zip(model.treeplexes, tables, strict=True)]
-        component = weight * model.gradient(player, plans)
-        gradient += component
-        value += float(component @ plans[player])
-    best_value, best_policy = model.treeplexes[player].best_response(gradient)
-    return Deviation(value, best_value, best_policy)
-
-
-@deviation.register
-def _(
-    model: NormalFormModel, player: int, profiles: Sequence[Sequence[Float64Array]], weights: Sequence[float]
-) -> Deviation:
-    gradient = np.zeros(model.num_actions[player])
-    value = 0.0
-    for tables, weight in zip(profiles, weights, strict=True):
-        component = weight * model.gradient(player, [table[0] for table in tables])
-        gradient += component
-        value += float(component @ tables[player][0])
-    best_policy = np.zeros((1, len(gradient)))
-    best_policy[0, np.argmax(gradient)] = 1.0
-    return Deviation(value, float(gradient.max()), best_policy)

@@ -8,8 +8,12 @@ Definitions, in payoff units; everywhere larger is further from equilibrium and 
 - `cce_gap`: the sum over players of the gain from committing to one policy before the device draws.
 - `ce_gap`: the sum over players of the gain from deviating after hearing which of its own policies was drawn: the
   deviations of the normal-form correlated equilibrium, over the device's components.
+- `efce_gap`, `efcce_gap`: the sums over players of the gain from leaving the device during play, on hearing an action
+  recommended or before it, see `eqsolvers.scoring.triggers`. Of extensive-form games only: in a normal form the device
+  has nothing to hold back, and the deviations are those of `ce_gap` (over pure policies) and `cce_gap`.
 
-A product policy is its own device, so there `ce_gap` and `cce_gap` equal `nash_conv`.
+`ce_gap >= efce_gap >= efcce_gap >= cce_gap >= 0` (proved in `eqsolvers.scoring.triggers`). A product policy is its own
+device, so there all of them equal `nash_conv`.
 
 Lanctot et al. (2017), "A unified game-theoretic approach to multiagent reinforcement learning", NeurIPS, for NashConv;
 Marris et al. (2021), "Multi-agent training beyond zero-sum with correlated equilibrium meta-solvers", ICML, for
@@ -29,16 +33,10 @@ from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game, Model
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import (
-    JointPolicy,
-    MixturePolicy,
-    TabularPolicy,
-    flatten,
-    player_entries,
-    player_table,
-    tabulate,
-)
-from eqsolvers.scoring.deviations import deviation
+from eqenvs.policies import JointPolicy, MixturePolicy, flatten, player_entries, player_table, tabulate, uniform
+from eqsolvers.scoring.deviations import Evaluator, evaluator
+from eqsolvers.scoring.device import lay_out
+from eqsolvers.scoring.triggers import gains_of_device
 
 
 class ScoreKind(StrEnum):
@@ -59,6 +57,8 @@ class Score:
             where the players' payoffs may differ from `values`.
         ce_gap: see the module; None where it was not computed.
         cce_gap: see the module; None where it was not computed.
+        efce_gap: see the module; None where it was not computed, and in normal-form games.
+        efcce_gap: see the module; None where it was not computed, and in normal-form games.
         kind: exact, lower bound or estimate.
         constant_sum: whether the game is two-player constant-sum, so that `exploitability` is defined.
         detail: what the kind rests on: best-response learner, budget, seeds, half-width of the 95 % interval.
@@ -70,12 +70,14 @@ class Score:
     cce_gap: float | None
     kind: ScoreKind
     constant_sum: bool
+    efce_gap: float | None = None
+    efcce_gap: float | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def nash_conv(self) -> float:
         """The sum of the players' gains."""
-        return float(self.gains.sum())
+        return float(sum(self.gains.tolist()))  # a few numbers: numpy's own sum takes ten times as long
 
     @property
     def welfare(self) -> float:
@@ -101,6 +103,8 @@ class Score:
             "nash_conv": self.nash_conv,
             "exploitability": self.exploitability if self.constant_sum else None,
             "ce_gap": self.ce_gap,
+            "efce_gap": self.efce_gap,
+            "efcce_gap": self.efcce_gap,
             "cce_gap": self.cce_gap,
             "welfare": self.welfare,
             "kind": self.kind.value,
@@ -129,52 +133,58 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     model = game.model() if isinstance(game, Game) else game
     if not isinstance(model, ExtensiveFormModel | NormalFormModel):
         raise UnsupportedGame(f"no exact scoring for {type(model).__name__} yet")
-    n = model.num_players
-    constant_sum = n == 2 and model.constant_sum()
-    if not (isinstance(policy, MixturePolicy) and n > 1):
-        product = tabulate(model, policy)
-        found = [deviation(model, player, [product.tables], [1.0]) for player in range(n)]
-        gains = _gains([(d.best_value, d.value) for d in found])
-        total = float(gains.sum())
-        values = np.array([d.value for d in found])
-        return Score(
-            values=values, gains=gains, ce_gap=total, cce_gap=total, kind=ScoreKind.EXACT, constant_sum=constant_sum
-        )
-    components, weights = flatten(policy)
-    tables = [tabulate(model, component).tables for component in components]
-    committed = [deviation(model, player, tables, list(weights)) for player in range(n)]
-    marginals = TabularPolicy(model, [model.mix(p, np.stack([t[p] for t in tables]), weights) for p in range(n)])
-    independent = [deviation(model, player, [marginals.tables], [1.0]) for player in range(n)]
+    if isinstance(policy, MixturePolicy) and model.num_players > 1:
+        return _score_device(model, policy)
+    form = evaluator(model)
+    gradient, values = form.collected(form.plan(tabulate(model, policy).tables))
+    gains = _gains(form, gradient, values)
+    total = float(sum(gains.tolist()))
+    unfolds = isinstance(model, ExtensiveFormModel)
     return Score(
-        values=np.array([d.value for d in committed]),
-        gains=_gains([(d.best_value, d.value) for d in independent]),
-        ce_gap=float(sum(_recommended_gain(model, player, tables, weights) for player in range(n))),
-        cce_gap=float(_gains([(d.best_value, d.value) for d in committed]).sum()),
+        values=values,
+        gains=gains,
+        ce_gap=total,
+        cce_gap=total,
+        efce_gap=total if unfolds else None,
+        efcce_gap=total if unfolds else None,
         kind=ScoreKind.EXACT,
-        constant_sum=constant_sum,
+        constant_sum=form.constant_sum,
     )
 
 
-def _gains(pairs: list[tuple[float, float]]) -> Float64Array:
+def warm_up(model: Model) -> None:
+    """Lay out a model for scoring, and compile what that takes or load it from the cache: for timings without these."""
+    if isinstance(model, ExtensiveFormModel):
+        score(model, uniform(model))
+
+
+def _score_device(model: ExtensiveFormModel | NormalFormModel, policy: MixturePolicy) -> Score:
+    form = evaluator(model)
+    device = lay_out(model, policy)
+    values = device.weights @ device.values
+    told = 0.0
+    for player, groups in enumerate(device.groups):
+        for group in groups:
+            weights = device.weights[group]
+            best, _ = form.best_responses(weights @ device.gradients[group])
+            told += max(0.0, float(best[player] - weights @ device.values[group, player]))
+    triggers = gains_of_device(model, device) if isinstance(model, ExtensiveFormModel) else None
+    return Score(
+        values=values,
+        gains=_gains(form, *form.collected(device.weights @ device.plans)),
+        ce_gap=told,
+        cce_gap=float(_gains(form, device.weights @ device.gradients, values).sum()),
+        efce_gap=None if triggers is None else sum(gains.efce_gap for gains in triggers),
+        efcce_gap=None if triggers is None else sum(gains.efcce_gap for gains in triggers),
+        kind=ScoreKind.EXACT,
+        constant_sum=form.constant_sum,
+    )
+
+
+def _gains(form: Evaluator, gradient: Float64Array, values: Float64Array) -> Float64Array:
     """Best value minus value; rounding can leave a negative of a few ulps, which is no gain."""
-    return np.array([max(0.0, best - value) for best, value in pairs])
-
-
-def _recommended_gain(
-    model: ExtensiveFormModel | NormalFormModel,
-    player: int,
-    tables: list[tuple[Float64Array, ...]],
-    weights: Float64Array,
-) -> float:
-    """The player's gain when it hears which of its own policies was drawn and may replace it."""
-    groups: dict[bytes, list[int]] = {}
-    for index, profile in enumerate(tables):
-        groups.setdefault(profile[player].tobytes(), []).append(index)
-    gain = 0.0
-    for members in groups.values():
-        at = deviation(model, player, [tables[i] for i in members], [float(weights[i]) for i in members])
-        gain += max(0.0, at.best_value - at.value)
-    return gain
+    gains: Float64Array = np.maximum(0.0, form.best_responses(gradient)[0] - values)
+    return gains
 
 
 def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple[float, Float64Array]:
@@ -196,16 +206,15 @@ def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple
     if not isinstance(model, ExtensiveFormModel | NormalFormModel):
         raise UnsupportedGame(f"no exact best response for {type(model).__name__} yet")
     n = model.num_players
-    device = isinstance(policy, MixturePolicy) and n > 1
-    components, weights = flatten(policy) if device else ([policy], np.ones(1))  # type: ignore[arg-type]
-    profiles = []
-    for component in components:
+    form = evaluator(model)
+    components, weights = flatten(policy) if isinstance(policy, MixturePolicy) and n > 1 else ([policy], np.ones(1))
+    gradient = np.zeros(1)
+    for component, weight in zip(components, weights, strict=True):
         entries = player_entries(component, n)
-        profiles.append(
-            [
-                model.information_states[p].uniform() if p == player else player_table(model, p, entries[p])
-                for p in range(n)
-            ]
-        )
-    found = deviation(model, player, profiles, [float(weight) for weight in weights])
-    return found.best_value, found.best_policy
+        tables = [
+            model.information_states[p].uniform() if p == player else player_table(model, p, entries[p])
+            for p in range(n)
+        ]
+        gradient = gradient + weight * form.collected(form.plan(tables))[0]
+    values, worth = form.best_responses(gradient)
+    return float(values[player]), form.table(player, worth)

@@ -328,6 +328,42 @@ def test_nash_conv_is_drawn_where_a_run_has_no_exploitability(make_run):
     assert "Exploitability against iteration" not in page
 
 
+def test_seconds_of_learning_and_histories_touched_are_drawn_where_they_are_recorded(make_run):
+    timed = [record(step, **{"run/seconds": 0.5 * step, "samples/touched": 10 * step}) for step in (0.5, 1, 2)]
+    timed[0] |= {"step": 0, "run/seconds": 0.0, "samples/touched": None}
+    plain, told = make_run("plain"), make_run("told", metrics=timed)
+    (told / "ended.json").write_text('{"stopped": "target"}')
+    page = render(told)
+    drawings = check_page(page)[1]
+    assert "without compiling, scoring, storing and pauses" in page
+    assert "20 histories touched" in page
+    assert "stopped at its target" in page
+    paths = [d.find(f"{SVG}path").get("d") for d in drawings if d.get("aria-label", "").startswith("Exploitability")]
+    assert len(paths) == 3  # against iterations, seconds and histories, all of them even here, from 0 on
+    assert len(set(paths)) == 1
+    page = render(plain, told)
+    check_page(page)  # one run has nothing to draw against histories
+    assert "Exploitability against histories touched" in page
+    assert "pauses included" in page  # the seconds of learning are not known of both
+
+
+def test_play_cce_gap_has_a_column_where_a_run_has_one(make_run):
+    three = SCORE | {"exploitability": None, "detail": {"play_cce_gap": 0.0125}}
+    with_gap, without = make_run("three", score=three), make_run("two", score=None)
+    text = " ".join(check_page(render(with_gap, without))[0].text)
+    assert "Play CCE gap" in text
+    assert "0.0125" in text
+    assert "play_cce_gap:" not in text  # not a note as well
+    assert "Play CCE gap" not in render(without)
+
+
+def test_broken_end_of_a_run_is_named(make_run):
+    directory = make_run()
+    (directory / "ended.json").write_text("{")
+    with pytest.raises(InputError, match=r"ended\.json: not valid JSON"):
+        load_report_data(directory)
+
+
 def test_runs_share_axes_and_are_told_apart(make_run):
     first, second = make_run("first"), make_run("second", score=None)
     parsed, drawings = check_page(render(first, second))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.errors import InputError
 from eqenvs.policies import MixturePolicy
 from eqsolvers import Status, score
 from eqsolvers.extensive_form import _kernel, cfr_plus, dcfr, pcfr_plus, pdcfr_plus
@@ -76,6 +77,30 @@ def test_kernel_agrees_with_its_numpy_twin(game, method):
     assert_same_as_twin(without_ties(game.model()), SCHEDULES[method])
 
 
+@pytest.mark.parametrize("method", SCHEDULES)
+@pytest.mark.parametrize("alternating", [True, False])
+@pytest.mark.parametrize("game", [LEDUC, GOOFSPIEL, eqenvs.make("kuhn_poker", num_players=3)], ids=repr)
+def test_torch_path_agrees_with_the_compiled_one(game, alternating, method):
+    model = without_ties(game.model())
+    here, there = (
+        RegretMinimiser(model, SCHEDULES[method], alternating=alternating, device=device) for device in ("cpu", "torch")
+    )
+    for minimiser in (here, there):
+        minimiser.run(7)
+    assert there.residual() == pytest.approx(here.residual(), abs=1e-12)
+    assert there.measures() == pytest.approx(here.measures(), abs=1e-12)
+    for mine, theirs in zip(there.policy().tables, here.policy().tables, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-10)
+    resumed = RegretMinimiser(model, SCHEDULES[method], alternating=alternating, device="torch")
+    resumed.restore(there.state())
+    assert resumed.residual() == there.residual()
+
+
+def test_a_device_that_is_absent_is_refused():
+    with pytest.raises(InputError, match="device 'cuda:7' is absent"):
+        RegretMinimiser(KUHN.model(), Schedule(), device="cuda:7")
+
+
 @pytest.mark.parametrize("game", [KUHN, LEDUC, LIARS_DICE, GOOFSPIEL], ids=repr)
 def test_kernel_agrees_with_its_numpy_twin_on_the_quotient(game):
     assert_same_as_twin(game.model(), Schedule(), iterations=2)  # without a floor no tie decides so early
@@ -93,8 +118,8 @@ def assert_same_as_twin(model, schedule, iterations=7):
     for player, tables in enumerate(minimiser._loops.tables):
         at, size = minimiser._loops.positions[player], minimiser.quotient[player].size
         lanes = len(twin.players) == 2
-        np.testing.assert_allclose(tables.average[at][1:], twin.average[player][1:], rtol=1e-9, atol=1e-12)
-        regret = tables.regret[at] / (size if lanes else 1.0)
+        np.testing.assert_allclose(tables["average"][at][1:], twin.average[player][1:], rtol=1e-9, atol=1e-12)
+        regret = tables["regret"][at] / (size if lanes else 1.0)
         np.testing.assert_allclose(regret[1:], twin.regret[player][1:], rtol=1e-8, atol=1e-12)
 
 

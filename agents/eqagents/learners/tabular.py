@@ -1,0 +1,184 @@
+"""Every iterative method of `eqsolvers` as a learner: a number of its iterations a step, checkpointed and scored.
+
+What it computes, for which games and from which paper is said by the method itself; nothing is added here. The state is
+what the method's process calls all that changes, so a run that was stopped goes on to the same bits. One process is
+kept between steps, and brought back to the state handed in wherever that is not what it stands at.
+
+Cost: a step is `iterations_per_step` iterations and one copy of the process' state.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from eqagents.configuration import NamedSettings
+from eqagents.distributed import Executor
+from eqagents.learners import LearnerSpec
+from eqenvs.errors import InputError, unknown_name
+from eqenvs.game import Game
+from eqenvs.policies import JointPolicy
+from eqenvs.spec import Family
+from eqsolvers.iterative import Process
+from eqsolvers.result import SolverSpec, solvers
+
+
+def iterative_methods() -> dict[str, dict[Family, SolverSpec]]:
+    """The methods that can be stepped, by id and by the family of games that they take."""
+    found: dict[str, dict[Family, SolverSpec]] = {}
+    for family in Family:
+        for method, spec in solvers(family).items():
+            if spec.start is not None:
+                found.setdefault(method, {})[family] = spec
+    return found
+
+
+class TabularConfig(NamedSettings):
+    """Settings of an iterative method as a learner."""
+
+    id: Literal["tabular"] = "tabular"
+    method: str = Field(description="id of an iterative solver, such as cfr+")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="the method's parameters, as in `eqenvs solve --set`; others are defaults"
+    )
+    iterations_per_step: int = Field(
+        default=100, ge=1, description="the method's iterations in one iteration of the learner"
+    )
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        known = iterative_methods()
+        if value not in known:
+            raise unknown_name("iterative method", value, known)
+        return value
+
+    @model_validator(mode="after")
+    def _known_settings(self) -> Self:
+        """Settings must suit the method in one family at least; which one, the game says later."""
+        errors = []
+        for spec in iterative_methods()[self.method].values():
+            try:
+                spec.resolve(self.settings)
+            except InputError as error:
+                errors.append(error)
+            else:
+                return self
+        raise errors[0]
+
+
+@dataclass(frozen=True)
+class TabularState:
+    """Where the method stands.
+
+    Attributes:
+        iteration: steps done.
+        process: what its process gave as its state; never written to.
+    """
+
+    iteration: int
+    process: dict[str, Any]
+
+
+class Tabular:
+    """See the module."""
+
+    def __init__(self, game: Game, config: TabularConfig) -> None:
+        families = iterative_methods()[config.method]
+        if game.family not in families:
+            known = [method for method, specs in iterative_methods().items() if game.family in specs]
+            raise unknown_name(f"iterative method for {game.family} games", config.method, known or ["(none)"])
+        if not game.exact:
+            raise InputError(
+                f"tabular: {config.method!r} needs a game that can be enumerated, {game!r} cannot; learner 'psro' with "
+                "simulated payoffs needs no model"
+            )
+        self._spec = families[game.family]
+        self._config = config
+        self._settings = self._spec.resolve(config.settings)
+        self._model = game.model()
+        started = time.perf_counter()
+        self._spec.compile(self._model)
+        self._compile_seconds: float | None = time.perf_counter() - started  # until a step has told it
+        self._process: Process | None = None
+        self._present: TabularState | None = None  # what the process stands at
+
+    def init(self, seed: np.random.SeedSequence) -> TabularState:
+        """The method before its first iteration, with a seed of its own."""
+        self._process = self._start(int(seed.generate_state(1, np.uint32)[0]))
+        self._present = TabularState(0, self._process.state())
+        return self._present
+
+    def iteration(self, state: TabularState) -> int:
+        """Steps done."""
+        return state.iteration
+
+    def step(self, state: TabularState) -> tuple[TabularState, dict[str, float]]:
+        """Some iterations of the method."""
+        process = self._at(state)
+        self._present = None  # until it is through: an interrupt leaves the process somewhere in between
+        started = time.perf_counter()
+        process.run(self._config.iterations_per_step)
+        ran = time.perf_counter()
+        after = TabularState(state.iteration + 1, process.state())
+        self._present = after
+        metrics = {"samples/touched": float(process.touched), "tabular/iterations": float(process.iteration)}
+        measuring = time.perf_counter()
+        if self._spec.concept != "nash":  # the score is the Nash methods' residual
+            metrics["tabular/residual"] = process.residual()
+        metrics |= {f"tabular/{name}": value for name, value in process.measures().items()}
+        metrics["time/iterations_s"] = ran - started
+        metrics["time/measures_s"] = time.perf_counter() - measuring
+        if self._compile_seconds is not None:
+            metrics["time/compile_s"], self._compile_seconds = self._compile_seconds, None
+        return after, metrics
+
+    def average_policy(self, state: TabularState) -> JointPolicy:
+        """What the method's guarantee is about: its average or its last iterate."""
+        return self._at(state).policy()
+
+    def to_tree(self, state: TabularState) -> dict[str, Any]:
+        """See `Learner`."""
+        return {"iteration": state.iteration, "process": state.process}
+
+    def from_tree(self, tree: dict[str, Any]) -> TabularState:
+        """See `Learner`."""
+        if self._process is None:
+            self._process = self._start(0)  # all randomness to come is in the state
+        return TabularState(tree["iteration"], tree["process"])
+
+    def artefacts(self, state: TabularState) -> dict[str, Any]:
+        """The method's further figures, such as the CCE gap of the play-average, as `measures`; none where it has none.
+
+        A run's score is shown with them.
+        """
+        measures = self._at(state).measures()
+        return {"measures": measures} if measures else {}
+
+    def _start(self, seed: int) -> Process:
+        assert self._spec.start is not None  # by `iterative_methods`
+        return self._spec.start(self._model, seed=seed, settings=self._settings)
+
+    def _at(self, state: TabularState) -> Process:
+        """The process at `state`."""
+        if self._process is None:
+            raise RuntimeError("tabular: a state comes from init or from_tree of this learner")
+        if self._present is not state:
+            self._process.restore(state.process)
+            self._present = state
+        return self._process
+
+
+def build(game: Game, config: TabularConfig, executor: Executor) -> Tabular:
+    """The learner of a run; the methods are sequential, so the executor has nothing to do."""
+    del executor
+    return Tabular(game, config)
+
+
+LEARNER = LearnerSpec(
+    id="tabular", config=TabularConfig, build=build, source="the method's own, see `eqsolvers.result.SolverSpec.source`"
+)
