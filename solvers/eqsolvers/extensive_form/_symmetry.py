@@ -1,15 +1,15 @@
 """Exact reduction of a sequence-form game by colour refinement.
 
 Two sequences of a player get the same colour when nothing in the game tells them apart: the payoffs they collect from
-each class of the others' sequences, the actions and information sets around them. The coarsest such colouring is an
-equitable partition, and any update that starts from equal values and treats equal things equally (every algorithm of
+each class of the others' sequences, the actions and information sets around them. Such a colouring is an equitable
+partition, and any update that starts from equal values and treats equal things equally (every algorithm of
 the CFR family does) keeps members of a class equal for ever. So the iterates on the quotient are those on the full
 game, at a fraction of the work: Leduc poker's 1093 sequences become the 337 of Leduc by rank, without being told
 about suits.
 
 Grohe, Kersting, Mladenov and Selman (2014), "Dimension reduction via colour refinement", ESA (for linear programmes);
-Gilpin and Sandholm (2007), "Lossless abstraction of imperfect information games", JACM 54. Cost: O(P) with a sort per
-round, and as many rounds as the tree is deep at most.
+Gilpin and Sandholm (2007), "Lossless abstraction of imperfect information games", JACM 54. Cost: O(P) a round and a
+sort of the sequences, and as many rounds as the tree is deep at most.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class QuotientPlayer:
 def quotient(
     model: ExtensiveFormModel, *, reduce: bool = True, forced_moves: bool = True
 ) -> tuple[QuotientPlayer, ...]:
-    """The smallest exact reduction of a game.
+    """An exact reduction of a game.
 
     Args:
         model: any number of players.
@@ -80,11 +80,9 @@ def quotient(
     players = []
     for p, treeplex in enumerate(form.players):
         classes, infoset_class, representative = numbered[p]
-        chosen = np.zeros(treeplex.num_sequences, dtype=bool)
-        chosen[0] = True
-        for infoset in representative:
-            start = treeplex.first_sequence[infoset]
-            chosen[start : start + treeplex.num_actions[infoset]] = True
+        represents = np.zeros(treeplex.num_infosets + 1, dtype=bool)
+        represents[representative] = represents[-1] = True  # the last stands for the empty sequence, in "set" -1
+        chosen = represents[treeplex.sequence_infoset]
         entries = np.flatnonzero(chosen[form.payoff_sequences[:, p]] & (form.payoff_values[:, p] != 0))
         columns = [classes[form.payoff_sequences[entries, p]]]
         columns += [sequence_class[o][form.payoff_sequences[entries, o]] for o in range(len(form.players)) if o != p]
@@ -121,7 +119,11 @@ def _weigh(index: IntArray, weights: Float64Array, size: int) -> Float64Array:
 
 
 def refine(form: SequenceForm) -> list[IntArray]:
-    """The coarsest equitable colouring of every player's sequences, [Q] each."""
+    """An equitable colouring of every player's sequences that joins all that a symmetry of the game maps to each other.
+
+    Returns:
+        Per player [Q] int64.
+    """
     n = len(form.players)
     scale = np.abs(form.payoff_values).max(initial=0.0) * PAYOFF_DIGITS or 1.0
     colours: list[IntArray] = [t.sequence_action + 1 for t in form.players]
@@ -133,24 +135,25 @@ def refine(form: SequenceForm) -> list[IntArray]:
             refined.append(_recolour(colours[p], payoff, *_tree_signature(treeplex, colours[p])))
         found = [int(colour.max()) + 1 for colour in refined]
         colours = refined
-        if found == sizes:
+        if found == sizes or found == [player.num_sequences for player in form.players]:
             return colours
         sizes = found
 
 
 def _payoff_signature(form: SequenceForm, p: int, colours: list[IntArray], scale: float) -> UInt64Array:
-    """A hash of what each sequence collects from every tuple of the others' colours, [Q]."""
+    """A hash of the payoffs that each sequence collects and the others' colours that come with them, [Q].
+
+    Of the single payoffs, not of their sum for each tuple of colours: symmetries of a game map payoffs one to one, and
+    adding up would need a sort of all payoffs a round.
+    """
     code = np.zeros(len(form.payoff_values), dtype=np.uint64)
     for other in range(len(form.players)):
         if other != p:
             code = mix_hash(code, colours[other][form.payoff_sequences[:, other]].astype(np.uint64))
-    rows = form.payoff_sequences[:, p]
-    first, group = unique_rows(np.stack([rows, code.view(np.int64)], axis=1))
-    total = np.bincount(group, weights=form.payoff_values[:, p], minlength=len(first))
-    rounded = np.rint(total / scale).astype(np.int64)
-    entry = mix_hash(code[first], rounded.view(np.uint64))
+    rounded = np.rint(form.payoff_values[:, p] / scale).astype(np.int64)
+    entry = mix_hash(code, rounded.view(np.uint64))
     entry[rounded == 0] = 0
-    return sum_by(rows[first], entry, form.players[p].num_sequences)
+    return sum_by(form.payoff_sequences[:, p], entry, form.players[p].num_sequences)
 
 
 def _tree_signature(treeplex: Sequences, colour: IntArray) -> tuple[UInt64Array, UInt64Array, UInt64Array]:
