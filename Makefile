@@ -16,7 +16,7 @@ PACKAGES := eqenvs agents/eqagents solvers/eqsolvers
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint doctest clean
+.PHONY: help env demo test lint doctest bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +59,10 @@ lint: $(VENV)/.dev ## ruff, import directions, mypy
 
 doctest: $(VENV)/.dev ## the examples in the docstrings
 	$(BIN)/python -m pytest --doctest-modules $(PACKAGES)
+
+bench: $(VENV)/.run ## speed and memory beside OpenSpiel and LiteEFG; about ten minutes
+	$(INSTALL) -e ".[bench]"
+	$(BIN)/eqenvs bench extensive --out benchmarks/results/extensive.json
 
 clean: ## remove .venv, builds and caches; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -43,7 +43,7 @@ class Parameter:
         elif self.kind is int:
             accepted = isinstance(value, int | np.integer) and not isinstance(value, bool)
         elif self.kind is float:
-            accepted = isinstance(value, int | float) and not isinstance(value, bool)
+            accepted = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
         else:
             accepted = isinstance(value, self.kind)
         if not accepted:

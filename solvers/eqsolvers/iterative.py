@@ -6,6 +6,7 @@ same process is what a learner of `eqagents` steps and checkpoints, so that a me
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from eqenvs.errors import UnsupportedGame
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.policies import JointPolicy
-from eqenvs.spec import Family, Parameter
+from eqenvs.spec import Family, Parameter, Parameterised
 from eqsolvers.result import SolverResult, SolverSpec, Status
 
 
@@ -38,7 +39,7 @@ class Process(Protocol):
         """What the method's guarantee is about: the average or the last iterate."""
 
     def residual(self) -> float:
-        """The exact error of `policy()` by the method's concept, in payoff units: NashConv for Nash methods."""
+        """The exact error of `policy()` by the method's concept: NashConv, where the method says no other."""
 
     def measures(self) -> dict[str, float]:
         """Further exact figures by name, such as the CCE gap of the play-average; empty where there are none."""
@@ -95,16 +96,28 @@ def run_process(
     Args:
         process: at any iteration.
         method: its id.
-        tolerance: residual, in payoff units.
+        tolerance: residual, in its unit, at least 0.
         iterations: the most to have done in all.
-        seconds: the longest to run; looked at where the residual is.
-        check_every: iterations between two looks at the residual; 2 % of the iterations done where that is more.
+        seconds: the longest to run, at least 0; one iteration is always done. The last look comes as soon as they are
+            spent.
+        check_every: iterations between two looks at the residual, at least 1; 2 % of the iterations done where that is
+            more.
         on_check: told of every look.
+
+    Raises:
+        InputError: if one of these is out of its range.
     """
-    started = time.perf_counter()
+    for name, value, least in (("tolerance", tolerance, 0), ("seconds", seconds, 0), ("check_every", check_every, 1)):
+        if not value >= least:  # nor NaN
+            raise InputError(f"{method}: {name} must be at least {least}, got {value}")
+    started, begun = time.perf_counter(), process.iteration
     status, trace = Status.ITERATION_LIMIT, []
+    spent = 0.0
     while process.iteration < iterations:
-        process.run(min(max(check_every, process.iteration // 50), iterations - process.iteration))
+        goal = min(process.iteration + max(check_every, process.iteration // 50), iterations)
+        while process.iteration < goal and spent <= seconds:
+            process.run(min(goal - process.iteration, _affordable(process.iteration - begun, spent, seconds)))
+            spent = time.perf_counter() - started
         residual = process.residual()
         check = Check(process.iteration, time.perf_counter() - started, process.touched, residual)
         trace.append(check)
@@ -112,7 +125,8 @@ def run_process(
         if residual <= tolerance:
             status = Status.CONVERGED
             break
-        if check.seconds > seconds:
+        spent = check.seconds
+        if spent > seconds:
             status = Status.TIME_LIMIT
             break
     return SolverResult(
@@ -124,6 +138,13 @@ def run_process(
         measures=process.measures(),
         trace=tuple(trace),
     )
+
+
+def _affordable(done: int, spent: float, seconds: float) -> int:
+    """How many more iterations fit into a budget at the pace so far; one where there is no pace yet, at least one."""
+    if seconds == np.inf:
+        return sys.maxsize
+    return max(1, int((seconds - spent) * done / spent)) if done else 1
 
 
 def iterative_solver(
@@ -153,9 +174,10 @@ def iterative_solver(
         check_every: see `run_process`.
         default_iterations: the most iterations where none are asked for.
     """
+    settable = Parameterised(id=method, parameters=parameters)
 
     def begin(model: Any, *, seed: int = 0, settings: Mapping[str, Any] | None = None) -> Process:
-        return start(model, seed=seed, **spec.resolve(settings or {}))
+        return start(model, seed=seed, **settable.resolve(settings or {}))
 
     def solve(
         model: Any,
@@ -177,15 +199,14 @@ def iterative_solver(
             on_check=on_check,
         )
 
-    spec = SolverSpec(
+    return SolverSpec(
         id=method,
         concept=concept,
         family=family,
         solve=solve,
-        options=frozenset({"iterations", "seconds", "on_check"} | ({"seed"} if random else set())),
-        parameters=parameters,
         start=begin,
+        random=random,
+        parameters=parameters,
         compile=compile,
         source=source,
     )
-    return spec

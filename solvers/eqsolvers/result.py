@@ -35,7 +35,8 @@ class SolverResult:
     Attributes:
         policy: what was found; the best so far where the method did not converge.
         status: how it ended.
-        residual: the error of the concept, in payoff units: NashConv, or the CE or CCE gap, of `policy`.
+        residual: the error of `policy` by the concept: NashConv or a CE or CCE gap in payoff units; of "qre" the
+            error of a probability.
         iterations: of the method's own loop.
         method: id of the method.
         message: one line on anything out of the ordinary, else empty.
@@ -83,10 +84,10 @@ class SolverSpec(Parameterised):
     Attributes:
         concept: what it computes ("nash", ...).
         family: the models it takes.
-        solve: from (model, tolerance in payoff units, and the options) to a result.
-        options: which of "iterations", "seconds", "seed" and "on_check" `solve` takes as keywords; it takes its
-            parameters as `settings`, a mapping, where it has any.
-        start: for an iterative method, from (model, seed=..., settings=...) to its process.
+        solve: from (model, tolerance on the residual, and the `options`) to a result; it takes its parameters as
+            `settings`, a mapping, where it has any.
+        start: for an iterative method, from (model, seed=..., settings=...) to the process that `solve` runs.
+        random: whether the seed matters.
         preference: the method with the highest one is used where none is named.
         compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
@@ -95,11 +96,17 @@ class SolverSpec(Parameterised):
     concept: str
     family: Family
     solve: Callable[..., SolverResult]
-    options: frozenset[str] = frozenset()
     start: Callable[..., Process] | None = None
+    random: bool = False
     preference: int = 0
     compile: Callable[[Any], None] = lambda model: None
     source: str
+
+    @property
+    def options(self) -> frozenset[str]:
+        """What `solve` takes as keywords beside the tolerance and the settings."""
+        budget = {"iterations", "seconds", "on_check"} if self.start is not None else set()
+        return frozenset(budget | ({"seed"} if self.random else set()))
 
 
 def solvers(family: Family) -> dict[str, SolverSpec]:
@@ -124,7 +131,8 @@ def find_solver(family: Family, concept: str, method: str | None) -> SolverSpec:
         if method not in known:
             raise unknown_name(f"method for {family} games", method, known or ["(none)"])
         if known[method].concept != concept:
-            raise InputError(f"method {method!r} computes {known[method].concept!r}, not {concept!r}")
+            computed = known[method].concept
+            raise InputError(f"method {method!r} computes {computed!r}, not {concept!r}; ask for concept {computed!r}")
         return known[method]
     fitting: list[Any] = [spec for spec in known.values() if spec.concept == concept]
     if not fitting:

@@ -1,4 +1,4 @@
-"""The `eqenvs` command: games, show, solve, train, resume, evaluate, report.
+"""The `eqenvs` command: games, show, solve, train, resume, evaluate, report, bench.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
 error. Exit status: 0 done, 1 not converged or a defect, 2 bad input (one line says what), 130 interrupted.
@@ -185,7 +185,9 @@ def solve(
     seconds: Annotated[float | None, typer.Option(help="The longest to run, for iterative methods.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of a method's randomness, where it has any.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, name=value.")] = None,
-    target: Annotated[float, typer.Option(help="Residual that counts as converged, payoff units.")] = 1e-9,
+    target: Annotated[
+        float, typer.Option(help="Residual that counts as converged: payoff units; concept qre: probability.")
+    ] = 1e-9,
     save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -236,6 +238,7 @@ def solve(
         "compile_seconds": compiled - built,
         "build_seconds": built - started,
         "values": [float(v) for v in scored.values],
+        "residual": result.residual,
         "nash_conv": scored.nash_conv,
         "exploitability": scored.exploitability if scored.constant_sum else None,
         "score_kind": scored.kind.value,
@@ -245,7 +248,7 @@ def solve(
         _print_json(data)
     else:
         table = Table("result", repr(game))
-        shown = ("concept", "method", "status", "iterations", "seconds", "build_seconds", "compile_seconds")
+        shown = ("concept", "method", "status", "residual", "iterations", "seconds", "build_seconds", "compile_seconds")
         for name in (*shown, *result.measures):
             value = data[name]
             table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
@@ -413,6 +416,55 @@ def report(
     _require_parent(file)
     write_text(file, render_report([load_report_data(directory) for directory in directories]))
     out.print(f"report: {file}")
+
+
+def _worded(text: str) -> bool:
+    """Whether a cell holds words, not a figure."""
+    return bool(text) and not text[0].isdigit()
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which benchmark, such as extensive.")],
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Write the JSON document here; replaced if it is of this benchmark.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small games, short slices: to see that it runs.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure speed and memory beside other programs, where these are installed."""
+    from eqagents.bench import Settings, cell, document, find_benchmark, is_document
+    from eqagents.training.files import write_json
+
+    benchmark = find_benchmark(name)
+    if file is not None:
+        if file.exists() and not is_document(file, benchmark):
+            raise InputError(f"--out {file} exists and is no document of benchmark {name!r}; choose another")
+        _require_parent(file)
+    data = document(benchmark, Settings(quick=quick, say=err.print))
+    if file is not None:
+        write_json(file, data)
+    if as_json:
+        _print_json(data)
+        return
+    facts = data["environment"]
+    versions = ", ".join(f"{package} {version or 'not installed'}" for package, version in facts["versions"].items())
+    out.print(f"{data['title']}\n{facts['processor']}, {facts['threads']} thread, {facts['date']}; {versions}")
+    for section in data["sections"].values():
+        table = Table(title=section["title"], title_justify="left")
+        rows = [[cell(row.get(key)) for key in section["columns"]] for row in section["rows"]]
+        for heading, texts in zip(section["columns"].values(), zip(*rows, strict=True), strict=True):
+            # Figures are never cut: in a narrow terminal, or none, lines grow instead.
+            width = max(map(len, (*heading.split(), *texts)))
+            table.add_column(heading, min_width=width, justify="left" if any(map(_worded, texts)) else "right")
+        for row in rows:
+            table.add_row(*row)
+        out.print()
+        out.print(table)
+        for note in section["notes"]:
+            out.print(note)
+    if file is not None:
+        out.print(f"\nwritten: {file}")
 
 
 def run() -> None:

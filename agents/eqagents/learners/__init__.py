@@ -35,6 +35,12 @@ class Learner(Protocol[StateT]):
     def average_policy(self, state: StateT) -> JointPolicy:
         """The joint policy that the method's guarantee is about: the one to score."""
 
+    def measures(self, state: StateT) -> dict[str, float]:
+        """Further exact figures of that policy by name, such as the CCE gap of the play-average; mostly none.
+
+        They are the learner's own, so they are shown beside the score and never as a part of it.
+        """
+
     def to_tree(self, state: StateT) -> dict[str, Any]:
         """The state as nested dicts, lists, numbers, strings and arrays, for a checkpoint."""
 

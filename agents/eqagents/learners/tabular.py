@@ -68,7 +68,7 @@ class TabularConfig(NamedSettings):
                 errors.append(error)
             else:
                 return self
-        raise errors[0]
+        raise InputError(f"config: learner.settings: {errors[0]}")
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,11 @@ class Tabular:
         ran = time.perf_counter()
         after = TabularState(state.iteration + 1, process.state())
         self._present = after
-        metrics = {"samples/touched": float(process.touched), "tabular/iterations": float(process.iteration)}
-        measuring = time.perf_counter()
-        if self._spec.concept != "nash":  # the score is the Nash methods' residual
-            metrics["tabular/residual"] = process.residual()
-        metrics |= {f"tabular/{name}": value for name, value in process.measures().items()}
-        metrics["time/iterations_s"] = ran - started
-        metrics["time/measures_s"] = time.perf_counter() - measuring
+        metrics = {
+            "samples/touched": float(process.touched),
+            "tabular/iterations": float(process.iteration),
+            "time/iterations_s": ran - started,
+        }
         if self._compile_seconds is not None:
             metrics["time/compile_s"], self._compile_seconds = self._compile_seconds, None
         return after, metrics
@@ -140,6 +138,17 @@ class Tabular:
     def average_policy(self, state: TabularState) -> JointPolicy:
         """What the method's guarantee is about: its average or its last iterate."""
         return self._at(state).policy()
+
+    def measures(self, state: TabularState) -> dict[str, float]:
+        """The method's own figures, and the residual of other concepts than Nash, whose residual is the score.
+
+        Before the first iteration there are none: nothing was played that could be averaged.
+        """
+        process = self._at(state)
+        if process.iteration == 0:
+            return {}
+        residual = {} if self._spec.concept == "nash" else {"residual": process.residual()}
+        return {name: float(value) for name, value in (residual | process.measures()).items()}
 
     def to_tree(self, state: TabularState) -> dict[str, Any]:
         """See `Learner`."""
@@ -152,12 +161,9 @@ class Tabular:
         return TabularState(tree["iteration"], tree["process"])
 
     def artefacts(self, state: TabularState) -> dict[str, Any]:
-        """The method's further figures, such as the CCE gap of the play-average, as `measures`; none where it has none.
-
-        A run's score is shown with them.
-        """
-        measures = self._at(state).measures()
-        return {"measures": measures} if measures else {}
+        """See `Learner`; there are none."""
+        del state
+        return {}
 
     def _start(self, seed: int) -> Process:
         assert self._spec.start is not None  # by `iterative_methods`

@@ -19,26 +19,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = ("exact", "lower_bound", "estimate")
-NUMERIC_PREFIXES = ("time/", "score/", "oracle/", "samples/", "tabular/", "run/")  # the metrics that a report draws
-PLAY_CCE_GAP = "play_cce_gap"  # the learner's measure that a report gives a column and a chart
+NUMERIC_PREFIXES = ("time/", "score/", "measures/", "samples/", "run/")  # the metrics that a report draws
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinalScore:
-    """The fields of `score.json`; NaN for a number that is missing or null.
-
-    `play_cce_gap` is the learner's own figure, kept among the score's details: the CCE gap of the device that draws one
-    of the profiles played.
-    """
+    """The fields of `score.json`, the learner's own `measures` by name; NaN for a number that is missing or null."""
 
     values: tuple[float, ...]
     gains: tuple[float, ...]
     nash_conv: float
     exploitability: float
     ce_gap: float
+    efce_gap: float
+    efcce_gap: float
     cce_gap: float
     welfare: float
-    play_cce_gap: float
+    measures: Mapping[str, float]
     kind: str  # one of KINDS
     kind_detail: str
     evaluated_step: int | None
@@ -199,6 +196,15 @@ def _numbers(value: Any, where: str) -> tuple[float, ...]:
     return tuple(_number(item, where) for item in value)
 
 
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """A copy; empty for null."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"{where} must be a mapping, got {value!r}")
+    return dict(value)
+
+
 def _load_score(path: Path) -> FinalScore:
     entry = _load_object(path)
     if entry.get("kind") not in KINDS:
@@ -206,18 +212,16 @@ def _load_score(path: Path) -> FinalScore:
     step = entry.get("evaluated_step")
     if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
         raise InputError(f"{path}: 'evaluated_step' must be an integer or null, got {step!r}")
-    detail = entry.get("detail") or {}
-    if not isinstance(detail, dict):
-        raise InputError(f"{path}: 'detail' must be a mapping, got {detail!r}")
-    play_cce_gap = _number(detail.pop(PLAY_CCE_GAP, None), f"{path}: {PLAY_CCE_GAP!r}")
+    detail = _mapping(entry.get("detail"), f"{path}: 'detail'")
+    measures = _mapping(detail.pop("measures", None), f"{path}: 'measures'")
     scalars = {
         name: _number(entry.get(name), f"{path}: {name!r}")
-        for name in ("nash_conv", "exploitability", "ce_gap", "cce_gap", "welfare")
+        for name in ("nash_conv", "exploitability", "ce_gap", "efce_gap", "efcce_gap", "cce_gap", "welfare")
     }
     return FinalScore(
         values=_numbers(entry.get("values", []), f"{path}: 'values'"),
         gains=_numbers(entry.get("gains", []), f"{path}: 'gains'"),
-        play_cce_gap=play_cce_gap,
+        measures={name: _number(value, f"{path}: {name!r}") for name, value in measures.items()},
         kind=entry["kind"],
         kind_detail="; ".join(f"{name}: {value}" for name, value in detail.items()),
         evaluated_step=step,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqagents.report.data import PLAY_CCE_GAP, MetaGame, ReportData, load_report_data
+from eqagents.report.data import FinalScore, MetaGame, ReportData, load_report_data
 from eqagents.report.style import CSS, SCRIPT
 from eqagents.report.svg import NUM_COLOURS, Series, escape, format_number, heat_map, line_chart, stacked_bars
 
@@ -39,10 +39,14 @@ STOPPED_NAMES = {
     "seconds": "stopped when its seconds were spent",
 }
 
-PLAY_NOTE = (
-    "Play CCE gap: of the device that draws one of the profiles that were played, by the averaging weights, as the "
-    "learner itself computes it, exactly. NashConv is that of the product of the players' averages."
+NASH_CONV_NOTE = (
+    "NashConv is the sum of the players' gains from deviating; exploitability is NashConv / N, defined for two-player "
+    "constant-sum and mean-field games only."
 )
+MEASURE_NOTES = {
+    "play_cce_gap": "Play CCE gap: of the device that draws one of the profiles that were played, by the averaging "
+    "weights, as the learner itself computes it, exactly. NashConv is that of the product of the players' averages.",
+}
 
 MARK = '<meta name="generator" content="eqenvs report">'  # in the first 1000 characters of every report
 
@@ -167,59 +171,65 @@ def _date(seconds: float) -> str:
 
 
 def _scores(runs: Sequence[ReportData], names: Sequence[str]) -> str:
-    columns = [
-        "Run",
-        "Score",
-        "NashConv",
-        "Exploitability",
-        "Gain, each player",
-        "Value, each player",
-        "CE gap",
-        "CCE gap",
-        "Welfare",
-        "Step",
-    ]
-    played = any(run.score and math.isfinite(run.score.play_cce_gap) for run in runs)
-    if played:
-        columns.insert(columns.index("Welfare"), "Play CCE gap")
-    rows = [_score_row(run, name, len(columns), played) for run, name in zip(runs, names, strict=True)]
-    kinds = dict.fromkeys(run.score.kind for run in runs if run.score)
+    scores = [run.score for run in runs if run.score]
+    measures = list(dict.fromkeys(measure for score in scores for measure in score.measures))
+    columns = _score_columns(scores, measures)
+    rows = [_score_row(run, name, columns) for run, name in zip(runs, names, strict=True)]
+    kinds = dict.fromkeys(score.kind for score in scores)
     notes = [KIND_NOTES[kind] for kind in kinds if kind in KIND_NOTES]
-    notes += dict.fromkeys(run.score.kind_detail for run in runs if run.score and run.score.kind_detail)
-    head = "".join(f"<th>{name}</th>" for name in columns)
+    notes += dict.fromkeys(score.kind_detail for score in scores if score.kind_detail)
+    notes += [MEASURE_NOTES[measure] for measure in measures if measure in MEASURE_NOTES]
+    notes.append(NASH_CONV_NOTE)
+    head = "".join(f"<th>{escape(title)}</th>" for title in ("Run", *columns))
     return (
         f"<h2>Final score</h2><div class='scroll'><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-        + "".join(f"<p class='note'>{escape(n)}</p>" for n in notes)
-        + "<p class='note'>NashConv is the sum of the players' gains from deviating; exploitability is NashConv / N, "
-        "defined for two-player constant-sum and mean-field games only.</p>"
-        + (f"<p class='note'>{PLAY_NOTE}</p>\n" if played else "\n")
+        + "".join(f"<p class='note'>{escape(note)}</p>" for note in notes)
+        + "\n"
     )
 
 
-def _score_row(run: ReportData, name: str, width: int, played: bool) -> str:
+def _score_columns(scores: Sequence[FinalScore], measures: Sequence[str]) -> dict[str, Callable[[FinalScore], str]]:
+    """What is shown of a score, by title; gaps of play in stages, and learners' measures, where any run has them."""
+    unfolding = any(math.isfinite(score.efce_gap) for score in scores)
+    columns: dict[str, Callable[[FinalScore], str]] = {
+        "Score": lambda score: f"<span class='kind {score.kind}'>{KIND_NAMES[score.kind]}</span>",
+        "NashConv": lambda score: _signed(score, score.nash_conv),
+        "Exploitability": lambda score: _signed(score, score.exploitability),
+        "Gain, each player": lambda score: "<br>".join(_signed(score, gain) for gain in score.gains),
+        "Value, each player": lambda score: "<br>".join(format_number(value) for value in score.values),
+        "CE gap": lambda score: _signed(score, score.ce_gap),
+    }
+    if unfolding:
+        columns["EFCE gap"] = lambda score: _signed(score, score.efce_gap)
+        columns["EFCCE gap"] = lambda score: _signed(score, score.efcce_gap)
+    columns["CCE gap"] = lambda score: _signed(score, score.cce_gap)
+    for measure in measures:
+        columns[_measure_title(measure)] = lambda score, name=measure: format_number(score.measures.get(name))  # type: ignore[misc]
+    columns["Welfare"] = lambda score: format_number(score.welfare)
+    columns["Step"] = lambda score: "–" if score.evaluated_step is None else f"{score.evaluated_step:,}"
+    return columns
+
+
+def _measure_title(name: str) -> str:
+    """A learner's measure in words: `play_cce_gap` is "Play CCE gap"."""
+    words = [word.upper() if word in {"ce", "cce", "efce", "efcce"} else word for word in name.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def _score_row(run: ReportData, name: str, columns: Mapping[str, Callable[[FinalScore], str]]) -> str:
     score = run.score
     if score is None:
         command = f"eqenvs evaluate {shlex.quote(str(run.directory))}"
-        cell = f"<td colspan='{width - 1}'>"
+        cell = f"<td colspan='{len(columns)}'>"
         return f"<tr><th>{escape(name)}</th>{cell}not evaluated yet: <code>{escape(command)}</code></td></tr>"
-    sign = KIND_SIGNS[score.kind]
-    cells = [
-        f"<span class='kind {score.kind}'>{KIND_NAMES[score.kind]}</span>",
-        *(_signed(sign, v) for v in (score.nash_conv, score.exploitability)),
-        "<br>".join(_signed(sign, v) for v in score.gains),
-        "<br>".join(format_number(v) for v in score.values),
-        *(_signed(sign, v) for v in (score.ce_gap, score.cce_gap)),
-        *([format_number(score.play_cce_gap)] if played else []),
-        format_number(score.welfare),
-        "–" if score.evaluated_step is None else f"{score.evaluated_step:,}",
-    ]
-    row = "".join(f"<td class='num'>{cell}</td>" for cell in cells)
+    row = "".join(f"<td class='num'>{cell(score)}</td>" for cell in columns.values())
     return f"<tr><th>{escape(name)}</th>{row}</tr>"
 
 
-def _signed(sign: str, value: float) -> str:
-    return format_number(value) if math.isnan(value) else sign + format_number(value)
+def _signed(score: FinalScore, value: float) -> str:
+    """A gain or a sum of gains, with the sign that says what the score's kind makes of it."""
+    return format_number(value) if math.isnan(value) else KIND_SIGNS[score.kind] + format_number(value)
 
 
 def _distance(runs: Sequence[ReportData], names: Sequence[str]) -> str:
@@ -233,8 +243,8 @@ def _distance(runs: Sequence[ReportData], names: Sequence[str]) -> str:
     curves.append((label, key, "Seconds", _learning_seconds if learning else _elapsed))
     if any(_has(run, "samples/touched") for run in scored):
         curves.append((label, key, "Histories touched", _touched))
-    if any(_has(run, f"tabular/{PLAY_CCE_GAP}") for run in runs):
-        curves.append(("Play CCE gap", f"tabular/{PLAY_CCE_GAP}", "Iteration", _steps))
+    measures = dict.fromkeys(key for run in runs for key in run.keys("measures/"))
+    curves += [(_measure_title(key.removeprefix("measures/")), key, "Iteration", _steps) for key in measures]
     panels = [_overlaid(runs, names, *curve) for curve in curves]
     legend = _legend(names) if len(runs) > 1 else ""
     note = (

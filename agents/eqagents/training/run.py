@@ -247,21 +247,22 @@ def _next(config: RunConfig, game: Game, learner: Learner[Any], point: Point) ->
     """One iteration on."""
     started = time.perf_counter()
     state, metrics = learner.step(point.state)
-    # What a learner spends on measuring itself is no learning, as scoring is none.
-    seconds = time.perf_counter() - started - metrics.get("time/measures_s", 0.0)
+    seconds = time.perf_counter() - started
     standing = Standing(learner.iteration(state), point.standing.seconds + seconds)
     timing = {"run/iteration_s": seconds, "run/seconds": standing.seconds}
     return _scored(config, game, learner, Point(state, standing, {**metrics, **timing}))
 
 
 def _scored(config: RunConfig, game: Game, learner: Learner[Any], point: Point) -> Point:
-    """With the score where it is due: at every so many iterations, and where the run ends."""
+    """With the score and the learner's measures where due: every so many iterations, and where the run ends."""
     standing = point.standing
     if standing.iteration % config.score.every and not standing.ended(config.iterations, config.stop):
         return point
     started = time.perf_counter()
     scored = score_as(config.score, game, learner.average_policy(point.state), config.seed)
-    metrics = {**point.metrics, **score_metrics(scored), "time/score_s": time.perf_counter() - started}
+    measures = {f"measures/{name}": value for name, value in learner.measures(point.state).items()}
+    timing = {"time/score_s": time.perf_counter() - started}
+    metrics = {**point.metrics, **score_metrics(scored), **measures, **timing}
     return replace(point, standing=replace(standing, nash_conv=scored.nash_conv), metrics=metrics, score=scored)
 
 
@@ -333,7 +334,7 @@ class Trained:
         game: the game.
         policy: the joint policy of the last checkpoint.
         step: the checkpoint's iteration.
-        measures: the learner's further figures by name, such as the CCE gap of the play-average.
+        measures: the learner's own of that policy, see `Learner`.
     """
 
     run: RunDirectory
@@ -355,8 +356,7 @@ def load_trained(path: Path, *, step: int | None = None) -> Trained:
     with ExitStack() as stack:
         game, learner = _build(config, stack, InlineExecutor(config.seed))
         point = _load(run, config, game, learner, step)
-        measures = learner.artefacts(point.state).get("measures", {})
-        policy = learner.average_policy(point.state)
+        policy, measures = learner.average_policy(point.state), learner.measures(point.state)
         return Trained(run, config, game, policy, point.standing.iteration, measures)
 
 
@@ -368,10 +368,11 @@ def evaluate(path: Path, *, step: int | None = None) -> Score:
         step: the checkpoint to score; default the last.
 
     Returns:
-        The independent score; the learner's own measures, where it has any, are among its details.
+        The independent score; the learner's own figures, where it has any, are its detail `measures`.
     """
     trained = load_trained(path, step=step)
     scored = score_as(trained.config.score, trained.game, trained.policy, trained.config.seed)
-    scored = replace(scored, detail={**scored.detail, **trained.measures})
+    if trained.measures:
+        scored = replace(scored, detail={**scored.detail, "measures": trained.measures})
     write_json(trained.run.score_file, {**scored.to_dict(), "evaluated_step": trained.step})
     return scored

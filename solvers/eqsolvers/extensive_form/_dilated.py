@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from eqenvs.arrays import Float64Array
 from eqsolvers.extensive_form import _kernel
+from eqsolvers.extensive_form._process import empty_side
 from eqsolvers.extensive_form._symmetry import QuotientPlayer
-from eqsolvers.extensive_form._tree import compiled
+from eqsolvers.kernels import compiled
 
 
 class Tables(NamedTuple):
@@ -170,8 +171,7 @@ def iterate(
 def warm_up() -> None:
     """Compile the loops, or load them from the cache, without running a game."""
     _kernel.warm_up(2)
-    index, nothing = np.zeros(1, dtype=np.uint32), np.zeros((0, 1), dtype=np.uint32)
-    side = _kernel.Side(np.array([1, 2], np.uint32), index, np.ones(1), np.zeros(3, np.uint32), nothing, np.zeros(0))
+    side = empty_side(2)
     tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(2))
     plans = tuple(table.plan for table in tables)
     iterate((side,) * 2, tables, plans, (np.ones(1),) * 2, 1.0, np.zeros(0), True, True, True)

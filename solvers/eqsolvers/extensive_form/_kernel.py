@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eqenvs.arrays import Array, Float64Array, IntArray
 from eqsolvers.extensive_form._symmetry import QuotientPlayer
-from eqsolvers.extensive_form._tree import compiled, inlined
+from eqsolvers.kernels import compiled, inlined
 
 # Columns of a schedule.
 POSITIVE, NEGATIVE, FLOOR, NEXT, PREDICTION, DECAY, WEIGHT = range(7)

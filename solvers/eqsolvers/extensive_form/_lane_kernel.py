@@ -27,9 +27,9 @@ from eqsolvers.extensive_form._kernel import (
     normalised,
 )
 from eqsolvers.extensive_form._lanes import WIDTHS, LaneSide, lay_out
-from eqsolvers.extensive_form._simd import larger, load, splat, store, where_positive
 from eqsolvers.extensive_form._symmetry import QuotientPlayer
-from eqsolvers.extensive_form._tree import compiled, inlined
+from eqsolvers.kernels import compiled, inlined
+from eqsolvers.simd import larger, load, splat, store, where_positive
 
 
 @inlined

@@ -202,9 +202,12 @@ def _units(player: QuotientPlayer, public: IntArray, width: int) -> _Units:
         offset[mine] = np.where(alone[infoset], action, action * width + own_lane[infoset])
         lane[mine] = np.where(alone[infoset], action % width, own_lane[infoset])
         units += len(chosen)
-    all_wide, all_actions = np.concatenate(wide), np.concatenate(actions)
-    above_unit, above_offset = np.concatenate(parent_unit), np.concatenate(parent_offset)
-    order = _depth_first(above_unit, np.concatenate(level_of))
+    all_wide = np.concatenate([np.zeros(0, dtype=bool), *wide])  # a player need not have a choice
+    none = np.zeros(0, dtype=np.int64)
+    all_actions, above_unit, above_offset, level = (
+        np.concatenate([none, *parts]) for parts in (actions, parent_unit, parent_offset, level_of)
+    )
+    order = _depth_first(above_unit, level)
     # A scalar unit with a wide one below it is read as vectors: its last slot must be whole.
     padded = np.zeros(units, dtype=bool)
     padded[above_unit[all_wide & (above_unit >= 0)]] = True
@@ -213,12 +216,12 @@ def _units(player: QuotientPlayer, public: IntArray, width: int) -> _Units:
     )
     place = np.zeros(units, dtype=np.int64)
     place[order] = width + np.cumsum(sizes[order]) - sizes[order]
-    position = np.where(unit_of >= 0, place[unit_of] + offset, 0)
-    parent = np.where(above_unit >= 0, place[above_unit] + above_offset, 0)
+    position = np.where(unit_of >= 0, np.append(place, 0)[unit_of] + offset, 0)
+    parent = np.where(above_unit >= 0, np.append(place, 0)[above_unit] + above_offset, 0)
     return _Units(
         position=position,
         slot=position - lane,
-        in_wide=(unit_of >= 0) & all_wide[unit_of],
+        in_wide=(unit_of >= 0) & np.append(all_wide, False)[unit_of],
         wide=all_wide[order],
         first=place[order],
         actions=all_actions[order],

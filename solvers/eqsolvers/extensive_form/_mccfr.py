@@ -13,10 +13,11 @@ The average strategy. It has to weigh a player's strategy at an information set 
 up to a constant that does not change from one iteration to the next. With two players, the traversals of the other
 player arrive like that, and give it for nothing (outcome sampling divides by the probability of what the other player
 explored). With more, what arrives is weighed by the present strategies of third players, which do change, and dividing
-by them does not help where they are zero; OpenSpiel's solvers leave it at that. Here every traversal is then preceded
-by one play in which the player follows its strategy and all others move uniformly at random. In chance sampling the
-player's own traversal has the reach at hand. All of these are unbiased: given the strategies of an iteration, the
-expectation of what is added is the full-width term times that constant.
+by them does not help where they are zero; OpenSpiel's solvers leave it at that. A single player is not met by anybody.
+Unless there are two, every traversal is therefore preceded by one play in which the player follows its strategy and all
+others move uniformly at random. In chance sampling the player's own traversal has the reach at hand. All of these are
+unbiased: given the strategies of an iteration, the expectation of what is added is the full-width term times that
+constant.
 
 Baselines (control variates) for what is sampled, kept per player:
 
@@ -47,8 +48,10 @@ from eqenvs.policies import TabularPolicy
 from eqenvs.rules import CHANCE
 from eqenvs.spec import Parameter
 from eqsolvers.extensive_form._mccfr_kernel import AVERAGE, STRATEGY, SampledGame, Settings, Workspace
-from eqsolvers.extensive_form._tree import random_stream
+from eqsolvers.extensive_form._process import nash_conv
+from eqsolvers.extensive_form._tree import flat_tree
 from eqsolvers.iterative import iterative_solver
+from eqsolvers.kernels import random_stream
 from eqsolvers.result import SolverSpec
 
 REGRETS = Parameter(
@@ -172,14 +175,8 @@ class MonteCarloMinimiser:
 
     def residual(self) -> float:
         """The exact NashConv of the average policy (of the product of the averages, for any number of players)."""
-        plans = []
-        for player, treeplex in enumerate(self.model.treeplexes):
-            plans.append(treeplex.realisation_plan(self._behaviour(player)))
-        total = 0.0
-        for player, treeplex in enumerate(self.model.treeplexes):
-            gradient = self.model.gradient(player, plans)
-            total += max(0.0, treeplex.best_response(gradient)[0] - float(gradient @ plans[player]))
-        return total
+        treeplexes = self.model.treeplexes
+        return nash_conv(self.model, [t.realisation_plan(self._behaviour(p)) for p, t in enumerate(treeplexes)])
 
     def measures(self) -> dict[str, float]:
         """See `Process`; there are none, since the profiles that were played are not kept."""
@@ -215,17 +212,14 @@ def sampled_game(model: ExtensiveFormModel, *, per_infoset: bool = False) -> Sam
         model: any.
         per_infoset: whether the histories of an information set share their baselines; chance histories have their own.
     """
-    size, chance = len(model.parent), model.num_players
-    if not (np.diff(model.parent[1:]) >= 0).all():
-        raise AssertionError("histories are not in breadth-first order")
-    counts = np.bincount(model.parent[1:], minlength=size)
-    child = 1 + np.cumsum(counts) - counts
+    size, chance, tree = len(model.parent), model.num_players, flat_tree(model)
+    counts, child = tree.num_children, tree.first_child
     kind = np.where(model.player >= 0, model.player, np.where(model.player == CHANCE, chance, chance + 1))
     row = np.zeros(size, dtype=np.int64)
     for player, (treeplex, first) in enumerate(zip(model.treeplexes, first_rows(model), strict=False)):
         mine = model.player == player
         row[mine] = first + treeplex.first_sequence[model.infoset[mine]] - 1
-    row[model.terminals] = np.arange(len(model.terminals))
+    row[model.terminals] = tree.terminal[model.terminals]
     baseline_row = child
     if per_infoset:
         baseline_row = np.where(model.player >= 0, row, first_rows(model)[-1] + child)

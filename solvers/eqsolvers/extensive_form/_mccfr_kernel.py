@@ -20,7 +20,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from eqsolvers.extensive_form import _tree
+from eqsolvers import kernels
 
 FunctionT = TypeVar("FunctionT")
 
@@ -44,7 +44,7 @@ def part(function: FunctionT) -> FunctionT:
     return cast(FunctionT, made)
 
 
-uniform = part(cast(Any, _tree.uniform).py_func)
+uniform = part(cast(Any, kernels.uniform).py_func)
 
 # Columns of a history. KIND is a player, or N for chance, or N + 1 at an end; ROW is the row in the table of the first
 # of the mover's actions, or the row in the payoffs.
@@ -143,6 +143,16 @@ def learn(table: Any, row: Any, count: Any, values: Any, first: Any, weight: flo
         table[row + a, REGRET] = max(table[row + a, REGRET] + weight * (values[first + a] - value), floor)
     match(table, row, count)
     return value
+
+
+@part
+def weights(settings: Any, t: int, num_players: int) -> tuple[float, float, float]:
+    """Of iteration t: in the regrets, in the averages, and in those of the others whom a traversal meets.
+
+    The last is 0 unless there are two players: then nothing is averaged on the way, but by `averaging_walk`.
+    """
+    share = float(t) if settings.linear_average else 1.0
+    return float(t) if settings.linear_regrets else 1.0, share, share if num_players == 2 else 0.0
 
 
 @part
@@ -313,12 +323,10 @@ def iterate_external(
     """Iterations start .. stop - 1 of external sampling; returns the histories visited."""
     num_players, visited = game.payoffs.shape[1], 0
     for t in range(start, stop):
-        weight = float(t) if settings.linear_regrets else 1.0
-        share = float(t) if settings.linear_average else 1.0
+        weight, share, others = weights(settings, t, num_players)
         for player in range(num_players):
-            if num_players > 2:
+            if others == 0.0:
                 visited += averaging_walk(game, table, stream, player, share)
-            others = share if num_players == 2 else 0.0
             if settings.corrected:
                 known = baselines[player]
                 visited += external_corrected(game, table, known, work, stream, settings, player, weight, others)
@@ -396,12 +404,10 @@ def iterate_outcome(
     """Iterations start .. stop - 1 of outcome sampling; returns the histories visited."""
     num_players, visited = game.payoffs.shape[1], 0
     for t in range(start, stop):
-        weight = float(t) if settings.linear_regrets else 1.0
-        share = float(t) if settings.linear_average else 1.0
+        weight, share, others = weights(settings, t, num_players)
         for player in range(num_players):
-            if num_players > 2:
+            if others == 0.0:
                 visited += averaging_walk(game, table, stream, player, share)
-            others = share if num_players == 2 else 0.0
             visited += outcome(game, table, baselines[player], work, stream, settings, player, weight, others)
     return visited
 
@@ -473,10 +479,9 @@ def iterate_chance(
     game: Any, table: Any, baselines: Any, work: Any, stream: Any, settings: Any, start: int, stop: int
 ) -> int:
     """Iterations start .. stop - 1 of chance sampling; returns the histories visited."""
-    visited = 0
+    num_players, visited = game.payoffs.shape[1], 0
     for t in range(start, stop):
-        weight = float(t) if settings.linear_regrets else 1.0
-        share = float(t) if settings.linear_average else 1.0
-        for player in range(game.payoffs.shape[1]):
+        weight, share, _ = weights(settings, t, num_players)
+        for player in range(num_players):
             visited += chance_sampled(game, table, work, stream, player, weight, share, settings.floor)
     return visited

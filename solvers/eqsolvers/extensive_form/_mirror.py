@@ -29,12 +29,13 @@ from eqenvs.policies import TabularPolicy
 from eqsolvers.extensive_form import _kernel
 from eqsolvers.extensive_form._process import (
     TreeplexProcess,
+    empty_side,
     realisation,
     sequence_classes,
     uniform_strategy,
 )
 from eqsolvers.extensive_form._symmetry import QuotientPlayer, quotient
-from eqsolvers.extensive_form._tree import compiled
+from eqsolvers.kernels import compiled
 
 REACH_DIGITS = 1e-12  # reach probabilities that differ by less are the same
 
@@ -276,9 +277,8 @@ def _collects(player: QuotientPlayer) -> NDArray[np.bool_]:
 def warm_up(num_players: int) -> None:
     """Compile the loops for a number of players, or load them from the cache, without running a game."""
     _kernel.warm_up(num_players)
-    index, nothing = np.zeros(1, dtype=np.uint32), np.zeros((0, num_players - 1), dtype=np.uint32)
-    side = _kernel.Side(np.array([1, 2], np.uint32), index, np.ones(1), np.zeros(3, np.uint32), nothing, np.zeros(0))
-    reach = Reach(np.zeros(3, np.uint32), nothing, np.zeros(0))
+    side = empty_side(num_players)
+    reach = Reach(side.row_start, side.others, side.values)
     tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(num_players))
     plans = tuple(table.plan for table in tables)
     iterate((side,) * num_players, (reach,) * num_players, tables, plans, np.zeros((0, 3)))

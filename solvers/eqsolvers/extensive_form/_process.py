@@ -60,7 +60,7 @@ class TreeplexProcess:
                 array[:] = stored[name]
 
     def _nash_conv(self, plans: tuple[Float64Array, ...]) -> float:
-        """The exact NashConv of plans on the quotient."""
+        """The exact NashConv of plans on the quotient; `nash_conv` has them on the model."""
         total = 0.0
         for player, side in enumerate(self._sides):
             gradient = np.zeros(len(plans[player]))
@@ -84,6 +84,27 @@ class TreeplexProcess:
             table[treeplex.states.masks] = strategy[sequence_classes(player, treeplex)[1:]]
             tables.append(table)
         return TabularPolicy(self.model, tables)
+
+
+def nash_conv(model: ExtensiveFormModel, plans: list[Float64Array]) -> float:
+    """The exact NashConv of realisation plans, [Q] per player."""
+    total = 0.0
+    for player, treeplex in enumerate(model.treeplexes):
+        gradient = model.gradient(player, plans)
+        total += max(0.0, treeplex.best_response(gradient)[0] - float(gradient @ plans[player]))
+    return total
+
+
+def empty_side(num_players: int) -> _kernel.Side:
+    """A player with one information set of one action, in a game that pays nothing: what kernels are warmed up with."""
+    return _kernel.Side(
+        first=np.array([1, 2], dtype=np.uint32),
+        parent=np.zeros(1, dtype=np.uint32),
+        multiplicity=np.ones(1),
+        row_start=np.zeros(3, dtype=np.uint32),
+        others=np.zeros((0, num_players - 1), dtype=np.uint32),
+        values=np.zeros(0),
+    )
 
 
 def sides(players: tuple[QuotientPlayer, ...]) -> tuple[_kernel.Side, ...]:

@@ -102,7 +102,7 @@ def quotient(
                 parent=classes[parents],
                 multiplicity=_weigh(infoset_class, follows, len(representative)),
                 size=np.bincount(classes, minlength=bounds[-1]).astype(np.float64),
-                infoset_class=np.where(treeplex.infoset_of_model >= 0, infoset_class[treeplex.infoset_of_model], -1),
+                infoset_class=np.append(infoset_class, -1)[treeplex.infoset_of_model],
                 sequence_class=classes[treeplex.of_model],
                 depth_start=np.searchsorted(depth, np.arange(int(depth.max(initial=-1)) + 2)),
                 row_start=np.searchsorted(keys[order, 0], np.arange(bounds[-1] + 1)),

@@ -7,14 +7,15 @@ Experimental Economics 1; their lambda is 1 / temperature. Method: Sokota et al.
 
 One exists in every finite game; it need not be the only one, and no theorem says that the method converges to it: the
 paper's are for the normal and the sequence form. For small steps it does in all games tried here. The step defaults to
-temperature / r ** 2 with r half the range of the payoffs, the largest one that the theorem allows in normal forms. The
-divergence from the equilibrium then shrinks by 1 / (1 + (temperature / r) ** 2) an iteration: a quarter of the
-temperature takes sixteen times the iterations.
+temperature / r ** 2 with r half the widest range of a player's payoffs, the largest one that the theorem allows in
+two-player zero-sum normal forms. The divergence from the equilibrium then shrinks by 1 / (1 + (temperature / r) ** 2)
+an iteration: a quarter of the temperature takes sixteen times the iterations.
 
-The residual is the largest difference, over all information sets and actions, between a probability and its logit
-response: in units of probability, not of payoff, because that is the error of the equations that define the concept.
-`measures` gives the sum over agents of what each could gain in expected payoff plus temperature times entropy, in units
-of payoff and quadratic in the error of the probabilities. Any number of players, perfect recall.
+The residual, and so the tolerance, is in units of probability, where Nash methods have payoff: the largest difference,
+over all information sets and actions, between a probability and its logit response. That is the error of the equations
+that define the concept. `measures` gives the sum over agents of what each could gain in expected payoff plus
+temperature times entropy: in units of payoff, and quadratic in the error of the probabilities, so that rounding hides
+it sooner. Any number of players, perfect recall.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class LogitDescent(MagneticMirrorDescent):
     def __init__(
         self, model: ExtensiveFormModel, *, temperature: float, eta: float | None = None, reduce: bool = True
     ) -> None:
-        half_range = float(np.ptp(model.payoffs)) / 2
+        half_range = float(np.ptp(model.payoffs, axis=0).max()) / 2
         chosen = eta if eta is not None else temperature / half_range**2 if half_range > 0 else 1.0
 
         def schedule(t: Float64Array) -> Float64Array:
@@ -52,7 +53,7 @@ class LogitDescent(MagneticMirrorDescent):
         self.temperature = temperature
 
     def residual(self) -> float:
-        """The largest error of a probability; see the module."""
+        """The largest error of a probability, in units of probability; see the module."""
         return max(furthest for furthest, _ in self._errors())
 
     def measures(self) -> dict[str, float]:
@@ -92,7 +93,7 @@ SOLVER = iterative_solver(
             kind=float,
             low=1e-12,
             high=1e9,
-            description="step size per unit of payoff; default temperature / (half the range of the payoffs) ** 2",
+            description="step size per unit of payoff; default temperature / (half the widest range of payoffs) ** 2",
         ),
     ),
     concept="qre",

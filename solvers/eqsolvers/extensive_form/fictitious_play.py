@@ -27,11 +27,11 @@ from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Parameter
 from eqsolvers.extensive_form import _kernel
-from eqsolvers.extensive_form._process import TreeplexProcess, realisation, uniform_strategy
+from eqsolvers.extensive_form._process import TreeplexProcess, empty_side, realisation, uniform_strategy
 from eqsolvers.extensive_form._regret import exponent
 from eqsolvers.extensive_form._symmetry import QuotientPlayer, quotient
-from eqsolvers.extensive_form._tree import compiled
 from eqsolvers.iterative import iterative_solver
+from eqsolvers.kernels import compiled
 
 
 class Tables(NamedTuple):
@@ -117,9 +117,8 @@ def _tables(player: QuotientPlayer) -> Tables:
 def warm_up(num_players: int) -> None:
     """Compile the loops for a number of players, or load them from the cache, without running a game."""
     _kernel.warm_up(num_players)
-    index, nothing = np.zeros(1, dtype=np.uint32), np.zeros((0, num_players - 1), dtype=np.uint32)
-    side = _kernel.Side(np.array([1, 2], np.uint32), index, np.ones(1), np.zeros(3, np.uint32), nothing, np.zeros(0))
-    tables = tuple(Tables(np.ones(2), np.ones(2), np.ones(2), index) for _ in range(num_players))
+    side, best = empty_side(num_players), np.ones(1, dtype=np.uint32)
+    tables = tuple(Tables(np.ones(2), np.ones(2), np.ones(2), best) for _ in range(num_players))
     averages = tuple(table.average for table in tables)
     iterate((side,) * num_players, tables, averages, np.zeros(0), True)
 

@@ -8,9 +8,10 @@ average are the last 4 % of the iterations.
 The paper ends at T. Past it the exponents stay here at what they have come to, and the method is DCFR with those.
 
 Measured with alternating updates, exploitability after 1000 iterations of DCFR, HS-DCFR(30) and HS-DCFR(15): goofspiel
-with 4 cards 4.1e-4, 1.6e-4 and 7.6e-5; Leduc 1.9e-4, 4.9e-4 and 2.4e-4; liar's dice with 4 faces 2.6e-5, 2.5e-4 and
-1.1e-4; Kuhn 1.5e-4, 3.6e-4 and 1.7e-4. The gains reported in the paper do not show in most of these; `hs_pcfr_plus` is
-where a schedule pays here.
+with 4 cards 4.1e-4, 1.6e-4 and 7.6e-5, with 5 cards 3.1e-4, 1.7e-3 and 7.7e-4; Leduc 1.2e-4, 7.7e-4 and 3.5e-4; liar's
+dice with 4 faces 2.6e-5, 2.5e-4 and 1.1e-4; Kuhn 1.5e-4, 3.6e-4 and 1.7e-4. Leduc's regrets tie, so that rounding moves
+its figures: on the unreduced game they are 1.6e-4, 4.9e-4 and 2.3e-4. The gains reported in the paper do not show in
+most of these; `hs_pcfr_plus` is where a schedule pays here.
 """
 
 from __future__ import annotations

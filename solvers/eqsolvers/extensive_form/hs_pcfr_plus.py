@@ -4,9 +4,9 @@ Zhang, McAleer and Sandholm (2024), "Faster game solving via hyperparameter sche
 AAAI 2026: gamma, the one exponent of PCFR+, is 30 - 5 s/T or 15 - 5 s/T after s of T iterations. The iterates are those
 of PCFR+, and only their average differs. What holds past T is said in `hs_dcfr`.
 
-Measured with alternating updates, exploitability after 1000 iterations of PCFR+ and HS-PCFR+(30): Kuhn 2.4e-8 and
-1e-15; liar's dice with 4 faces 1.5e-6 and below 1e-15; goofspiel with 4 cards 1.0e-7 and 2e-16, with 5 cards 6.4e-5 and
-1.4e-5; Leduc 7.1e-4 and 9.8e-4, where 6.2e-4 is HS-PCFR+(15)'s.
+Measured with alternating updates, exploitability after 1000 iterations of PCFR+ and HS-PCFR+(30): Kuhn 2.4e-8,
+liar's dice with 4 faces 1.5e-6 and goofspiel with 4 cards 1.0e-7, all below 1e-15 under the schedule; goofspiel with 5
+cards 4.0e-5 and 2.1e-5, HS-PCFR+(15) 9.2e-6; Leduc 7.1e-4 and 9.8e-4, HS-PCFR+(15) 6.2e-4.
 """
 
 from __future__ import annotations

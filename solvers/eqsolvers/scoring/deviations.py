@@ -9,7 +9,7 @@ against the other players' parts of a plan.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,6 +17,9 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
+
+if TYPE_CHECKING:
+    from eqsolvers.scoring._extensive_form import ExtensiveFormEvaluator
 
 
 class Evaluator(Protocol):
@@ -43,7 +46,7 @@ class Evaluator(Protocol):
         """A player's best response by that worth, a pure table [I, A]."""
 
 
-class PayoffTensor:
+class NormalFormEvaluator:
     """The evaluator of a normal-form game.
 
     Attributes:
@@ -80,9 +83,13 @@ class PayoffTensor:
         return table
 
 
-_SEQUENCE_FORMS: WeakKeyDictionary[ExtensiveFormModel, Evaluator] = WeakKeyDictionary()
+_LAID_OUT: WeakKeyDictionary[ExtensiveFormModel, ExtensiveFormEvaluator] = WeakKeyDictionary()
 
 
+@overload
+def evaluator(model: ExtensiveFormModel) -> ExtensiveFormEvaluator: ...
+@overload
+def evaluator(model: Any) -> Evaluator: ...
 def evaluator(model: Any) -> Evaluator:
     """The evaluator of a model; of an extensive-form game it is made once and kept for as long as the model.
 
@@ -90,13 +97,13 @@ def evaluator(model: Any) -> Evaluator:
         UnsupportedGame: if the model's family has no exact evaluation.
     """
     if isinstance(model, ExtensiveFormModel):
-        found = _SEQUENCE_FORMS.get(model)
+        found = _LAID_OUT.get(model)
         if found is None:
             # Numba takes longer to import than a small game to score, and normal forms do without.
-            from eqsolvers.scoring._sequence_form import SequenceForm
+            from eqsolvers.scoring._extensive_form import ExtensiveFormEvaluator
 
-            found = _SEQUENCE_FORMS[model] = SequenceForm(model)
+            found = _LAID_OUT[model] = ExtensiveFormEvaluator(model)
         return found
     if isinstance(model, NormalFormModel):
-        return PayoffTensor(model)
+        return NormalFormEvaluator(model)
     raise UnsupportedGame(f"no exact scoring for {type(model).__name__} yet")

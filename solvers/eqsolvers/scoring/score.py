@@ -9,8 +9,10 @@ Definitions, in payoff units; everywhere larger is further from equilibrium and 
 - `ce_gap`: the sum over players of the gain from deviating after hearing which of its own policies was drawn: the
   deviations of the normal-form correlated equilibrium, over the device's components.
 - `efce_gap`, `efcce_gap`: the sums over players of the gain from leaving the device during play, on hearing an action
-  recommended or before it, see `eqsolvers.scoring.triggers`. Of extensive-form games only: in a normal form the device
-  has nothing to hold back, and the deviations are those of `ce_gap` (over pure policies) and `cce_gap`.
+  recommended or before hearing it; who has left hears nothing more. A player may leave wherever it pays, going on in
+  its own way from each of these places: that is the best response in the game with the device. The literature's
+  epsilon is the best single place (`eqsolvers.scoring.triggers` gives both). Of extensive-form games only: in a normal
+  form the device has nothing to hold back, and the deviations are those of `ce_gap` (over pure policies) and `cce_gap`.
 
 `ce_gap >= efce_gap >= efcce_gap >= cce_gap >= 0` (proved in `eqsolvers.scoring.triggers`). A product policy is its own
 device, so there all of them equal `nash_conv`.
@@ -55,13 +57,17 @@ class Score:
         values: [N] float64, each player's expected payoff under the joint policy.
         gains: [N] float64, each player's gain from deviating. For a device they belong to the product of its marginals,
             where the players' payoffs may differ from `values`.
-        ce_gap: see the module; None where it was not computed.
-        cce_gap: see the module; None where it was not computed.
-        efce_gap: see the module; None where it was not computed, and in normal-form games.
-        efcce_gap: see the module; None where it was not computed, and in normal-form games.
+        ce_gap: the players' gains, in all, from deviating after hearing which of their own policies was drawn; None
+            where it was not computed, as with all gaps.
+        cce_gap: the same, from committing to one policy before the draw.
+        efce_gap: the same, from ceasing to follow the device on hearing an action recommended, at whichever information
+            sets and actions that pays: the best set of these places, where the literature's epsilon is the best single
+            one. None in normal-form games too.
+        efcce_gap: the same, from ceasing on arrival at an information set, before the recommendation there.
         kind: exact, lower bound or estimate.
         constant_sum: whether the game is two-player constant-sum, so that `exploitability` is defined.
-        detail: what the kind rests on: best-response learner, budget, seeds, half-width of the 95 % interval.
+        detail: what the kind rests on: best-response learner, budget, seeds, half-width of the 95 % interval; of a
+            run's score also `measures`, the learner's own figures.
     """
 
     values: Float64Array

@@ -103,9 +103,5 @@ def trigger_gains(game: Game | Model, policy: JointPolicy) -> tuple[TriggerGains
 
 def gains_of_device(model: ExtensiveFormModel, device: Device) -> tuple[TriggerGains, ...]:
     """The same for a device whose plans and gradients are at hand."""
-    from eqsolvers.scoring._sequence_form import SequenceForm
-
-    form = evaluator(model)
-    assert isinstance(form, SequenceForm)
-    found = form.trigger_gains(device.weights, device.plans, device.gradients)
+    found = evaluator(model).trigger_gains(device.weights, device.plans, device.gradients)
     return tuple(TriggerGains(*gains) for gains in found)

@@ -101,8 +101,7 @@ def test_randomness_is_the_seeds(family: Family, method: str) -> None:
         learner = make(family, method, iterations_per_step=20)
         policies.append(played(learner, iterate(learner, learner.init(seed(entropy)), 1)))
     assert policies[0] == policies[1]
-    random = "seed" in iterative_methods()[method][family].options
-    assert (policies[0] != policies[2]) == random
+    assert (policies[0] != policies[2]) == iterative_methods()[method][family].random
 
 
 def test_steps_are_the_methods_own_iterations() -> None:
@@ -128,15 +127,16 @@ def test_compiling_is_told_once_and_apart() -> None:
 def test_more_than_two_players_have_the_gap_of_the_play_average_beside_the_score() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
     learner = Tabular(game, config("cfr", iterations_per_step=50))
-    state, metrics = learner.step(learner.init(seed(0)))
-    gap = metrics["tabular/play_cce_gap"]
+    start = learner.init(seed(0))
+    assert learner.measures(start) == {}  # nothing was played
+    state, _ = learner.step(start)
+    gap = learner.measures(state)["play_cce_gap"]
     assert 0 < gap < 1
     assert gap != score(game, learner.average_policy(state)).nash_conv
-    assert learner.artefacts(state) == {"measures": {"play_cce_gap": gap}}
     iterate(learner, state, 1)
-    assert learner.artefacts(state) == {"measures": {"play_cce_gap": gap}}  # of the state that was asked about
+    assert learner.measures(state) == {"play_cce_gap": gap}  # of the state that was asked about
     two = make(Family.EXTENSIVE_FORM, "cfr")
-    assert two.artefacts(two.init(seed(0))) == {}
+    assert two.measures(iterate(two, two.init(seed(0)), 1)) == {}
 
 
 def test_other_concepts_show_their_own_residual(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,10 +144,12 @@ def test_other_concepts_show_their_own_residual(monkeypatch: pytest.MonkeyPatch)
     other = {"cfr": {Family.EXTENSIVE_FORM: replace(spec, concept="cce")}}
     monkeypatch.setattr(tabular, "iterative_methods", lambda: other)
     learner = make(Family.EXTENSIVE_FORM, "cfr")
-    state, metrics = learner.step(learner.init(seed(0)))
-    assert metrics["tabular/residual"] == pytest.approx(
-        score(GAMES[Family.EXTENSIVE_FORM], learner.average_policy(state)).nash_conv, abs=1e-12
-    )
+    state, _ = learner.step(learner.init(seed(0)))
+    assert learner.measures(state) == {
+        "residual": pytest.approx(
+            score(GAMES[Family.EXTENSIVE_FORM], learner.average_policy(state)).nash_conv, abs=1e-12
+        )
+    }
 
 
 def test_interrupted_step_leaves_the_state_usable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +173,7 @@ def test_interrupted_step_leaves_the_state_usable(monkeypatch: pytest.MonkeyPatc
 BAD = [
     ({"method": "cfr++"}, r"unknown iterative method 'cfr\+\+'; did you mean 'cfr\+'"),
     ({"method": "sequence-lp"}, "unknown iterative method 'sequence-lp'"),
-    ({"settings": {"gama": 2}}, r"unknown parameter of cfr\+ 'gama'; did you mean 'gamma'"),
+    ({"settings": {"gama": 2}}, r"config: learner\.settings: unknown parameter of cfr\+ 'gama'; did you mean 'gamma'"),
     ({"settings": {"gamma": "two"}}, r"cfr\+: parameter 'gamma' must be a number from 0.* got 'two'"),
     ({"settings": {"alternating": 1}}, r"cfr\+: parameter 'alternating' must be true or false, got 1"),
     ({"settings": [1]}, "config: learner.settings: .*got"),

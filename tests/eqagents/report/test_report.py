@@ -246,14 +246,14 @@ def test_other_players_are_averaged_at_their_meta_strategy():
 
 def test_text_from_the_files_is_escaped_everywhere(make_run):
     meta_game = META_GAME | {"labels": [[NASTY, "b"], ["c", NASTY, "d"]]}
-    score = SCORE | {"kind": "estimate", "detail": {NASTY: NASTY}}
+    score = SCORE | {"kind": "estimate", "detail": {NASTY: NASTY, "measures": {NASTY: 1.0}}}
     directory = make_run(
         NASTY.replace("/", "").replace("\x00", ""),
         game=NASTY.replace("\x00", ""),
         score=score,
         meta_game=meta_game,
         environment={NASTY: NASTY},
-        metrics=[record(1, **{f"time/{NASTY}_s": 1.0, f"score/gain_{NASTY}": 1.0})],
+        metrics=[record(1, **{f"time/{NASTY}_s": 1.0, f"score/gain_{NASTY}": 1.0, f"measures/{NASTY}": 1.0})],
     )
     page = render(directory)
     check_page(page)
@@ -347,14 +347,35 @@ def test_seconds_of_learning_and_histories_touched_are_drawn_where_they_are_reco
     assert "pauses included" in page  # the seconds of learning are not known of both
 
 
-def test_play_cce_gap_has_a_column_where_a_run_has_one(make_run):
-    three = SCORE | {"exploitability": None, "detail": {"play_cce_gap": 0.0125}}
-    with_gap, without = make_run("three", score=three), make_run("two", score=None)
+def test_measures_of_the_learner_have_a_column_and_a_curve_where_a_run_has_them(make_run):
+    three = SCORE | {"exploitability": None, "detail": {"measures": {"play_cce_gap": 0.0125, "residual": None}}}
+    metrics = [record(step, **{"measures/play_cce_gap": 0.1 / step}) for step in (1, 2, 3)]
+    with_gap, without = make_run("three", score=three, metrics=metrics), make_run("two", score=None)
     text = " ".join(check_page(render(with_gap, without))[0].text)
-    assert "Play CCE gap" in text
-    assert "0.0125" in text
-    assert "play_cce_gap:" not in text  # not a note as well
+    for shown in (
+        "Play CCE gap",
+        "Play CCE gap against iteration",
+        "Play CCE gap: of the device",
+        "0.0125",
+        "Residual",
+    ):
+        assert shown in text
     assert "Play CCE gap" not in render(without)
+
+
+def test_gaps_of_leaving_during_play_are_shown_where_a_run_has_them(make_run):
+    staged = SCORE | {"ce_gap": 0.4, "efce_gap": 0.3125, "efcce_gap": 0.2125, "cce_gap": 0.1}
+    with_gaps, without = make_run("staged", score=staged), make_run("plain")
+    heads = re.findall(r"<th>([^<]*gap)</th>", render(with_gaps, without))
+    assert heads == ["CE gap", "EFCE gap", "EFCCE gap", "CCE gap"]
+    assert "<td class='num'>0.3125</td><td class='num'>0.2125</td>" in render(with_gaps)
+    assert "EFC" not in render(without)
+
+
+@pytest.mark.parametrize("detail", ["none", {"measures": [1]}, {"measures": {"gap": "low"}}])
+def test_bad_details_and_measures_are_named(make_run, detail):
+    with pytest.raises(InputError, match=r"score\.json: '(measures|detail|gap)' must be a"):
+        load_report_data(make_run(score=SCORE | {"detail": detail}))
 
 
 def test_broken_end_of_a_run_is_named(make_run):

@@ -169,27 +169,27 @@ def test_target_that_is_not_reached_leaves_it_to_the_iterations(tmp_path: Path) 
 
 @pytest.mark.usefixtures("clock")
 def test_run_ends_when_its_seconds_are_spent_with_a_score_that_was_not_due(tmp_path: Path) -> None:
-    # Six looks an iteration, two of them the learner's around its measures: 5 - 1 seconds of learning.
-    settings = ("stop={seconds: 12}", "score.every=2", "checkpoint.every=5")
+    # Four looks an iteration, two of them the learner's own: 3 seconds of learning.
+    settings = ("stop={seconds: 9}", "score.every=2", "checkpoint.every=5")
     run = train(config(TABULAR, *settings), tmp_path / "run").path
     records = read_metrics(run)
-    assert [record["run/seconds"] for record in records] == [0, 4, 8, 12]  # scores and checkpoints cost nothing
+    assert [record["run/seconds"] for record in records] == [0, 3, 6, 9]  # scores and checkpoints cost nothing
     assert [("score/nash_conv" in record) for record in records] == [True, False, True, True]
     assert list_checkpoints(run / "checkpoints") == [0, 3]
     assert ended(run) == {
         "stopped": "seconds",
         "iteration": 3,
-        "seconds": 12.0,
+        "seconds": 9.0,
         "nash_conv": records[-1]["score/nash_conv"],
     }
 
 
 @pytest.mark.usefixtures("clock")
 def test_seconds_add_up_over_resumes(tmp_path: Path) -> None:
-    interrupted(tmp_path / "run", TABULAR, 3, "stop={seconds: 15}", "checkpoint.every=2")
-    resume(tmp_path / "run")  # from 2, with 8 seconds spent
-    assert [record["run/seconds"] for record in read_metrics(tmp_path / "run")] == [0, 4, 8, 12, 16]
-    assert (ended(tmp_path / "run")["stopped"], ended(tmp_path / "run")["seconds"]) == ("seconds", 16.0)
+    interrupted(tmp_path / "run", TABULAR, 3, "stop={seconds: 10}", "checkpoint.every=2")
+    resume(tmp_path / "run")  # from 2, with 6 seconds spent
+    assert [record["run/seconds"] for record in read_metrics(tmp_path / "run")] == [0, 3, 6, 9, 12]
+    assert (ended(tmp_path / "run")["stopped"], ended(tmp_path / "run")["seconds"]) == ("seconds", 12.0)
 
 
 def test_least_budget_is_spent_by_one_iteration(tmp_path: Path) -> None:
@@ -250,10 +250,10 @@ def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(tmp_pa
     run = train(config(data), tmp_path / "run").path
     last = read_metrics(run)[-1]
     scored = evaluate(run)
-    gap = last["tabular/play_cce_gap"]
-    assert scored.detail == {"play_cce_gap": gap}
+    gap = last["measures/play_cce_gap"]
+    assert scored.detail == {"measures": {"play_cce_gap": gap}}
     assert scored.nash_conv == last["score/nash_conv"] != gap
-    assert json.loads((run / "measures.json").read_text()) == {"play_cce_gap": gap}
+    assert json.loads((run / "score.json").read_text()) == {**scored.to_dict(), "evaluated_step": 4}
     page = render_report([load_report_data(run)])
     for shown in (
         "Play CCE gap against iteration",
@@ -269,6 +269,6 @@ def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(tmp_pa
         [sys.executable, "-m", "eqagents.cli.main", "evaluate", str(run)], capture_output=True, text=True, check=True
     ).stdout
     assert "nash_conv" in table
-    assert "play_cce_gap" in table
+    assert f"'play_cce_gap': {gap}" in table
     earlier = evaluate(run, step=2)
-    assert earlier.detail["play_cce_gap"] == read_metrics(run)[2]["tabular/play_cce_gap"] != gap
+    assert earlier.detail["measures"]["play_cce_gap"] == read_metrics(run)[2]["measures/play_cce_gap"] != gap

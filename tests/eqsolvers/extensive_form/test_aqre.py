@@ -1,5 +1,7 @@
 """Agent quantal response equilibria: the logit equations checked through the scorer, a published vector, the limits."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,20 @@ def test_vanishing_probabilities_stay_finite():
         descent.run(20)
         assert 0 <= descent.residual() <= 1
         assert np.isfinite(score(KUHN, descent.policy()).nash_conv)
+
+
+def test_default_step_is_blind_to_what_a_player_is_paid_in_any_case():
+    """A constant added to one player's payoffs changes no response, and must not widen the range that sets the step."""
+    payoffs = np.array([[2.0, -1.0, 0.5], [-1.0, 3.0, 0.0]])
+    plain = one_shot(payoffs)
+    raised = plain.payoffs + np.array([0.0, 1000.0])
+    paid = dataclasses.replace(plain, payoffs=raised, payoff_values=raised)
+    descents = [LogitDescent(model, temperature=0.4) for model in (plain, paid)]
+    for descent in descents:
+        descent.run(1000)
+        assert descent.residual() < 1e-12
+    for mine, theirs in zip(*(descent.policy().tables for descent in descents), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-12)
 
 
 def test_hot_play_is_uniform():

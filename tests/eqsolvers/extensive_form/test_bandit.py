@@ -8,7 +8,7 @@ from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.rules import CHANCE, TERMINAL
 from eqsolvers import Status, score
 from eqsolvers.extensive_form import _bandit, adaptive_ftrl, balanced_ftrl, balanced_omd, ixomd
-from eqsolvers.extensive_form._tree import random_stream, uniform
+from eqsolvers.kernels import random_stream, uniform
 
 KUHN, LEDUC = eqenvs.make("kuhn_poker"), eqenvs.make("leduc_poker")
 GOOFSPIEL = eqenvs.make("goofspiel", num_cards=3)

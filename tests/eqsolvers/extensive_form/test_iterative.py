@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.errors import UnsupportedGame
+from eqenvs.models import ExtensiveFormModel, InformationStates, Treeplex
+from eqenvs.policies import uniform
+from eqenvs.rules import TERMINAL
 from eqsolvers import Status, score
 from eqsolvers.iterative import run_process
 from eqsolvers.result import solvers
@@ -39,6 +43,70 @@ def test_restored_state_goes_on_to_the_bit(method):
     assert second.residual() == whole.residual()
     for mine, theirs in zip(second.policy().tables, whole.policy().tables, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def one_decision(payoffs, mover):
+    """A game of one decision: `mover` picks the row of `payoffs` [A, N] that all are paid."""
+    payoffs = np.array(payoffs)
+    actions, players = payoffs.shape
+    ends = np.arange(1, 1 + actions)
+    sequences = np.zeros((actions, players), dtype=np.int64)
+    sequences[:, mover] = ends
+
+    def treeplex(player):
+        size = int(player == mover)
+        states = InformationStates(
+            np.zeros((size, 1), np.int64), np.zeros((size, 1), np.float32), np.ones((size, actions), dtype=bool)
+        )
+        none = np.zeros(size, np.int64)
+        return Treeplex(states, none, none + 1, none + actions, np.arange(1 + size))
+
+    return ExtensiveFormModel(
+        parent=np.concatenate([[-1], np.zeros(actions, np.int64)]),
+        action=np.arange(-1, actions),
+        player=np.concatenate([[mover], np.full(actions, TERMINAL)]),
+        chance=np.ones(1 + actions),
+        infoset=np.concatenate([[0], np.full(actions, -1)]),
+        level_start=np.array([0, 1, 1 + actions]),
+        terminals=ends,
+        payoffs=payoffs,
+        chance_reach=np.ones(actions),
+        terminal_sequences=sequences,
+        treeplexes=tuple(map(treeplex, range(players))),
+        payoff_sequences=sequences,
+        payoff_values=payoffs,
+    )
+
+
+DEGENERATE = {
+    "one player": ([[1.0], [3.0], [2.0]], 0),
+    "only the first moves": ([[1.0, -1.0], [3.0, -3.0], [2.0, -2.0]], 0),
+    "only the second moves": ([[1.0, -1.0], [3.0, -3.0]], 1),
+    "only the third moves": ([[1.0, 0.0, 2.0], [3.0, 1.0, 4.0]], 2),
+    "one action": ([[1.0, -1.0]], 0),
+    "nothing to win": ([[0.0, 0.0], [0.0, 0.0]], 1),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("method", METHODS)
+def test_games_of_one_decision_are_solved(method, case):
+    """Players without information sets, single actions and even payoffs; at no iterations, at one and at many."""
+    model = one_decision(*DEGENERATE[case])
+    try:
+        process = METHODS[method].start(model, seed=0)
+    except UnsupportedGame:
+        pytest.skip("another class of games")
+    for more in (0, 1, 200):
+        process.run(more)
+        policy, residual = process.policy(), process.residual()
+        found = score(model, policy).nash_conv
+        for table in policy.tables:
+            np.testing.assert_allclose(table.sum(axis=1), 1.0, atol=1e-12)
+        if METHODS[method].concept == "nash":
+            assert residual == pytest.approx(found, abs=1e-12)
+    before = score(model, uniform(model)).nash_conv
+    assert found < 0.95 * before or found == pytest.approx(before, abs=1e-12) == 0
 
 
 def test_looks_are_reported_and_thin_out():

@@ -13,7 +13,7 @@ from eqsolvers import score
 from eqsolvers.extensive_form import _mccfr_kernel as kernel
 from eqsolvers.extensive_form import cs_mccfr, es_mccfr, os_mccfr
 from eqsolvers.extensive_form._mccfr import alias_table, sampled_game
-from eqsolvers.extensive_form._tree import random_stream, uniform
+from eqsolvers.kernels import random_stream, uniform
 
 SOLVERS = {"external": es_mccfr.SOLVER, "outcome": os_mccfr.SOLVER, "chance": cs_mccfr.SOLVER}
 KUHN, LEDUC = eqenvs.make("kuhn_poker"), eqenvs.make("leduc_poker")
@@ -206,7 +206,7 @@ class Twin:
         for _ in range(iterations):
             self.t += 1
             for player in range(self.model.num_players):
-                apart = self.scheme != "chance" and self.model.num_players > 2
+                apart = self.scheme != "chance" and self.model.num_players != 2
                 walked = self.averaging_walk(player, draw) if apart else {}
                 _, gained, passed = self.traverse(player, draw)
                 passed |= walked

@@ -267,6 +267,11 @@ class PSRO:
         members = [[self._published[p, k][1] for k in range(len(pop))] for p, pop in enumerate(state.populations)]
         return joint_policy(self._game, members, state.meta)
 
+    def measures(self, state: PSROState) -> dict[str, float]:
+        """None: the score says what there is to say."""
+        del state
+        return {}
+
     def to_tree(self, state: PSROState) -> dict[str, Any]:
         """See `Learner`."""
         return {

@@ -13,11 +13,11 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray, read_only
 from eqenvs.models.extensive_form import ExtensiveFormModel
-from eqsolvers.scoring import _kernel
+from eqsolvers.scoring import _passes
 
 
-class SequenceForm:
-    """See `eqsolvers.scoring.deviations.Evaluator`; players are numbered together as in `_kernel`.
+class ExtensiveFormEvaluator:
+    """See `eqsolvers.scoring.deviations.Evaluator`; players are numbered together as in `_passes`.
 
     Holds no reference to the model, so that it can be kept for as long as the model is there.
 
@@ -62,19 +62,19 @@ class SequenceForm:
         """The players' realisation plans, [Q]."""
         plan = np.empty(self.num_entries)
         flat = tuple([_flat(table) for table in tables])
-        _kernel.realise(self._first, self._parent, self._cell, self._infoset_start, flat, plan)
+        _passes.realise(self._first, self._parent, self._cell, self._infoset_start, flat, plan)
         return plan
 
     def collected(self, plan: Float64Array) -> tuple[Float64Array, Float64Array]:
         """What sequences collect against the others' plans, [Q], and players' expected payoffs, [N]."""
         gradient, values = np.empty(self.num_entries), np.empty(len(self._shapes))
-        _kernel.collect(self._start, self._row_start, self._others, self._payoffs, plan, gradient, values)
+        _passes.collect(self._start, self._row_start, self._others, self._payoffs, plan, gradient, values)
         return gradient, values
 
     def best_responses(self, gradient: Float64Array) -> tuple[Float64Array, Float64Array]:
         """The values of the best responses, [N], and what each sequence is worth before one of them, [Q]."""
         worth = gradient.copy()
-        _kernel.respond(self._first, self._parent, worth)
+        _passes.respond(self._first, self._parent, worth)
         return worth[: len(self._shapes)], worth
 
     def table(self, player: int, worth: Float64Array) -> Float64Array:
@@ -87,8 +87,8 @@ class SequenceForm:
         return table
 
     @cached_property
-    def _depth_first(self) -> _kernel.DepthFirst:
-        order = _kernel.DepthFirst(
+    def _depth_first(self) -> _passes.DepthFirst:
+        order = _passes.DepthFirst(
             first=np.empty_like(self._first),
             parent=np.empty_like(self._parent),
             end=np.empty_like(self._parent),
@@ -100,7 +100,7 @@ class SequenceForm:
         infosets = np.arange(len(parent))
         empty = len(parent) + np.arange(len(self._shapes))
         owner = np.concatenate([empty, np.repeat(infosets, np.diff(first))])
-        _kernel.number_depth_first(first, parent, owner, self._start, order)
+        _passes.number_depth_first(first, parent, owner, self._start, order)
         return order
 
     def trigger_gains(
@@ -120,9 +120,9 @@ class SequenceForm:
         order = self._depth_first
         recommended, arrived = np.zeros(self.num_entries), np.zeros(len(self._parent))
         arguments = np.array(weights), plans[:, order.sequence], gradients[:, order.sequence]
-        _kernel.gain_by_trigger(order, *arguments, recommended, arrived)
+        _passes.gain_by_trigger(order, *arguments, recommended, arrived)
         told, blind = np.zeros(self.num_entries), np.zeros(self.num_entries)
-        _kernel.combine(order, recommended, arrived, told, blind)
+        _passes.combine(order, recommended, arrived, told, blind)
         by_sequence, by_infoset = np.empty_like(recommended), np.empty_like(arrived)
         by_sequence[order.sequence] = recommended
         by_infoset[order.infoset] = arrived

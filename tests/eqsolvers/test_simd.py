@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from eqsolvers.extensive_form._simd import larger, load, splat, store, where_positive
-from eqsolvers.extensive_form._tree import compiled
+from eqsolvers.kernels import compiled
+from eqsolvers.simd import larger, load, splat, store, where_positive
 
 
 @compiled

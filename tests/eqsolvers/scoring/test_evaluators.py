@@ -13,7 +13,7 @@ import eqenvs
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy, uniform
 from eqsolvers.scoring import score
-from eqsolvers.scoring._sequence_form import SequenceForm
+from eqsolvers.scoring._extensive_form import ExtensiveFormEvaluator
 from eqsolvers.scoring.deviations import evaluator
 
 
@@ -105,7 +105,7 @@ def test_layout_is_made_once_and_dropped_with_its_model() -> None:
     model = build("kuhn_poker", {})
     score(model, uniform(model))
     form = evaluator(model)
-    assert isinstance(form, SequenceForm)
+    assert isinstance(form, ExtensiveFormEvaluator)
     assert evaluator(model) is form
     gone = weakref.ref(model)
     del model

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eqsolvers.extensive_form._tree import compiled
+from eqsolvers.kernels import compiled
 
 
 class DepthFirst(NamedTuple):
