@@ -5,7 +5,8 @@ players. A *joint policy* is one of
 
 - a behaviour policy used by every player (`TabularPolicy`, `FunctionPolicy`, a torch policy, any such callable),
 - a `ProductPolicy`: one policy per player, who randomise independently,
-- a `MixturePolicy` of joint policies: a correlation device that draws one for everybody.
+- a `MixturePolicy` of joint policies: a correlation device that draws one for everybody,
+- a `CorrelatedStrategy`: a distribution over the joint actions of a normal-form game, the same as an array.
 
 As one entry of a `ProductPolicy`, a `MixturePolicy` is that player's own private mixture, and becomes the
 realisation-equivalent behaviour policy exactly (Kuhn 1953, "Extensive games and the problem of information").
@@ -37,7 +38,7 @@ class BehaviourPolicy(Protocol):
         """The distributions, [B, A]; rows sum to 1 and illegal actions have probability 0."""
 
 
-JointPolicy: TypeAlias = "BehaviourPolicy | ProductPolicy | MixturePolicy"
+JointPolicy: TypeAlias = "BehaviourPolicy | ProductPolicy | MixturePolicy | CorrelatedStrategy"
 
 
 class DecisionPoints(Protocol):
@@ -151,6 +152,59 @@ class MixturePolicy:
         object.__setattr__(self, "weights", read_only(array / array.sum()))
 
 
+@dataclass(frozen=True, eq=False)
+class CorrelatedStrategy:
+    """A correlation device of a normal-form game: a joint action is drawn, each player is told its own part.
+
+    Attributes:
+        information_states: the one decision point of each player.
+        distribution: [A_0, ..., A_{N-1}] float64, read-only, on the simplex.
+    """
+
+    information_states: tuple[InformationStates, ...] = field(repr=False)
+    distribution: Float64Array
+
+    def __init__(self, points: DecisionPoints, distribution: ArrayLike, *, tolerance: float = TOLERANCE) -> None:
+        """Check and copy the distribution.
+
+        Args:
+            points: the game or model.
+            distribution: [A_0, ..., A_{N-1}].
+            tolerance: how far its sum may be from 1, in probability; it is then normalised.
+
+        Raises:
+            PolicyError: if the shape is not the game's, or it is no distribution.
+        """
+        states = points.information_states
+        if any(len(player.keys) != 1 for player in states):
+            raise PolicyError("a distribution over joint actions needs a game of one decision per player")
+        array = np.array(distribution, dtype=np.float64)
+        shape = tuple(player.masks.shape[1] for player in states)
+        if array.shape != shape:
+            raise PolicyError(f"a distribution over joint actions must have shape {shape}, got {array.shape}")
+        if not np.isfinite(array).all() or (array < -tolerance).any() or abs(array.sum() - 1) > tolerance:
+            raise PolicyError(
+                f"a distribution over joint actions must be non-negative and sum to 1, got the sum "
+                f"{array.sum():.6g} and the least probability {array.min():.6g}"
+            )
+        array = np.maximum(array, 0.0)
+        object.__setattr__(self, "information_states", states)
+        object.__setattr__(self, "distribution", read_only(array / array.sum()))
+
+    def marginals(self) -> TabularPolicy:
+        """Each player's own part, drawn independently."""
+        n = self.distribution.ndim
+        own = [self.distribution.sum(axis=tuple(q for q in range(n) if q != p)) for p in range(n)]
+        return TabularPolicy(self, own)
+
+    def mixture(self) -> MixturePolicy:
+        """The same device as a mixture of pure policies, one per joint action that it ever draws."""
+        drawn = np.argwhere(self.distribution > 0)
+        shape = self.distribution.shape
+        profiles = [TabularPolicy(self, [np.eye(k)[a] for k, a in zip(shape, joint, strict=True)]) for joint in drawn]
+        return MixturePolicy(profiles, self.distribution[tuple(drawn.T)])
+
+
 def check_table(player: int, states: InformationStates, table: ArrayLike, tolerance: float) -> Float64Array:
     """One player's table as a read-only, normalised float64 array.
 
@@ -210,10 +264,10 @@ def tabulate(model: DecisionPoints, policy: JointPolicy) -> TabularPolicy:
         require_fits(model, policy)
         return policy
     states = model.information_states
-    if isinstance(policy, MixturePolicy):
+    if isinstance(policy, MixturePolicy | CorrelatedStrategy):
         if len(states) > 1:
             raise PolicyError("a mixture of joint policies correlates the players: no product of behaviour policies")
-        policy = ProductPolicy([policy])
+        policy = policy.marginals() if isinstance(policy, CorrelatedStrategy) else ProductPolicy([policy])
     entries = player_entries(policy, len(states))
     return TabularPolicy(model, [player_table(model, player, entry) for player, entry in enumerate(entries)])
 
@@ -236,6 +290,8 @@ def flatten(policy: MixturePolicy) -> tuple[list[Any], Float64Array]:
     components: list[Any] = []
     weights: list[Float64Array] = []
     for component, weight in zip(policy.components, policy.weights, strict=True):
+        if isinstance(component, CorrelatedStrategy):
+            component = component.mixture()
         inner, inner_weights = flatten(component) if isinstance(component, MixturePolicy) else ([component], np.ones(1))
         components += inner
         weights.append(weight * inner_weights)

@@ -1,7 +1,8 @@
 """Behaviour tables as JSON files: readable, and loaded without running anything.
 
 `{"game": id, "parameters": {...}, "players": [{information state: {action: probability}}, ...]}`; actions that are
-absent have probability 0, information states may not be absent.
+absent have probability 0, information states may not be absent. A correlation device of a normal-form game has, instead
+of the players, `"joint": [{"actions": [one per player], "probability": p}, ...]`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eqenvs.errors import PolicyError
 from eqenvs.game import Game
-from eqenvs.policies import TabularPolicy, from_mapping
+from eqenvs.policies import CorrelatedStrategy, TabularPolicy, from_mapping
 from eqenvs.registry import make
 
 
-def policy_to_json(game: Game, policy: TabularPolicy) -> dict[str, Any]:
+def policy_to_json(game: Game, policy: TabularPolicy | CorrelatedStrategy) -> dict[str, Any]:
     """The policy as JSON data."""
+    if isinstance(policy, CorrelatedStrategy):
+        labels = [game.action_labels(player) for player in range(game.num_players)]
+        joint = [
+            {
+                "actions": [labels[p][a] for p, a in enumerate(actions)],
+                "probability": float(policy.distribution[tuple(actions)]),
+            }
+            for actions in np.argwhere(policy.distribution > 0)
+        ]
+        return {"game": game.spec.id, "parameters": game.parameters, "joint": joint}
     players = []
     for player, table in enumerate(policy.tables):
         actions = game.action_labels(player)
@@ -32,7 +45,7 @@ def policy_to_json(game: Game, policy: TabularPolicy) -> dict[str, Any]:
     return {"game": game.spec.id, "parameters": game.parameters, "players": players}
 
 
-def policy_from_json(data: Any, where: str) -> tuple[Game, TabularPolicy]:
+def policy_from_json(data: Any, where: str) -> tuple[Game, TabularPolicy | CorrelatedStrategy]:
     """The game and the policy that JSON data stands for.
 
     Args:
@@ -45,11 +58,16 @@ def policy_from_json(data: Any, where: str) -> tuple[Game, TabularPolicy]:
     """
     _require(isinstance(data, dict), where, "a policy file must hold a mapping")
     _require(
-        {"game", "players"} <= data.keys(), where, "a policy file needs the keys 'game', 'parameters' and 'players'"
+        "game" in data and ("players" in data) != ("joint" in data),
+        where,
+        "a policy file needs the keys 'game', 'parameters' and 'players' (or 'joint')",
     )
-    parameters, players = data.get("parameters", {}), data["players"]
+    parameters, players = data.get("parameters", {}), data.get("players", [])
     _require(isinstance(data["game"], str), where, "'game' must be the id of a game")
     _require(isinstance(parameters, dict), where, "'parameters' must be a mapping")
+    if "joint" in data:
+        game = make(data["game"], **parameters)
+        return game, _joint_from_json(game, data["joint"], where)
     _require(isinstance(players, list), where, "'players' must be a list with one table per player")
     for player, rows in enumerate(players):
         _require(isinstance(rows, dict), where, f"player {player}'s table must be a mapping")
@@ -68,12 +86,32 @@ def policy_from_json(data: Any, where: str) -> tuple[Game, TabularPolicy]:
         raise PolicyError(f"{where}: {error}") from None
 
 
+def _joint_from_json(game: Game, joint: Any, where: str) -> CorrelatedStrategy:
+    labels = [game.action_labels(player) for player in range(game.num_players)]
+    distribution = np.zeros([len(actions) for actions in labels])
+    _require(isinstance(joint, list), where, "'joint' must be a list of actions with their probability")
+    for index, entry in enumerate(joint):
+        actions = entry.get("actions") if isinstance(entry, dict) else None
+        fits = isinstance(actions, list) and len(actions) == len(labels)
+        _require(fits, where, f"entry {index} of 'joint' must have 'actions', one per player")
+        for player, action in enumerate(actions or []):
+            _require(action in labels[player], where, f"entry {index}: player {player} has no action {action!r}")
+        probability = entry.get("probability")
+        number = isinstance(probability, int | float) and not isinstance(probability, bool)
+        _require(number, where, f"entry {index}: 'probability' must be a number")
+        distribution[tuple(labels[p].index(a) for p, a in enumerate(actions or []))] += probability
+    try:
+        return CorrelatedStrategy(game, distribution)
+    except PolicyError as error:
+        raise PolicyError(f"{where}: {error}") from None
+
+
 def _require(holds: bool, where: str, rule: str) -> None:
     if not holds:
         raise PolicyError(f"{where}: {rule}")
 
 
-def load_policy(path: Path) -> tuple[Game, TabularPolicy]:
+def load_policy(path: Path) -> tuple[Game, TabularPolicy | CorrelatedStrategy]:
     """Read a policy file.
 
     Raises:

@@ -32,6 +32,7 @@ from eqenvs.models.information_states import InformationStates
 from eqenvs.policies import (
     FLOAT32_TOLERANCE,
     BehaviourPolicy,
+    CorrelatedStrategy,
     JointPolicy,
     MixturePolicy,
     flatten,
@@ -184,6 +185,8 @@ class PolicyPlayer:
 
     def __init__(self, policy: JointPolicy, num_players: int, episodes: int, rng: np.random.Generator) -> None:
         self._rng = rng
+        if isinstance(policy, CorrelatedStrategy):
+            policy = policy.mixture()
         device = isinstance(policy, MixturePolicy) and num_players > 1
         profiles, weights = flatten(policy) if device else ([policy], np.ones(1))  # type: ignore[arg-type]
         drawn = _draw(weights, episodes, rng)

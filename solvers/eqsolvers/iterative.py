@@ -154,7 +154,7 @@ def iterative_solver(
     source: str,
     parameters: tuple[Parameter, ...] = (),
     random: bool = False,
-    concept: str = "nash",
+    concepts: tuple[str, ...] = ("nash",),
     family: Family = Family.EXTENSIVE_FORM,
     compile: Callable[[Any], None] = lambda model: None,
     check_every: int = 100,
@@ -168,7 +168,7 @@ def iterative_solver(
         source: authors, year, venue.
         parameters: what `start` takes besides, with ranges and defaults.
         random: whether the seed matters.
-        concept: what it computes.
+        concepts: what it computes; where there are several, `start` takes one of them as `concept`.
         family: the models it takes.
         compile: see `SolverSpec`.
         check_every: see `run_process`.
@@ -176,8 +176,11 @@ def iterative_solver(
     """
     settable = Parameterised(id=method, parameters=parameters)
 
-    def begin(model: Any, *, seed: int = 0, settings: Mapping[str, Any] | None = None) -> Process:
-        return start(model, seed=seed, **settable.resolve(settings or {}))
+    def begin(
+        model: Any, *, seed: int = 0, settings: Mapping[str, Any] | None = None, concept: str = concepts[0]
+    ) -> Process:
+        chosen = {"concept": concept} if len(concepts) > 1 else {}
+        return start(model, seed=seed, **settable.resolve(settings or {}), **chosen)
 
     def solve(
         model: Any,
@@ -187,10 +190,11 @@ def iterative_solver(
         seconds: float = np.inf,
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
+        concept: str = concepts[0],
         on_check: Callable[[Check], None] = lambda check: None,
     ) -> SolverResult:
         return run_process(
-            begin(model, seed=seed, settings=settings),
+            begin(model, seed=seed, settings=settings, concept=concept),
             method,
             tolerance=tolerance,
             iterations=iterations,
@@ -201,7 +205,7 @@ def iterative_solver(
 
     return SolverSpec(
         id=method,
-        concept=concept,
+        concepts=concepts,
         family=family,
         solve=solve,
         start=begin,

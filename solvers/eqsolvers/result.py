@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import JointPolicy, TabularPolicy, uniform
+from eqenvs.policies import JointPolicy, uniform
 from eqenvs.spec import Family, Parameterised
-from eqsolvers.scoring.score import score
+from eqsolvers.scoring.score import Score, score
 
 if TYPE_CHECKING:
     from eqsolvers.iterative import Check, Process
@@ -40,6 +40,8 @@ class SolverResult:
         iterations: of the method's own loop.
         method: id of the method.
         message: one line on anything out of the ordinary, else empty.
+        equilibria: all that the method found, where it looks for more than one; `policy` is the first.
+        detail: what else the method says, as JSON data.
         measures: further exact figures by name, such as the CCE gap of the play-average.
         trace: of an iterative method, the residual against iterations, seconds and touched histories.
     """
@@ -50,22 +52,46 @@ class SolverResult:
     iterations: int
     method: str
     message: str = ""
+    equilibria: tuple[JointPolicy, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
     trace: tuple[Check, ...] = ()
 
 
+def error_of(scored: Score, concept: str) -> float:
+    """How far a score is from a concept that is judged in payoff units.
+
+    Raises:
+        KeyError: if the concept is another.
+    """
+    errors = {"nash": scored.nash_conv, "ce": scored.ce_gap, "cce": scored.cce_gap}
+    error = errors[concept]
+    assert error is not None  # exact scores have all three
+    return error
+
+
 def finished(
     model: ExtensiveFormModel | NormalFormModel,
-    policy: TabularPolicy,
+    policy: JointPolicy,
     method: str,
     *,
     iterations: int,
     tolerance: float,
+    concept: str = "nash",
+    equilibria: tuple[JointPolicy, ...] = (),
+    detail: Mapping[str, Any] | None = None,
 ) -> SolverResult:
-    """The result of a Nash method, judged by the exact NashConv of what it found."""
-    residual = score(model, policy).nash_conv
-    status = Status.CONVERGED if residual <= tolerance else Status.INACCURATE
-    return SolverResult(policy=policy, status=status, residual=residual, iterations=iterations, method=method)
+    """The result of a method that ended by its own rule, judged by the exact score of what it found."""
+    residual = error_of(score(model, policy), concept)
+    return SolverResult(
+        policy=policy,
+        status=Status.CONVERGED if residual <= tolerance else Status.INACCURATE,
+        residual=residual,
+        iterations=iterations,
+        method=method,
+        equilibria=equilibria,
+        detail=detail or {},
+    )
 
 
 def failed(model: ExtensiveFormModel | NormalFormModel, method: str, message: str) -> SolverResult:
@@ -82,7 +108,8 @@ class SolverSpec(Parameterised):
     """A method that can be asked for by name: the literature's in lower case, as in `eqenvs solve --method`.
 
     Attributes:
-        concept: what it computes ("nash", ...).
+        concepts: what it computes ("nash", ...); `solve` takes one of them as `concept` where there are several, the
+            first by default.
         family: the models it takes.
         solve: from (model, tolerance on the residual, and the `options`) to a result; it takes its parameters as
             `settings`, a mapping, where it has any.
@@ -93,7 +120,7 @@ class SolverSpec(Parameterised):
         source: authors, year, venue.
     """
 
-    concept: str
+    concepts: tuple[str, ...]
     family: Family
     solve: Callable[..., SolverResult]
     start: Callable[..., Process] | None = None
@@ -106,7 +133,8 @@ class SolverSpec(Parameterised):
     def options(self) -> frozenset[str]:
         """What `solve` takes as keywords beside the tolerance and the settings."""
         budget = {"iterations", "seconds", "on_check"} if self.start is not None else set()
-        return frozenset(budget | ({"seed"} if self.random else set()))
+        chosen = {"concept"} if len(self.concepts) > 1 else set()
+        return frozenset(budget | chosen | ({"seed"} if self.random else set()))
 
 
 def solvers(family: Family) -> dict[str, SolverSpec]:
@@ -120,8 +148,8 @@ def solvers(family: Family) -> dict[str, SolverSpec]:
     return {spec.id: spec for spec in specs}
 
 
-def find_solver(family: Family, concept: str, method: str | None) -> SolverSpec:
-    """The method asked for, or the preferred one for the concept.
+def find_solver(family: Family, concept: str | None, method: str | None) -> SolverSpec:
+    """The method asked for, or the preferred one for the concept; Nash equilibrium, where neither is named.
 
     Raises:
         InputError: if no method computes the concept for this family, naming what there is.
@@ -130,13 +158,14 @@ def find_solver(family: Family, concept: str, method: str | None) -> SolverSpec:
     if method is not None:
         if method not in known:
             raise unknown_name(f"method for {family} games", method, known or ["(none)"])
-        if known[method].concept != concept:
-            computed = known[method].concept
-            raise InputError(f"method {method!r} computes {computed!r}, not {concept!r}; ask for concept {computed!r}")
+        computed = known[method].concepts
+        if concept is not None and concept not in computed:
+            names = " or ".join(map(repr, computed))
+            raise InputError(f"method {method!r} computes {names}, not {concept!r}; ask for concept {names}")
         return known[method]
-    fitting: list[Any] = [spec for spec in known.values() if spec.concept == concept]
+    wanted = concept or "nash"
+    fitting = [spec for spec in known.values() if wanted in spec.concepts]
     if not fitting:
-        offered = sorted({spec.concept for spec in known.values()})
-        raise InputError(f"no method computes {concept!r} for {family} games; concepts: {', '.join(offered) or 'none'}")
-    chosen: SolverSpec = max(fitting, key=lambda spec: spec.preference)
-    return chosen
+        offered = sorted({name for spec in known.values() for name in spec.concepts})
+        raise InputError(f"no method computes {wanted!r} for {family} games; concepts: {', '.join(offered) or 'none'}")
+    return max(fitting, key=lambda spec: spec.preference)

@@ -9,7 +9,7 @@ import pytest
 
 import eqenvs
 from eqenvs.errors import PolicyError, UnknownNameError
-from eqenvs.policies import uniform
+from eqenvs.policies import CorrelatedStrategy, uniform
 from eqenvs.policy_files import load_policy, policy_from_json, policy_to_json
 from eqenvs.testing.conformance import random_tables
 
@@ -108,3 +108,27 @@ MALFORMED = {
 def test_files_of_the_wrong_types_are_input_errors(change):
     with pytest.raises(eqenvs.InputError):
         policy_from_json(change(kuhn_file()), "here")
+
+
+def test_a_correlation_device_survives_its_file(tmp_path):
+    game = eqenvs.make("rock_paper_scissors")
+    device = CorrelatedStrategy(game, np.array([[0.5, 0, 0.25], [0, 0, 0], [0, 0.25, 0]]))
+    file = tmp_path / "device.json"
+    file.write_text(json.dumps(policy_to_json(game, device)))
+    _, loaded = load_policy(file)
+    np.testing.assert_array_equal(loaded.distribution, device.distribution)
+
+
+@pytest.mark.parametrize(
+    ("joint", "message"),
+    [
+        ({}, "must be a list"),
+        ([{"actions": ["0"], "probability": 1.0}], "entry 0 of 'joint' must have 'actions', one per player"),
+        ([{"actions": ["0", "9"], "probability": 1.0}], "entry 0: player 1 has no action '9'"),
+        ([{"actions": ["0", "0"], "probability": "1"}], "'probability' must be a number"),
+        ([{"actions": ["0", "0"], "probability": 0.5}], "sum to 1"),
+    ],
+)
+def test_a_wrong_device_is_refused(joint, message):
+    with pytest.raises(PolicyError, match=message):
+        policy_from_json({"game": "rock_paper_scissors", "joint": joint}, "file")

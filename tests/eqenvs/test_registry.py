@@ -98,6 +98,16 @@ def test_parameters_are_read_from_text(parameter, text, value):
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize("value", [np.float32(2.5), np.float64(2.5), 2.5])
+def test_numbers_of_numpy_are_numbers(value):
+    assert type(PARSED[1][0].check("game", value)) is float
+    assert type(PARSED[1][0].check("game", np.int64(2))) is float
+    assert type(PARSED[0][0].check("game", np.int64(2))) is int
+    for number, parameter in ((np.True_, PARSED[1][0]), (np.True_, PARSED[0][0]), (value, PARSED[0][0])):
+        with pytest.raises(eqenvs.InputError, match="must be a"):
+            parameter.check("game", number)
+
+
 @pytest.mark.parametrize(
     ("parameter", "text", "message"),
     [

@@ -179,8 +179,8 @@ def _add_score(table: Table, scored: Score, prefix: str = "") -> None:
 def solve(
     game_id: Annotated[str, typer.Argument(metavar="GAME")],
     parameter: Parameters = None,
-    concept: Annotated[str, typer.Option(help="What to compute.")] = "nash",
-    method: Annotated[str | None, typer.Option(help="Which solver; default the first for the concept.")] = None,
+    concept: Annotated[str | None, typer.Option(help="What to compute; default what the method does, or nash.")] = None,
+    method: Annotated[str | None, typer.Option(help="Which solver; default the preferred one for the concept.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="The most iterations, for iterative methods.")] = None,
     seconds: Annotated[float | None, typer.Option(help="The longest to run, for iterative methods.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of a method's randomness, where it has any.")] = None,
@@ -193,7 +193,7 @@ def solve(
 ) -> None:
     """Solve a game on its exact model, and score what was found."""
     from eqagents.training.files import write_json
-    from eqenvs.policies import tabulate
+    from eqenvs.policies import CorrelatedStrategy, tabulate
     from eqenvs.policy_files import policy_to_json
     from eqsolvers.result import Status, find_solver
     from eqsolvers.scoring import score, warm_up
@@ -206,11 +206,14 @@ def solve(
         raise InputError(f"--target must be a positive number, got {target}")
     game = _make(game_id, parameter)
     solver = find_solver(game.family, concept, method)
+    concept = concept or ("nash" if method is None else solver.concepts[0])
     budget = {"iterations": iterations, "seconds": seconds, "seed": seed}
     options: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
     for name in options:
         if name not in solver.options:
             raise InputError(f"method {solver.id!r} takes no --{name}")
+    if "concept" in solver.options:
+        options["concept"] = concept
     if setting:
         options["settings"] = solver.parse(_assignments("--set", setting))
     with _busy("building the exact model"):
@@ -226,7 +229,8 @@ def solve(
         solved = time.perf_counter()
     scored = score(game, result.policy)
     if save is not None:
-        write_json(save, policy_to_json(game, tabulate(model, result.policy)))
+        found = result.policy if isinstance(result.policy, CorrelatedStrategy) else tabulate(model, result.policy)
+        write_json(save, policy_to_json(game, found))
     data = {
         "game": game.spec.id,
         "parameters": game.parameters,
@@ -243,20 +247,30 @@ def solve(
         "exploitability": scored.exploitability if scored.constant_sum else None,
         "score_kind": scored.kind.value,
         **result.measures,
+        **result.detail,
     }
+    if result.equilibria:
+        data["equilibria"] = [_arrays(equilibrium) for equilibrium in result.equilibria]
     if as_json:
         _print_json(data)
     else:
         table = Table("result", repr(game))
         shown = ("concept", "method", "status", "residual", "iterations", "seconds", "build_seconds", "compile_seconds")
-        for name in (*shown, *result.measures):
+        for name in (*shown, *result.measures, *result.detail):
             value = data[name]
             table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        for number, equilibrium in enumerate(data.get("equilibria", []), start=1):
+            table.add_row(f"equilibrium {number}", str(equilibrium))
         _add_score(table, scored)
         out.print(table)
     if result.status is not Status.CONVERGED:
         err.print(f"not converged: {result.status.value}, residual {result.residual:.3g} {result.message}".rstrip())
         raise typer.Exit(1)
+
+
+def _arrays(policy: Any) -> Any:
+    """An equilibrium as JSON data: a table per player, or a distribution over joint actions."""
+    return policy.distribution.tolist() if hasattr(policy, "distribution") else [t.tolist() for t in policy.tables]
 
 
 class _TrainingDisplay:

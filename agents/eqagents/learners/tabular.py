@@ -147,7 +147,7 @@ class Tabular:
         process = self._at(state)
         if process.iteration == 0:
             return {}
-        residual = {} if self._spec.concept == "nash" else {"residual": process.residual()}
+        residual = {} if self._spec.concepts[0] == "nash" else {"residual": process.residual()}
         return {name: float(value) for name, value in (residual | process.measures()).items()}
 
     def to_tree(self, state: TabularState) -> dict[str, Any]:

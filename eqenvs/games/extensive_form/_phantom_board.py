@@ -8,11 +8,16 @@ lost as well. Nothing else is revealed, neither the opponent's stones nor how ma
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Array, namespace, one_hot, put_along, take_along
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 
 
@@ -24,6 +29,44 @@ class PhantomState(NamedTuple):
     tries: Array  # [B, 2] int64, number of each player's tries
     player: Array  # [B] int64, who moves next
     winner: Array  # [B] int64, who has won
+
+
+def count_histories(
+    num_cells: int, abrupt: bool, unfinished: Callable[[int, int], int], limit: float = DEFAULT_MAX_HISTORIES
+) -> int:
+    """Histories, counted move by move up to the move with which they exceed `limit`.
+
+    What cells the stones are on matters to the end of the game only. So there are as many histories with given numbers
+    of stones as boards, times the orders in which each player can have put its stones there (whoever has not won with
+    all of them has not won with some), times the ways in which failed tries can have come in between.
+
+    Args:
+        num_cells: of the board.
+        abrupt: whether a failed try loses the turn.
+        unfinished: the number of boards with so many stones of players 0 and 1 on which the game goes on.
+        limit: where to stop counting.
+    """
+    boards = cache(unfinished)
+    total = 1
+    # Orders of tries, by numbers of stones, how many of the other's each player has found, and who moves.
+    going = Counter({((0, 0), (0, 0), 0): 1})
+    while going and total <= limit:
+        after: Counter[tuple[tuple[int, int], tuple[int, int], int]] = Counter()
+        for (stones, found, player), ways in going.items():
+            reached = boards(*stones) * factorial(stones[0]) * factorial(stones[1])
+            if reached == 0:
+                continue
+            total += ways * reached * (num_cells - stones[player] - found[player])
+            hidden = stones[1 - player] - found[player]
+            after[_one_more(stones, player), found, 1 - player] += ways
+            if hidden:
+                after[stones, _one_more(found, player), 1 - player if abrupt else player] += ways * hidden
+        going = after
+    return total
+
+
+def _one_more(counts: tuple[int, int], player: int) -> tuple[int, int]:
+    return counts[0] + (player == 0), counts[1] + (player == 1)
 
 
 class PhantomBoard(Rules[PhantomState]):

@@ -10,6 +10,10 @@ sunk (the last cell of a ship, or another shot at a ship that is sunk), and both
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from itertools import product
+from math import comb, factorial, perm
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +21,7 @@ import numpy as np
 from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
 from eqenvs.games.extensive_form._tables import Tables
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -41,17 +46,14 @@ class Fleets(NamedTuple):
     cells: IntArray  # [rows, C], which ship lies there, -1 none
 
 
-def list_fleets(height: int, width: int, sizes: tuple[int, ...]) -> Fleets:
-    """All partial fleets on a board.
+def _placements(height: int, width: int, sizes: tuple[int, ...]) -> list[list[tuple[int, int]]]:
+    """How each ship can lie on an empty board: action, and the occupied cells as a bit mask.
 
-    A placement is C + cell for a ship to the right of `cell` and 2 C + cell for one below it; ships of size 1 lie to
-    the right.
-
-    Raises:
-        InputError: if the ships do not fit together, or can be placed in too many ways to list.
+    The action is C + cell for a ship to the right of `cell` and 2 C + cell for one below it; ships of size 1 lie to the
+    right.
     """
     size = height * width
-    placements: list[list[tuple[int, int]]] = []  # of each ship: action, occupied cells as a bit mask
+    placements: list[list[tuple[int, int]]] = []
     for length in sizes:
         found = []
         for orientation, (down, right) in ((1, (0, 1)), (2, (1, 0))):
@@ -62,25 +64,47 @@ def list_fleets(height: int, width: int, sizes: tuple[int, ...]) -> Fleets:
                     covered = sum(1 << (cell + i * (down * width + right)) for i in range(length))
                     found.append((orientation * size + cell, covered))
         placements.append(found)
-    too_many = InputError(
+    return placements
+
+
+def _too_many(height: int, width: int, sizes: tuple[int, ...]) -> InputError:
+    return InputError(
         f"battleship: ship_sizes {','.join(map(str, sizes))} can be placed in too many ways on {height} x {width} "
-        f"cells (at most {MAX_TABLE // (3 * size):,} are listed); use fewer ships or a smaller board"
+        f"cells (at most {MAX_TABLE // (3 * height * width):,} are listed); use fewer ships or a smaller board"
     )
+
+
+def _room(height: int, width: int, sizes: tuple[int, ...]) -> Callable[[int, int], bool]:
+    """A test of whether the ships from a given one on fit beside the cells taken; answers are kept.
+
+    Raises:
+        InputError: if the ships do not fit on an empty board; the test raises it if there is too much to keep.
+    """
+    size, placements = height * width, _placements(height, width, sizes)
     known: dict[tuple[int, int], bool] = {}
 
     def room(ship: int, taken: int) -> bool:
-        """Whether the ships from `ship` on fit beside the cells taken."""
         if ship == len(sizes):
             return True
         if (ship, taken) not in known:
             free = (covered for _, covered in placements[ship] if not covered & taken)
             known[ship, taken] = any(room(ship + 1, taken | covered) for covered in free)
             if len(known) > MAX_TABLE // (3 * size):
-                raise too_many
+                raise _too_many(height, width, sizes)
         return known[ship, taken]
 
     if sum(sizes) > size or not room(0, 0):
         raise InputError(f"battleship: ship_sizes {','.join(map(str, sizes))} do not fit on {height} x {width} cells")
+    return room
+
+
+def list_fleets(height: int, width: int, sizes: tuple[int, ...]) -> Fleets:
+    """All partial fleets on a board.
+
+    Raises:
+        InputError: if the ships do not fit together, or can be placed in too many ways to list.
+    """
+    size, room, placements = height * width, _room(height, width, sizes), _placements(height, width, sizes)
     actions: list[tuple[int, ...]] = [()]
     masks: list[tuple[int, ...]] = [()]
     edges: list[tuple[int, int, int]] = []
@@ -93,7 +117,7 @@ def list_fleets(height: int, width: int, sizes: tuple[int, ...]) -> Fleets:
                 actions.append((*actions[row], action))
                 masks.append((*masks[row], covered))
         if len(actions) * 3 * size > MAX_TABLE:
-            raise too_many
+            raise _too_many(height, width, sizes)
         row += 1
     children = np.full((len(actions), 3 * size), -1, dtype=np.int64)
     for parent, action, child in edges:
@@ -130,9 +154,7 @@ class Battleship(Rules[BattleshipState]):
         loss_multiplier: float = 2.0,
         allow_repeated_shots: bool = False,
     ) -> None:
-        self.sizes = tuple(int(size) for size in _numbers("ship_sizes", ship_sizes))
-        if any(size != number for size, number in zip(self.sizes, _numbers("ship_sizes", ship_sizes), strict=True)):
-            raise InputError(f"battleship: parameter 'ship_sizes' must be integers, got {ship_sizes!r}")
+        self.sizes = _sizes(ship_sizes)
         self.ship_values = ",".join("1" for _ in self.sizes) if ship_values is None else ship_values
         self.values = _numbers("ship_values", self.ship_values)
         if len(self.values) != len(self.sizes):
@@ -276,12 +298,101 @@ def _numbers(parameter: str, text: str) -> tuple[float, ...]:
     return numbers
 
 
+def _sizes(text: str) -> tuple[int, ...]:
+    numbers = _numbers("ship_sizes", text)
+    if any(number != int(number) for number in numbers):
+        raise InputError(f"battleship: parameter 'ship_sizes' must be integers, got {text!r}")
+    return tuple(int(number) for number in numbers)
+
+
+def num_histories(height: int, width: int, ship_sizes: str, num_shots: int, allow_repeated_shots: bool) -> int:
+    """Histories, counted up to the placement with which they exceed the default limit of enumeration.
+
+    However the fleets lie, the number of orders of shots that leave a ship afloat is the same.
+    """
+    sizes, cells = _sizes(ship_sizes), height * width
+    room, taken = _room(height, width, sizes), Counter({0: 1})  # cells taken -> ways to place ships there
+    total = fleets = 1
+    for ship, placements in enumerate(_placements(height, width, sizes)):
+        after = Counter[int]()
+        for before, ways in taken.items():
+            for _, covered in placements:
+                if not covered & before and room(ship + 1, before | covered):
+                    after[before | covered] += ways
+        total += fleets * after.total() + after.total() ** 2
+        taken, fleets = after, after.total()
+        if total > DEFAULT_MAX_HISTORIES:
+            return total
+    for shot in range(2 * num_shots):
+        # Player 0 has made as many shots as player 1, or one more.
+        first, second = (
+            _afloat(sum(sizes), cells, made, allow_repeated_shots) for made in ((shot + 1) // 2, shot // 2)
+        )
+        total += fleets**2 * first * second * (cells if allow_repeated_shots else cells - shot // 2)
+    return total
+
+
+def _afloat(fleet: int, cells: int, shots: int, repeated: bool) -> int:
+    """Orders of so many shots, at a board of so many cells, that miss at least one of the fleet's."""
+    if repeated:
+        # All less those that hit every cell, by inclusion and exclusion.
+        missing: int = -sum((-1) ** j * comb(fleet, j) * (cells - j) ** shots for j in range(1, fleet + 1))
+        return missing
+    return perm(cells, shots) - (comb(cells - fleet, shots - fleet) * factorial(shots) if shots >= fleet else 0)
+
+
+def _constant_sum(
+    height: int,
+    width: int,
+    ship_sizes: str,
+    ship_values: str,
+    num_shots: int,
+    loss_multiplier: float,
+    allow_repeated_shots: bool,
+) -> bool:
+    """Whether losses count as much as gains, or ships of the same total value are sunk in every game.
+
+    The latter happens in corner cases: no ship of value can be sunk, or the first to sink the only ship always does.
+    What can be sunk depends on how many cells of each ship are hit, not on where they lie.
+    """
+    if loss_multiplier == 1:
+        return True
+    sizes, values = _sizes(ship_sizes), _numbers("ship_values", ship_values)
+    water = height * width - sum(sizes)
+    worth: list[set[float]] = [set() for _ in range(sum(sizes))]  # by cells hit, what can be sunk short of everything
+    for hits in product(*(range(size + 1) for size in sizes)):
+        if hits != sizes:
+            sunk = (value for hit, size, value in zip(hits, sizes, values, strict=True) if hit == size)
+            worth[sum(hits)].add(sum(sunk))
+
+    def short_of_all(shots: int) -> list[tuple[int, set[float]]]:
+        """The cells that can have been hit with so many shots, and what may be sunk then."""
+        return [
+            (hits, worth[hits])
+            for hits in range(min(shots, len(worth) - 1) + 1)
+            if shots - hits <= water or (allow_repeated_shots and (hits or water))
+        ]
+
+    ends = set[float]()
+    for shots in range(num_shots):
+        now, then = (set[float]().union(*(sunk for _, sunk in short_of_all(made))) for made in (shots, shots + 1))
+        if any(hits == len(worth) - 1 for hits, _ in short_of_all(shots)):
+            # The last cell is hit, by player 0 or after player 0's next shot by player 1.
+            ends |= {sum(values) + other for other in now | then}
+    last = set[float]().union(*(sunk for _, sunk in short_of_all(num_shots)))
+    ends |= {own + other for own in last for other in last}
+    return max(ends) - min(ends) <= 1e-9 * max(ends)
+
+
 SPEC = GameSpec(
     id="battleship",
     family=Family.EXTENSIVE_FORM,
     title="Battleship",
     build=Battleship,
-    constant_sum=False,
+    constant_sum=_constant_sum,
+    exact=lambda height, width, ship_sizes, num_shots, allow_repeated_shots, **_: (
+        num_histories(height, width, ship_sizes, num_shots, allow_repeated_shots) <= DEFAULT_MAX_HISTORIES
+    ),
     source="Farina, Ling, Fang and Sandholm (2019), Correlation in extensive-form games, NeurIPS; OpenSpiel (2019)",
     parameters=(
         Parameter(name="height", default=2, low=1, high=10, description="rows of a board"),

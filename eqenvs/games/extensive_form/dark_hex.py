@@ -12,9 +12,14 @@ tries have been made in all, the opponent's failed ones included; here, as in th
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import combinations
+from math import comb
+
 from eqenvs.arrays import Array, namespace, one_hot
-from eqenvs.games.extensive_form._phantom_board import PhantomBoard
+from eqenvs.games.extensive_form._phantom_board import PhantomBoard, count_histories
 from eqenvs.games.extensive_form._tables import Tables
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (-1, 1), (1, -1), (1, 0))
@@ -63,12 +68,43 @@ class DarkHex(PhantomBoard):
         return placed, xp.any(group & start, axis=1) & xp.any(group & goal, axis=1)
 
 
+def _connect(cells: Collection[int], player: int, num_rows: int, num_cols: int) -> bool:
+    """Whether stones on these cells connect the player's two sides."""
+    stones = {divmod(cell, num_cols) for cell in cells}
+    group = [stone for stone in stones if stone[player] == 0]
+    stones.difference_update(group)
+    for r, c in group:  # grows while it is gone through
+        near = stones.intersection((r + dr, c + dc) for dr, dc in NEIGHBOURS)
+        group.extend(near)
+        stones -= near
+    return any(stone[player] == (num_rows, num_cols)[player] - 1 for stone in group)
+
+
+def num_histories(num_rows: int, num_cols: int, abrupt: bool, limit: float = DEFAULT_MAX_HISTORIES) -> int:
+    """Histories; see `count_histories`."""
+    cells = frozenset(range(num_rows * num_cols))
+
+    def unfinished(first: int, second: int) -> int:
+        def apart(player: int, stones: int, among: Collection[int]) -> list[tuple[int, ...]]:
+            return [s for s in combinations(among, stones) if not _connect(s, player, num_rows, num_cols)]
+
+        # Too few stones to connect can lie anywhere.
+        if first < num_rows:
+            return len(apart(1, second, cells)) * comb(len(cells) - second, first)
+        if second < num_cols:
+            return len(apart(0, first, cells)) * comb(len(cells) - first, second)
+        return sum(len(apart(1, second, cells.difference(own))) for own in apart(0, first, cells))
+
+    return count_histories(len(cells), abrupt, unfinished, limit)
+
+
 SPEC = GameSpec(
     id="dark_hex",
     family=Family.EXTENSIVE_FORM,
     title="Dark hex",
     build=DarkHex,
     constant_sum=True,
+    exact=lambda num_rows, num_cols, abrupt, **_: num_histories(num_rows, num_cols, abrupt) <= DEFAULT_MAX_HISTORIES,
     source="Lanctot et al. (2019), OpenSpiel; Hex: Hein (1942), Nash (1948)",
     parameters=(
         Parameter(name="board_size", default=2, low=2, high=11, description="rows and columns, unless given apart"),
@@ -97,6 +133,12 @@ SPEC = GameSpec(
             source="terminals: OpenSpiel 2.0.2; information states: counted apart (see the tests); value: sequence LP",
             parameters={"num_cols": 3},
             sizes={"histories": 104229, "terminals": 53920, "infosets": [697, 1811], "sequences": [1677, 3439]},
+            values=(1.0, -1.0),
+        ),
+        Fact(
+            source="Rudolph et al. (2025), arXiv 2502.08938; information states: counted apart (see the tests)",
+            parameters={"board_size": 3},
+            sizes={"infosets": [3_720_850, 2_352_067]},
             values=(1.0, -1.0),
         ),
         Fact(

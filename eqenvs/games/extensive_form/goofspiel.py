@@ -11,16 +11,18 @@ in large extensive form games", PhD thesis, Alberta, and of OpenSpiel (Lanctot e
 
 from __future__ import annotations
 
+from math import perm
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 ORDERS = ("descending", "ascending", "random")
-RETURNS = ("win_loss", "point_difference")
+RETURNS = ("win_loss", "point_difference", "total_points")
 
 
 class GoofspielState(NamedTuple):
@@ -40,7 +42,8 @@ class Goofspiel(Rules[GoofspielState]):
     every player's bid (N C) and the point card (C).
     Actions: the card to bid, from 0 for the lowest; simultaneous.
     Reward, at the end: under "win_loss" those with the most points share 1 and the others share -1, all 0 if all are
-    equal; under "point_difference" a player's points less the mean of all players'. Zero-sum.
+    equal; under "point_difference" a player's points less the mean of all players'. Both are zero-sum. Under
+    "total_points" a player's own points, which is general-sum, because the points of a tie go to nobody.
 
     Version history: 0, first version.
     """
@@ -130,6 +133,8 @@ class Goofspiel(Rules[GoofspielState]):
         xp = namespace(state.winners)
         taken = xp.astype(one_hot(state.winners, self.num_players), xp.float64)  # [B, C, N]
         total = xp.sum(taken * xp.astype(state.points + 1, xp.float64)[:, :, None], axis=1)
+        if self.returns_type == "total_points":
+            return total
         if self.returns_type == "point_difference":
             return total - xp.mean(total, axis=1, keepdims=True)
         best = total == xp.max(total, axis=1, keepdims=True)
@@ -186,6 +191,21 @@ class Goofspiel(Rules[GoofspielState]):
         return str(action + 1)
 
 
+def num_histories(num_players: int, num_cards: int, points_order: str) -> int:
+    """Histories: the orders of the cards played, and in each round the bids made so far by those asked first."""
+    n, c = num_players, num_cards
+    total: int = perm(c, c - 1) ** n  # ends, each with one order of every player's cards
+    if points_order == "random":
+        total *= perm(c, c - 1)
+    for played in range(c - 1):
+        asked = perm(c, played) ** n * sum((c - played) ** bids for bids in range(n))
+        if points_order == "random":
+            total += asked * perm(c, played + 1) + perm(c, played) ** (n + 1)  # with a point card, and waiting for it
+        else:
+            total += asked
+    return total
+
+
 def _fact(num_cards: int, terminals: int, infosets: int, sequences: int, nash_conv: float | None = None) -> Fact:
     return Fact(
         source="terminals (C!)^2; information sets, sequences, uniform policy: OpenSpiel 2.0.2; value 0 by symmetry",
@@ -201,7 +221,10 @@ SPEC = GameSpec(
     family=Family.EXTENSIVE_FORM,
     title="Goofspiel",
     build=Goofspiel,
-    constant_sum=True,
+    constant_sum=lambda returns_type, **_: returns_type != "total_points",
+    exact=lambda num_players, num_cards, points_order, **_: (
+        num_histories(num_players, num_cards, points_order) <= DEFAULT_MAX_HISTORIES
+    ),
     source="Ross (1971), Goofspiel: the game of pure strategy, J. Appl. Probab. 8; Lanctot (2013), PhD thesis",
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),
@@ -219,13 +242,12 @@ SPEC = GameSpec(
             kind=bool,
             description="tell only who won each point card, not the bids",
         ),
-        # Total points would be general-sum (ties are discarded), which `constant_sum` rules out for all parameters.
         Parameter(
             name="returns_type",
             default="win_loss",
             kind=str,
             choices=RETURNS,
-            description="payoffs: shares of 1 and -1 for winners and losers, or points above the mean",
+            description="payoffs: shares of 1 and -1 for winners and losers, points above the mean, or own points",
         ),
     ),
     facts=(

@@ -7,12 +7,14 @@ agents", AAMAS: once somebody has bet, every other player in turn calls or folds
 
 from __future__ import annotations
 
+from math import perm
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.games.extensive_form._cards import rank_name
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -132,13 +134,21 @@ class KuhnPoker(Rules[KuhnState]):
         return ("pass", "bet")[action]
 
 
+def num_histories(num_players: int) -> int:
+    """Histories: the unfinished deals, and for each deal the passes before a bet, then a binary tree of answers."""
+    n = num_players
+    unfinished = sum(perm(n + 1, dealt) for dealt in range(n))
+    histories: int = unfinished + perm(n + 1, n) * (n + 1 + n * (2**n - 1))
+    return histories
+
+
 SPEC = GameSpec(
     id="kuhn_poker",
     family=Family.EXTENSIVE_FORM,
     title="Kuhn poker",
     build=KuhnPoker,
     constant_sum=True,
-    exact=lambda num_players: num_players <= 6,
+    exact=lambda num_players: num_histories(num_players) <= DEFAULT_MAX_HISTORIES,
     source="Kuhn (1950), A simplified two-person poker",
     parameters=(Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),),
     facts=(

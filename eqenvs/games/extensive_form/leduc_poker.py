@@ -8,6 +8,8 @@ ranks by default and the first player who has not folded opens each round.
 
 from __future__ import annotations
 
+from collections import Counter
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
 from eqenvs.games.extensive_form._cards import SUIT_NAMES, rank_name
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -212,10 +215,41 @@ class LeducPoker(Rules[LeducState]):
         return ("fold", "call", "raise")[action]
 
 
-def _enumerable(num_players: int, num_ranks: int, num_suits: int, suit_isomorphism: bool) -> bool:
-    """Whether the tree stays under 20 million histories: measured, it grows with the (N + 1)th power of the deck."""
-    types = num_ranks if suit_isomorphism else num_ranks * num_suits
-    return types <= {2: 70, 3: 13}.get(num_players, 0)
+def _deals(num_types: int, copies: int, length: int) -> int:
+    """Ways to deal so many cards in order, of types with so many copies each."""
+    ways = [1] + [0] * length  # by number of cards, of the types gone through so far
+    for _ in range(num_types):
+        ways = [sum(comb(k, j) * ways[k - j] for j in range(min(k, copies) + 1)) for k in range(length + 1)]
+    return ways[length]
+
+
+def _betting(num_players: int) -> tuple[int, Counter[int]]:
+    """Histories of one betting round, its start included, and how many of them close it, by players left."""
+    histories, closed = 0, Counter[int]()
+    going = Counter({(num_players, 0, 0): 1})  # players left, calls since the last raise, raises
+    while going:
+        after: Counter[tuple[int, int, int]] = Counter()
+        for (left, calls, raises), ways in going.items():
+            histories += ways
+            if left == 1 or calls == left - (raises > 0):
+                closed[left] += ways
+                continue
+            after[left, calls + 1, raises] += ways
+            if raises > 0:
+                after[left - 1, calls, raises] += ways
+            if raises < MAX_RAISES:
+                after[left, 0, raises + 1] += ways
+        going = after
+    return histories, closed
+
+
+def num_histories(num_players: int, num_ranks: int, num_suits: int, suit_isomorphism: bool) -> int:
+    """Histories: betting never depends on cards, so rounds and deals are counted apart and multiplied."""
+    types, copies = (num_ranks, num_suits) if suit_isomorphism else (num_ranks * num_suits, 1)
+    deals = [_deals(types, copies, length) for length in range(num_players + 2)]
+    first, closed = _betting(num_players)
+    second = sum(ways * _betting(left)[0] for left, ways in closed.items() if left > 1)
+    return sum(deals[:num_players]) + deals[num_players] * first + deals[num_players + 1] * second
 
 
 SPEC = GameSpec(
@@ -224,7 +258,7 @@ SPEC = GameSpec(
     title="Leduc poker",
     build=LeducPoker,
     constant_sum=True,
-    exact=_enumerable,
+    exact=lambda **parameters: num_histories(**parameters) <= DEFAULT_MAX_HISTORIES,
     source="Southey et al. (2005), Bayes' bluff: opponent modelling in poker, UAI",
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=6, description="number of players"),

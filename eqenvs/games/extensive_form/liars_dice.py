@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -129,6 +130,14 @@ class LiarsDice(Rules[LiarsDiceState]):
         return f"{action // self.num_faces + 1}x{action % self.num_faces + 1}"
 
 
+def num_histories(num_players: int, num_dice: int, num_faces: int) -> int:
+    """Histories: the unfinished rolls, and for each roll every set of bids, with or without a call if not empty."""
+    dice = num_players * num_dice
+    unfinished = sum(num_faces**rolled for rolled in range(dice))
+    histories: int = unfinished + num_faces**dice * (2 ** (dice * num_faces + 1) - 1)
+    return histories
+
+
 def _two_players(num_faces: int, value: float | None) -> Fact:
     """One die each: every subset of the bids is a history, and each player sees half of them with each die."""
     subsets = 2 ** (2 * num_faces)
@@ -152,7 +161,7 @@ SPEC = GameSpec(
     build=LiarsDice,
     constant_sum=True,
     source="Lisy, Lanctot and Bowling (2015), AAMAS; OpenSpiel (2019)",
-    exact=lambda num_players, num_dice, num_faces: num_players * num_dice * num_faces <= 16,
+    exact=lambda **parameters: num_histories(**parameters) <= DEFAULT_MAX_HISTORIES,
     facts=(_two_players(3, 1 / 9), _two_players(4, 0.0625), _two_players(6, None)),
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
+from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import SIMULTANEOUS, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -114,12 +115,67 @@ class OshiZumo(Rules[OshiZumoState]):
         return " ".join(f"{first}-{second}" for first, second in rounds) or "start"
 
 
+def num_histories(coins: int, size: int, horizon: int, min_bid: int) -> int:
+    """Histories, counted round by round up to the round in which they exceed the default limit of enumeration.
+
+    What can follow depends on the wrestler's place and both players' coins alone, so these are gone through with the
+    number of ways to each.
+    """
+    left = np.arange(coins + 1)
+    choices = left - np.minimum(left, min_bid) + 1
+    start = np.zeros((coins + 1, coins + 1), dtype=np.int64)
+    start[coins, coins] = 1
+    ways = {0: start}  # place -> [coins of player 0, coins of player 1]
+    total = 1
+    for _ in range(horizon):
+        # Each of player 0's bids is a history, and each of the answers.
+        total += sum(int(choices @ at @ (1 + choices)) for at in ways.values())
+        if total > DEFAULT_MAX_HISTORIES:
+            break
+        after: dict[int, IntArray] = {}
+        for place, at in ways.items():
+            for step, made in zip((-1, 0, 1), _after_bids(at, min_bid), strict=True):
+                if abs(place + step) <= size:
+                    after.setdefault(place + step, np.zeros_like(start))[: len(made), : len(made)] += made
+        for at in after.values():
+            at[0, 0] = 0  # nobody has coins left: an end
+        ways = after
+    return total
+
+
+def _after_bids(ways: IntArray, min_bid: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Ways to the coins left after the bids, where player 1, nobody or player 0 bids more, [coins + 1 - min_bid] ** 2.
+
+    Where both are below the minimum bid they bid all they have, and that is an end.
+
+    Args:
+        ways: to the coins before the bids, [coins + 1, coins + 1].
+        min_bid: least bid of who can afford it.
+    """
+
+    def from_the_end(numbers: IntArray, axis: int) -> IntArray:
+        return np.flip(np.cumsum(np.flip(numbers, axis), axis), axis)
+
+    tie = ways[min_bid:, min_bid:].copy()  # both bid the least; now also more
+    for row in range(len(tie) - 2, -1, -1):
+        tie[row, :-1] += tie[row + 1, 1:]
+    second, first = np.zeros_like(tie), np.zeros_like(tie)
+    second[:, :-1] = from_the_end(tie, 1)[:, 1:]
+    first[:-1] = from_the_end(tie, 0)[1:]
+    second[0] += from_the_end(ways[:min_bid, min_bid:].sum(axis=0), 0)
+    first[:, 0] += from_the_end(ways[min_bid:, :min_bid].sum(axis=1), 0)
+    return second, tie, first
+
+
 SPEC = GameSpec(
     id="oshi_zumo",
     family=Family.EXTENSIVE_FORM,
     title="Oshi-Zumo",
     build=OshiZumo,
     constant_sum=True,
+    exact=lambda coins, size, horizon, min_bid, **_: (
+        num_histories(coins, size, horizon, min_bid) <= DEFAULT_MAX_HISTORIES
+    ),
     source="Buro (2003), Solving the Oshi-Zumo game, Advances in Computer Games 10",
     parameters=(
         Parameter(name="coins", default=4, low=1, high=1000, description="coins of each player at the start"),

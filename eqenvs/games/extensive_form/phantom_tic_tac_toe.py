@@ -11,9 +11,12 @@ arXiv 2502.08938).
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from eqenvs.arrays import Array, namespace, one_hot
-from eqenvs.games.extensive_form._phantom_board import PhantomBoard
+from eqenvs.games.extensive_form._phantom_board import PhantomBoard, count_histories
 from eqenvs.games.extensive_form._tables import Tables
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
@@ -41,13 +44,29 @@ class PhantomTicTacToe(PhantomBoard):
         return placed, xp.any(xp.all(own[:, self._tables.on("lines", board)], axis=2), axis=1)
 
 
+def num_histories(abrupt: bool, limit: float = DEFAULT_MAX_HISTORIES) -> int:
+    """Histories; see `count_histories`."""
+    cells = frozenset(range(9))
+
+    def going_on(marks: tuple[int, ...]) -> bool:
+        return not any(set(line) <= set(marks) for line in LINES)
+
+    def unfinished(first: int, second: int) -> int:
+        if first + second == len(cells):
+            return 0
+        boards = (cells.difference(own) for own in combinations(cells, first) if going_on(own))
+        return sum(going_on(theirs) for rest in boards for theirs in combinations(rest, second))
+
+    return count_histories(len(cells), abrupt, unfinished, limit)
+
+
 SPEC = GameSpec(
     id="phantom_tic_tac_toe",
     family=Family.EXTENSIVE_FORM,
     title="Phantom tic-tac-toe",
     build=PhantomTicTacToe,
     constant_sum=True,
-    exact=False,
+    exact=lambda abrupt: num_histories(abrupt) <= DEFAULT_MAX_HISTORIES,
     source="Lisy, Lanctot and Bowling (2015), AAMAS; OpenSpiel (2019)",
     parameters=(
         Parameter(
@@ -58,6 +77,7 @@ SPEC = GameSpec(
         Fact(
             source="Rudolph et al. (2025), arXiv 2502.08938",
             parameters={"abrupt": False},
+            sizes={"infosets": [3_683_314, 2_307_355]},
             values=(0.6667, -0.6667),
             tolerance=1e-4,
         ),

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -85,6 +86,11 @@ class PublicGoods(Rules[PublicGoodsState]):
         return ",".join(str(int(given)) for given in np.asarray(key) if given >= 0) or "first"
 
 
+def num_histories(num_players: int, endowment: int) -> int:
+    """Histories: every sequence of contributions."""
+    return sum((endowment + 1) ** made for made in range(num_players + 1))
+
+
 def _fact(num_players: int, endowment: int, factor: float) -> Fact:
     n, m = num_players, endowment + 1
     return Fact(
@@ -106,7 +112,9 @@ SPEC = GameSpec(
     family=Family.EXTENSIVE_FORM,
     title="Sequential public-goods game",
     build=PublicGoods,
-    constant_sum=False,
+    # All payoffs add up to N endowments and factor - 1 times the contributions.
+    constant_sum=lambda factor, **_: factor == 1,
+    exact=lambda num_players, endowment, **_: num_histories(num_players, endowment) <= DEFAULT_MAX_HISTORIES,
     source="Varian (1994), Sequential contributions to public goods, J. Public Economics 53",
     parameters=(
         Parameter(name="num_players", default=3, low=2, high=10, description="number of players"),

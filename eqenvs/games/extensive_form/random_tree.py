@@ -24,8 +24,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
+from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot, put_along
 from eqenvs.errors import InputError
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -37,6 +38,7 @@ MULTIPLIERS: Final = (0x045D9F3B, 0x119DE1F3)
 GOLDEN: Final = 0x1E3779B1
 # What a number is drawn for; the player or outcome concerned is added.
 FOR_CHANCE, FOR_SIGHT, FOR_OUTCOME, FOR_PAYOFF = 0, 1 << 10, 2 << 10, 3 << 10
+WALKED: Final = 100_000  # histories of a level that are gone through to count the next
 
 
 def mix(bits: Array | int) -> Array | int:
@@ -58,6 +60,23 @@ def draw(mark: Array, purpose: int) -> Array:
     xp = namespace(mark)
     bits = mix((mix((mark[:, 0] + mix(purpose + 1)) & MASK) + mark[:, 1]) & MASK)
     return xp.astype(bits, xp.float64) / 2**BITS
+
+
+def root(seed: int) -> IntArray:
+    """The marks [1, 2] of the empty history."""
+    return np.array([[mix(seed), mix(seed ^ GOLDEN)]], dtype=np.int64)
+
+
+def chance_moves(mark: Array, left: Array | int, owed: Array, frequency: float) -> Array:
+    """Whether chance moves at histories with marks [B, 2], [B] bool.
+
+    Args:
+        mark: the marks.
+        left: moves left in the game.
+        owed: moves that must be kept for players who have not moved yet; none where negative.
+        frequency: how often chance cuts in where it can.
+    """
+    return (draw(mark, FOR_CHANCE) < frequency) & (left > namespace(mark).clip(owed, min=0))
 
 
 class RandomTreeState(NamedTuple):
@@ -113,20 +132,18 @@ class RandomTree(Rules[RandomTreeState]):
         self.opposed = sqrt(1 - pairwise)
 
     def initial_state(self, batch: int, xp: Any, device: Any = None) -> RandomTreeState:
-        root = np.array([[mix(self.seed), mix(self.seed ^ GOLDEN)]], dtype=np.int64)
         zeros = xp.zeros((batch,), dtype=xp.int64, device=device)
         return RandomTreeState(
             seen=xp.full((batch, self.num_players * self.depth), -1, dtype=xp.int64, device=device),
-            mark=xp.tile(xp.asarray(root, device=device), (batch, 1)),
+            mark=xp.tile(xp.asarray(root(self.seed), device=device), (batch, 1)),
             length=zeros,
             turns=xp.zeros_like(zeros),
         )
 
     def turn(self, state: RandomTreeState) -> Array:
         xp = namespace(state.length)
-        # Moves that must be kept for players who have not moved yet.
-        owed = xp.clip(self.num_players - state.turns, min=0)
-        by_chance = (draw(state.mark, FOR_CHANCE) < self.chance_frequency) & (self.depth - state.length > owed)
+        owed = self.num_players - state.turns
+        by_chance = chance_moves(state.mark, self.depth - state.length, owed, self.chance_frequency)
         mover = xp.where(by_chance, CHANCE, state.turns % self.num_players)
         return xp.where(state.length == self.depth, TERMINAL, mover)
 
@@ -191,12 +208,80 @@ class RandomTree(Rules[RandomTreeState]):
         return f"{name}{code - 1 - owner * self.branching}"
 
 
+def num_histories(
+    depth: int,
+    branching: int,
+    num_players: int,
+    num_chance_outcomes: int,
+    chance_frequency: float,
+    seed: int,
+) -> int:
+    """Histories, exactly down to a level with more than `WALKED`; below, the most there can be.
+
+    The seed decides at which histories chance moves, and so how many follow. Below the levels that are walked through,
+    the wider of chance's and the players' moves is counted wherever either could come, which is exact if both are as
+    wide or chance always or never cuts in.
+    """
+    frequency = chance_frequency if num_chance_outcomes else 0.0
+    mark, turns, total = root(seed), np.zeros(1, dtype=np.int64), 1
+    for length in range(depth):
+        by_chance = chance_moves(mark, depth - length, num_players - turns, frequency)
+        widths = np.where(by_chance, num_chance_outcomes, branching)
+        made = int(widths.sum())
+        total += made
+        if made > WALKED:
+            break
+        action = np.arange(made) - np.repeat(np.cumsum(widths) - widths, widths)
+        mark = absorb(np.repeat(mark, widths, axis=0), action)
+        turns = np.repeat(turns + ~by_chance, widths)
+    else:
+        return total
+    # Chance can have all moves of a game but one for each player.
+    taken = int((length + 1 - (turns + ~by_chance)).min())
+    still = depth - num_players - taken
+    if frequency == 0:
+        wider = branching
+    else:
+        wider = num_chance_outcomes if frequency == 1 else max(num_chance_outcomes, branching)
+    below: int = sum(wider ** min(more, still) * branching ** max(more - still, 0) for more in range(1, depth - length))
+    return total + made * below
+
+
+def _exact(
+    depth: int,
+    branching: int,
+    num_players: int,
+    num_chance_outcomes: int,
+    chance_frequency: float,
+    seed: int,
+    **_: Any,
+) -> bool:
+    histories = num_histories(depth, branching, num_players, num_chance_outcomes, chance_frequency, seed)
+    return histories <= DEFAULT_MAX_HISTORIES
+
+
+def _constant_sum(
+    zero_sum: bool,
+    depth: int,
+    branching: int,
+    num_players: int,
+    num_chance_outcomes: int,
+    chance_frequency: float,
+    seed: int,
+    **_: Any,
+) -> bool:
+    """Whether payoffs sum to zero, or nobody ever has a choice, so that there is a single end."""
+    histories = num_histories(depth, branching, num_players, num_chance_outcomes, chance_frequency, seed)
+    return zero_sum or histories == depth + 1
+
+
 SPEC = GameSpec(
     id="random_tree",
     family=Family.EXTENSIVE_FORM,
     title="Random extensive-form game",
     build=RandomTree,
-    constant_sum=False,
+    constant_sum=_constant_sum,
+    exact=_exact,
     source="this project; after the random games of GAMUT, Nudelman et al. (2004), AAMAS",
     parameters=(
         Parameter(name="depth", default=6, low=2, high=64, description="moves of every game, chance's included"),

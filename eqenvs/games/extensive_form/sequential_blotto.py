@@ -23,6 +23,7 @@ import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
 from eqenvs.errors import InputError
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -111,6 +112,23 @@ class SequentialBlotto(Rules[SequentialBlottoState]):
         return ",".join(str(int(number)) for number in np.asarray(key) if number >= 0) or "start"
 
 
+def _histories_by_move(num_fields: int, num_troops: int, allocation: str) -> list[int]:
+    """Histories after 0, 1, ... 2 F moves: the players do not limit each other."""
+
+    def ways(fields: int) -> int:
+        """Ways of one player to fill so many fields."""
+        if allocation == "distinct":
+            return math.perm(num_troops + 1, fields)
+        return math.comb(num_troops + fields, fields)
+
+    return [ways((move + 1) // 2) * ways(move // 2) for move in range(2 * num_fields + 1)]
+
+
+def num_histories(num_fields: int, num_troops: int, allocation: str) -> int:
+    """Histories."""
+    return sum(_histories_by_move(num_fields, num_troops, allocation))
+
+
 def _fact(
     num_fields: int,
     num_troops: int,
@@ -120,17 +138,11 @@ def _fact(
     source: str,
     uniform_nash_conv: float | None = None,
 ) -> Fact:
-    f, t = num_fields, num_troops
-
-    def ways(fields: int) -> int:
-        """Ways of one player to fill so many fields."""
-        return math.perm(t + 1, fields) if allocation == "distinct" else math.comb(t + fields, fields)
-
-    histories = [ways((move + 1) // 2) * ways(move // 2) for move in range(2 * f + 1)]
+    histories = _histories_by_move(num_fields, num_troops, allocation)
     return Fact(
         source="all histories are public: P(k) P(l) after k and l moves, with P(k) = (t + 1)! / (t + 1 - k)! distinct "
         f"numbers or binomial(t + k, k) out of a budget of t; value: {source}",
-        parameters={"num_fields": f, "num_troops": t, "allocation": allocation, "payoff": payoff},
+        parameters={"num_fields": num_fields, "num_troops": num_troops, "allocation": allocation, "payoff": payoff},
         sizes={
             "terminals": histories[-1],
             "infosets": [sum(histories[player:-1:2]) for player in (0, 1)],
@@ -148,6 +160,9 @@ SPEC = GameSpec(
     title="Sequential Blotto",
     build=SequentialBlotto,
     constant_sum=True,
+    exact=lambda num_fields, num_troops, allocation, **_: (
+        num_histories(num_fields, num_troops, allocation) <= DEFAULT_MAX_HISTORIES
+    ),
     source="Tang, Dinh, McAleer and Yang (2023), Regret-minimizing double oracle for extensive-form games, ICML, and "
     "its code (github.com/xiaohangt/RMDO)",
     parameters=(

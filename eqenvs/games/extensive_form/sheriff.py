@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -133,12 +134,24 @@ class Sheriff(Rules[SheriffState]):
         return f"load {action}" if action < self.loads else f"bribe {action - self.loads}"
 
 
+def num_histories(max_bribe: int, max_items: int, num_rounds: int) -> int:
+    """Histories: after each load, every sequence of offers and answers."""
+    offers = max_bribe + 1
+    talks = sum((2 * offers) ** rounds * (1 + offers) for rounds in range(num_rounds)) + (2 * offers) ** num_rounds
+    histories: int = 1 + (max_items + 1) * talks
+    return histories
+
+
 SPEC = GameSpec(
     id="sheriff",
     family=Family.EXTENSIVE_FORM,
     title="Sheriff",
     build=Sheriff,
-    constant_sum=False,
+    # What is not a transfer is the worth of the items passed, and some cargoes have none.
+    constant_sum=lambda item_value, **_: item_value == 0,
+    exact=lambda max_bribe, max_items, num_rounds, **_: (
+        num_histories(max_bribe, max_items, num_rounds) <= DEFAULT_MAX_HISTORIES
+    ),
     source="Farina, Ling, Fang and Sandholm (2019), Correlation in extensive-form games, NeurIPS; OpenSpiel (2019)",
     parameters=(
         Parameter(

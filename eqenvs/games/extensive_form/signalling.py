@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -110,6 +111,19 @@ class Signalling(Rules[SignallingState]):
         return f"say {action}" if player == 0 else f"do {action}"
 
 
+def num_histories(num_types: int, num_messages: int, num_actions: int) -> int:
+    """Histories: a type, a message, an action."""
+    return 1 + num_types * (1 + num_messages * (1 + num_actions))
+
+
+def _constant_sum(num_types: int, num_actions: int, bias: float) -> bool:
+    """Whether d = action - type makes no difference to -(d - bias)^2 - d^2, which is symmetric about bias / 2.
+
+    So it is one d only, or two that add up to the bias: 0 and 1 (two actions) or 0 and -1 (two types).
+    """
+    return num_types * num_actions == 1 or (num_types * num_actions == 2 and bias == num_actions - num_types)
+
+
 def _fact(types: int, messages: int, actions: int, bias: float, uniform_nash_conv: float) -> Fact:
     return Fact(
         source="sizes by counting; uniform messages tell nothing, so only the receiver gains, by its best action on "
@@ -129,7 +143,10 @@ SPEC = GameSpec(
     family=Family.EXTENSIVE_FORM,
     title="Signalling by cheap talk",
     build=Signalling,
-    constant_sum=False,
+    constant_sum=lambda num_types, num_actions, bias, **_: _constant_sum(num_types, num_actions, bias),
+    exact=lambda num_types, num_messages, num_actions, **_: (
+        num_histories(num_types, num_messages, num_actions) <= DEFAULT_MAX_HISTORIES
+    ),
     source="Lewis (1969), Convention; Crawford and Sobel (1982), Strategic information transmission, Econometrica 50",
     parameters=(
         Parameter(name="num_types", default=3, low=1, high=1000, description="types of the sender"),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
+from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -112,6 +113,11 @@ class TradeComm(Rules[TradeCommState]):
         return f"{given} for {wanted}"
 
 
+def num_histories(num_items: int) -> int:
+    """Histories: the deal and the words multiply them by M^2, M and M, each proposal by M^2."""
+    return sum(num_items**power for power in (0, 2, 3, 4, 6, 8))
+
+
 def _fact(num_items: int) -> Fact:
     m = num_items
     # Player 0 speaks knowing its item; player 1 has heard a word as well; both trade knowing item and both words.
@@ -134,7 +140,8 @@ SPEC = GameSpec(
     family=Family.EXTENSIVE_FORM,
     title="Trade Comm",
     build=TradeComm,
-    constant_sum=False,
+    constant_sum=lambda num_items: num_items == 1,  # then there is one trade to propose, and it pays
+    exact=lambda num_items: num_histories(num_items) <= DEFAULT_MAX_HISTORIES,
     source="Sokota et al. (2021), Solving common-payoff games with approximate policy iteration, AAAI",
     parameters=(
         Parameter(name="num_items", default=2, low=1, high=30, description="kinds of items, and words to say"),

@@ -96,7 +96,7 @@ SOLVER = iterative_solver(
             description="step size per unit of payoff; default temperature / (half the widest range of payoffs) ** 2",
         ),
     ),
-    concept="qre",
+    concepts=("qre",),
     compile=lambda model: _mirror.warm_up(model.num_players),
     default_iterations=1_000_000,
 )

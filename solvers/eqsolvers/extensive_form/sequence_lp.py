@@ -65,7 +65,7 @@ def solve(model: ExtensiveFormModel, *, tolerance: float = 1e-9) -> SolverResult
 
 SOLVER = SolverSpec(
     id="sequence-lp",
-    concept="nash",
+    concepts=("nash",),
     family=Family.EXTENSIVE_FORM,
     solve=solve,
     preference=10,

@@ -76,7 +76,7 @@ def solve(model: NormalFormModel, *, tolerance: float = 1e-9) -> SolverResult:
 
 SOLVER = SolverSpec(
     id="lp",
-    concept="nash",
+    concepts=("nash",),
     family=Family.NORMAL_FORM,
     solve=solve,
     preference=10,

@@ -35,7 +35,17 @@ from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game, Model
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import JointPolicy, MixturePolicy, flatten, player_entries, player_table, tabulate, uniform
+from eqenvs.policies import (
+    CorrelatedStrategy,
+    JointPolicy,
+    MixturePolicy,
+    flatten,
+    player_entries,
+    player_table,
+    require_fits,
+    tabulate,
+    uniform,
+)
 from eqsolvers.scoring.deviations import Evaluator, evaluator
 from eqsolvers.scoring.device import lay_out
 from eqsolvers.scoring.triggers import gains_of_device
@@ -139,6 +149,8 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     model = game.model() if isinstance(game, Game) else game
     if not isinstance(model, ExtensiveFormModel | NormalFormModel):
         raise UnsupportedGame(f"no exact scoring for {type(model).__name__} yet")
+    if isinstance(policy, CorrelatedStrategy):
+        return _score_correlated(model, policy)
     if isinstance(policy, MixturePolicy) and model.num_players > 1:
         return _score_device(model, policy)
     form = evaluator(model)
@@ -187,6 +199,33 @@ def _score_device(model: ExtensiveFormModel | NormalFormModel, policy: MixturePo
     )
 
 
+def _score_correlated(model: ExtensiveFormModel | NormalFormModel, policy: CorrelatedStrategy) -> Score:
+    """All gaps from one matrix per player: what action b would collect where action a is recommended, [A, A]."""
+    if not isinstance(model, NormalFormModel):
+        raise UnsupportedGame("a distribution over joint actions is scored in normal-form games only")
+    require_fits(model, policy.marginals())
+    form = evaluator(model)
+    values, committed, told = np.empty(model.num_players), 0.0, 0.0
+    for player in range(model.num_players):
+        drawn = np.moveaxis(policy.distribution, player, 0).reshape(model.num_actions[player], -1)
+        payoffs = np.moveaxis(model.payoffs[player], player, 0).reshape(model.num_actions[player], -1)
+        collected = drawn @ payoffs.T
+        obeyed = np.diagonal(collected)
+        values[player] = obeyed.sum()
+        committed += max(0.0, float(collected.sum(axis=0).max() - values[player]))
+        told += float((collected.max(axis=1) - obeyed).sum())
+    return Score(
+        values=values,
+        gains=_gains(form, *form.collected(form.plan(policy.marginals().tables))),
+        ce_gap=told,
+        cce_gap=committed,
+        efce_gap=None,
+        efcce_gap=None,
+        kind=ScoreKind.EXACT,
+        constant_sum=form.constant_sum,
+    )
+
+
 def _gains(form: Evaluator, gradient: Float64Array, values: Float64Array) -> Float64Array:
     """Best value minus value; rounding can leave a negative of a few ulps, which is no gain."""
     gains: Float64Array = np.maximum(0.0, form.best_responses(gradient)[0] - values)
@@ -213,6 +252,8 @@ def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple
         raise UnsupportedGame(f"no exact best response for {type(model).__name__} yet")
     n = model.num_players
     form = evaluator(model)
+    if isinstance(policy, CorrelatedStrategy):
+        policy = policy.mixture()
     components, weights = flatten(policy) if isinstance(policy, MixturePolicy) and n > 1 else ([policy], np.ones(1))
     gradient = np.zeros(1)
     for component, weight in zip(components, weights, strict=True):

@@ -16,7 +16,15 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import BehaviourPolicy, JointPolicy, MixturePolicy, ProductPolicy, marginals, player_entries
+from eqenvs.policies import (
+    BehaviourPolicy,
+    CorrelatedStrategy,
+    JointPolicy,
+    MixturePolicy,
+    ProductPolicy,
+    marginals,
+    player_entries,
+)
 from eqenvs.simulation import simulate
 from eqsolvers.scoring.score import Score, ScoreKind
 
@@ -78,6 +86,8 @@ def score_by_simulation(
     if episodes < 2:
         raise InputError(f"score_by_simulation: episodes must be at least 2, got {episodes}")
     n = game.num_players
+    if isinstance(policy, CorrelatedStrategy):
+        policy = policy.mixture()
     device = policy if isinstance(policy, MixturePolicy) and n > 1 else None
     product = policy if device is None else marginals(device, n)
     of_product, of_device = np.random.SeedSequence(seed).spawn(2)

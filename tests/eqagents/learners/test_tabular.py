@@ -141,7 +141,7 @@ def test_more_than_two_players_have_the_gap_of_the_play_average_beside_the_score
 
 def test_other_concepts_show_their_own_residual(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = iterative_methods()["cfr"][Family.EXTENSIVE_FORM]
-    other = {"cfr": {Family.EXTENSIVE_FORM: replace(spec, concept="cce")}}
+    other = {"cfr": {Family.EXTENSIVE_FORM: replace(spec, concepts=("cce",))}}
     monkeypatch.setattr(tabular, "iterative_methods", lambda: other)
     learner = make(Family.EXTENSIVE_FORM, "cfr")
     state, _ = learner.step(learner.init(seed(0)))

@@ -90,9 +90,8 @@ def test_a_player_sees_its_own_answers_and_where_it_was_shot_at(wide):
 
 
 def test_the_sum_is_constant_where_losses_count_as_much_as_gains():
-    assert eqenvs.make("battleship", loss_multiplier=1.0).model().constant_sum()
-    assert not eqenvs.make("battleship").model().constant_sum()
-    assert not eqenvs.spec("battleship").constant_sum
+    assert eqenvs.make("battleship", loss_multiplier=1.0).constant_sum
+    assert not eqenvs.make("battleship").constant_sum
 
 
 def test_observations_tell_information_states_apart():

@@ -6,8 +6,7 @@ replayed here: 370,844 moves, every mover, every set of legal actions and all re
 
 from __future__ import annotations
 
-from functools import cache
-from itertools import combinations
+from functools import partial
 
 import numpy as np
 import pytest
@@ -27,50 +26,18 @@ def connects(cells: frozenset[int], player: int, num_rows: int, num_cols: int) -
     return any(stone[player] == (num_rows, num_cols)[player] - 1 for stone in found)
 
 
-def counted_information_states(num_rows: int, num_cols: int) -> tuple[list[int], list[int]]:
-    """Information states and sequences of the classic game, by counting orders of tries, without any tree.
-
-    A player to move has put some stones and found some of the opponent's, who has as many stones (one more, seen from
-    player 1). An order of tries is possible if at each decision the rest of the opponent's stones fit on unknown cells
-    without connecting.
-    """
-    cells = range(num_rows * num_cols)
-
-    def count(player: int) -> tuple[int, int]:
-        @cache
-        def possible(own: frozenset[int], found: frozenset[int]) -> bool:
-            theirs = len(own) + player
-            if connects(own, player, num_rows, num_cols) or len(found) > theirs:
-                return False
-            rest = combinations(set(cells) - own - found, theirs - len(found))
-            return any(not connects(found.union(more), 1 - player, num_rows, num_cols) for more in rest)
-
-        @cache
-        def orders(own: frozenset[int], found: frozenset[int]) -> int:
-            if not possible(own, found):
-                return 0
-            if not own and not found:
-                return 1
-            return sum(orders(own - {c}, found) for c in own) + sum(orders(own, found - {c}) for c in found)
-
-        subsets = [frozenset(s) for size in range(len(cells) + 1) for s in combinations(cells, size)]
-        pairs = [(own, found) for own in subsets for found in subsets if not own & found]
-        infosets = sum(orders(*pair) for pair in pairs)
-        return infosets, 1 + sum(orders(own, found) * (len(cells) - len(own) - len(found)) for own, found in pairs)
-
-    both = [count(player) for player in range(2)]
-    return [infosets for infosets, _ in both], [sequences for _, sequences in both]
-
-
 @pytest.mark.parametrize(("num_rows", "num_cols"), [(2, 2), (2, 3), (3, 2)])
-def test_sizes_of_the_classic_game_are_those_counted_without_a_tree(num_rows, num_cols):
+def test_sizes_of_the_classic_game_are_those_counted_without_a_tree(num_rows, num_cols, phantom_sizes):
     sizes = eqenvs.make("dark_hex", num_rows=num_rows, num_cols=num_cols).model().sizes()
-    assert (sizes["infosets"], sizes["sequences"]) == counted_information_states(num_rows, num_cols)
+    wins = partial(connects, num_rows=num_rows, num_cols=num_cols)
+    assert (sizes["infosets"], sizes["sequences"]) == phantom_sizes(num_rows * num_cols, wins)
 
 
-def test_the_count_on_three_by_three_is_the_published_one():
+def test_the_count_on_three_by_three_is_the_published_one(phantom_sizes):
+    (fact,) = eqenvs.make("dark_hex", board_size=3).facts
     # Rudolph et al. (2025), arXiv 2502.08938.
-    assert counted_information_states(3, 3)[0] == [3_720_850, 2_352_067]
+    assert fact.sizes["infosets"] == [3_720_850, 2_352_067]
+    assert phantom_sizes(9, partial(connects, num_rows=3, num_cols=3))[0] == fact.sizes["infosets"]
 
 
 @pytest.mark.parametrize(("num_rows", "num_cols"), [(4, 4), (3, 6), (7, 2)])

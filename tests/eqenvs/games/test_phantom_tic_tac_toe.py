@@ -2,8 +2,6 @@
 
 20,000 random games of `phantom_ttt(obstype=reveal-nothing)` and as many with `gameversion=abrupt` were replayed here:
 412,911 moves, every mover, every set of legal actions and all returns agreed. Some of those games are kept below.
-Counting orders of tries as `test_dark_hex.py` does, with three in a row for a connection, gives the published
-3,683,314 and 2,307,355 information states of the classic game.
 """
 
 from __future__ import annotations
@@ -50,6 +48,14 @@ def test_games_end_as_in_openspiel(abrupt, cells, value):
     rules, state, _, total = replay(abrupt, cells)
     assert rules.turn(state)[0] == TERMINAL
     assert total.tolist() == [value, -value]
+
+
+def test_orders_of_tries_are_as_many_as_the_published_information_states(phantom_sizes):
+    lines = [{0, 1, 2}, {3, 4, 5}, {6, 7, 8}, {0, 3, 6}, {1, 4, 7}, {2, 5, 8}, {0, 4, 8}, {2, 4, 6}]
+    (fact,) = eqenvs.make("phantom_tic_tac_toe").facts
+    # Rudolph et al. (2025), arXiv 2502.08938.
+    assert fact.sizes["infosets"] == [3_683_314, 2_307_355]
+    assert phantom_sizes(9, lambda marks, _: any(line <= marks for line in lines))[0] == fact.sizes["infosets"]
 
 
 @pytest.mark.parametrize(("abrupt", "movers"), [(False, [0, 1, 1, 0, 1]), (True, [0, 1, 0, 1, 0])])

@@ -14,7 +14,15 @@ from hypothesis.extra import numpy as hnp
 import eqenvs
 from eqenvs.errors import PolicyError, UnsupportedGame
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import FunctionPolicy, MixturePolicy, ProductPolicy, TabularPolicy, uniform
+from eqenvs.policies import (
+    CorrelatedStrategy,
+    FunctionPolicy,
+    MixturePolicy,
+    ProductPolicy,
+    TabularPolicy,
+    tabulate,
+    uniform,
+)
 from eqsolvers.result import find_solver
 from eqsolvers.scoring import ScoreKind, score
 from eqsolvers.scoring.score import best_response
@@ -413,3 +421,47 @@ def test_policy_of_another_game_is_an_error(kuhn: ExtensiveFormModel) -> None:
             score(kuhn, other)
     with pytest.raises(PolicyError, match="made for another"):
         score(three, uniform(kuhn))
+
+
+class TestCorrelatedStrategies:
+    """A distribution over joint actions is scored as the mixture of pure profiles that it is."""
+
+    MODEL = NormalFormModel(np.random.default_rng(4).normal(size=(3, 2, 3, 4)))
+
+    def test_all_figures_are_those_of_the_mixture(self):
+        rng = np.random.default_rng(1)
+        for _ in range(5):
+            device = CorrelatedStrategy(self.MODEL, rng.dirichlet(np.full(24, 0.3)).reshape(2, 3, 4))
+            found, expected = score(self.MODEL, device), score(self.MODEL, device.mixture())
+            np.testing.assert_allclose(found.values, expected.values, atol=1e-12)
+            np.testing.assert_allclose(found.gains, expected.gains, atol=1e-12)
+            assert found.ce_gap == pytest.approx(expected.ce_gap, abs=1e-12)
+            assert found.cce_gap == pytest.approx(expected.cce_gap, abs=1e-12)
+
+    def test_chicken_has_its_correlated_equilibrium(self):
+        """(C,C) half the time and (C,D), (D,C) a quarter each: welfare 10.5, nobody gains (derived)."""
+        chicken = NormalFormModel([[[6, 2], [7, 0]], [[6, 7], [2, 0]]])
+        found = score(chicken, CorrelatedStrategy(chicken, [[0.5, 0.25], [0.25, 0.0]]))
+        assert found.welfare == pytest.approx(10.5)
+        assert found.ce_gap == pytest.approx(0.0, abs=1e-12)
+
+    def test_it_is_simulated_and_answered_as_its_mixture(self):
+        device = CorrelatedStrategy(self.MODEL, np.full((2, 3, 4), 1 / 24))
+        value, _ = best_response(self.MODEL, 1, device)
+        assert value == pytest.approx(best_response(self.MODEL, 1, device.mixture())[0], abs=1e-12)
+
+    @pytest.mark.parametrize(
+        ("distribution", "message"),
+        [
+            (np.full((2, 3), 1 / 6), r"must have shape \(2, 3, 4\)"),
+            (np.full((2, 3, 4), 1 / 12), "sum to 1, got the sum 2"),
+            (np.eye(24)[0].reshape(2, 3, 4) * np.nan, "non-negative"),
+        ],
+    )
+    def test_what_is_no_distribution_is_refused(self, distribution, message):
+        with pytest.raises(PolicyError, match=message):
+            CorrelatedStrategy(self.MODEL, distribution)
+
+    def test_it_has_no_product(self):
+        with pytest.raises(PolicyError, match="correlates the players"):
+            tabulate(self.MODEL, CorrelatedStrategy(self.MODEL, np.full((2, 3, 4), 1 / 24)))
