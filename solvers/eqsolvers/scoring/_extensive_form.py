@@ -43,6 +43,8 @@ class ExtensiveFormEvaluator:
         cells = [np.flatnonzero(treeplex.states.masks) for treeplex in treeplexes]
         self._cell = np.concatenate([np.zeros(n, dtype=np.int64), *cells]).astype(np.uint32)
         self._lay_out_payoffs(model, numbers)
+        sequences = self._first, self._parent, self._cell, self._infoset_start
+        self._arrays = (*sequences, self._start, self._row_start, self._others, self._payoffs)
 
     def _numbered(self, player: int, sequence: IntArray) -> IntArray:
         """A player's sequences in the numbering of all players together."""
@@ -76,6 +78,13 @@ class ExtensiveFormEvaluator:
         worth = gradient.copy()
         _passes.respond(self._first, self._parent, worth)
         return worth[: len(self._shapes)], worth
+
+    def evaluate(self, tables: Sequence[Float64Array]) -> tuple[Float64Array, Float64Array]:
+        """Each player's value, [N], and that of its best response to the others, [N]."""
+        plan, worth, values = np.empty(self.num_entries), np.empty(self.num_entries), np.empty(len(self._shapes))
+        flat = tuple([_flat(table) for table in tables])
+        _passes.evaluate(*self._arrays, flat, plan, worth, values)
+        return values, worth[: len(self._shapes)]
 
     def table(self, player: int, worth: Float64Array) -> Float64Array:
         """The best response by that worth, the first of equal actions: a pure table [I, A]."""

@@ -93,6 +93,27 @@ def respond(first: Any, parent: Any, worth: Any) -> None:
 
 
 @compiled
+def evaluate(
+    first: Any,
+    parent: Any,
+    cell: Any,
+    infoset_start: Any,
+    start: Any,
+    row_start: Any,
+    others: Any,
+    payoffs: Any,
+    tables: Any,
+    plan: Any,
+    worth: Any,
+    values: Any,
+) -> None:
+    """The three passes in one call, as calls are a good part of a small game's time: [N], and `worth` [Q] at best."""
+    realise(first, parent, cell, infoset_start, tables, plan)
+    collect(start, row_start, others, payoffs, plan, worth, values)
+    respond(first, parent, worth)
+
+
+@compiled
 def number_depth_first(first: Any, parent: Any, owner: Any, start: Any, order: Any) -> None:
     """Write a `DepthFirst`.
 

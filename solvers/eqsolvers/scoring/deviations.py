@@ -42,6 +42,9 @@ class Evaluator(Protocol):
     def best_responses(self, gradient: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Each player's highest value against a gradient, [N], and what its entries are worth with best play, [Q]."""
 
+    def evaluate(self, tables: Sequence[Float64Array]) -> tuple[Float64Array, Float64Array]:
+        """Each player's expected payoff under behaviour tables, [N], and that of its best response, [N]."""
+
     def table(self, player: int, worth: Float64Array) -> Float64Array:
         """A player's best response by that worth, a pure table [I, A]."""
 
@@ -74,6 +77,11 @@ class NormalFormEvaluator:
     def best_responses(self, gradient: Float64Array) -> tuple[Float64Array, Float64Array]:
         """The value of each player's best action; actions are worth what they collect."""
         return np.array([own.max() for own in np.split(gradient, self._bounds)]), gradient
+
+    def evaluate(self, tables: Sequence[Float64Array]) -> tuple[Float64Array, Float64Array]:
+        """The players' values and their best actions' values."""
+        gradient, values = self.collected(self.plan(tables))
+        return values, self.best_responses(gradient)[0]
 
     def table(self, player: int, worth: Float64Array) -> Float64Array:
         """The best action, the first of equals, as a pure strategy."""

@@ -39,6 +39,7 @@ from eqenvs.policies import (
     CorrelatedStrategy,
     JointPolicy,
     MixturePolicy,
+    TabularPolicy,
     flatten,
     player_entries,
     player_table,
@@ -154,8 +155,8 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     if isinstance(policy, MixturePolicy) and model.num_players > 1:
         return _score_device(model, policy)
     form = evaluator(model)
-    gradient, values = form.collected(form.plan(tabulate(model, policy).tables))
-    gains = _gains(form, gradient, values)
+    values, best = form.evaluate(tabulate(model, policy).tables)
+    gains = np.maximum(0.0, best - values)  # rounding can leave a negative of a few ulps, which is no gain
     total = float(sum(gains.tolist()))
     unfolds = isinstance(model, ExtensiveFormModel)
     return Score(
@@ -216,7 +217,7 @@ def _score_correlated(model: ExtensiveFormModel | NormalFormModel, policy: Corre
         told += float((collected.max(axis=1) - obeyed).sum())
     return Score(
         values=values,
-        gains=_gains(form, *form.collected(form.plan(policy.marginals().tables))),
+        gains=_gains_of_product(form, policy.marginals()),
         ce_gap=told,
         cce_gap=committed,
         efce_gap=None,
@@ -224,6 +225,11 @@ def _score_correlated(model: ExtensiveFormModel | NormalFormModel, policy: Corre
         kind=ScoreKind.EXACT,
         constant_sum=form.constant_sum,
     )
+
+
+def _gains_of_product(form: Evaluator, policy: TabularPolicy) -> Float64Array:
+    values, best = form.evaluate(policy.tables)
+    return np.maximum(0.0, best - values)
 
 
 def _gains(form: Evaluator, gradient: Float64Array, values: Float64Array) -> Float64Array:
