@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from eqenvs.arrays import make_backend
-from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.errors import GameTooLargeError, UnsupportedGame
 from eqenvs.models import ExtensiveFormModel, InformationStates, MarkovModel, MeanFieldModel, NormalFormModel
 from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES, enumerate_rules
-from eqenvs.normal_form_rules import NormalFormRules
+from eqenvs.normal_form_rules import NormalFormRules, constant_sum, num_histories
 from eqenvs.rules import Rules
 from eqenvs.spec import Fact, Family, GameSpec
 
@@ -71,7 +71,13 @@ class Game:
     @property
     def exact(self) -> bool:
         """Whether the game can be enumerated within the default limit, as the spec declares."""
-        return self._declared(self.spec.exact)
+        count = self.num_histories
+        return self._declared(self.spec.exact) and (count is None or count <= DEFAULT_MAX_HISTORIES)
+
+    @cached_property
+    def num_histories(self) -> int | None:
+        """How many histories the game has, without enumerating them; see `GameSpec.histories`."""
+        return None if self.spec.histories is None else self.spec.histories(**self.parameters)
 
     def _declared(self, value: bool | Callable[..., bool]) -> bool:
         return value if isinstance(value, bool) else value(**self.parameters)
@@ -106,6 +112,11 @@ class Game:
         if not isinstance(self._definition, Rules):
             return self._definition
         if self._enumerated is None or len(self._enumerated.parent) > max_histories:
+            if self.num_histories is not None and self.num_histories > max_histories:
+                raise GameTooLargeError(
+                    f"{self!r}: exact enumeration needs {self.num_histories:,} histories or more, the limit is "
+                    f"max_histories={max_histories:,}; use smaller parameters, or score by simulation"
+                )
             self._enumerated = enumerate_rules(self._definition, name=repr(self), max_histories=max_histories)
         return self._enumerated
 
@@ -157,27 +168,33 @@ def _remake(game_id: str, parameters: Mapping[str, Any]) -> Game:
     return registry.make(game_id, **parameters)
 
 
-def repeated(game: Game, num_rounds: int, *, memory: int = 1) -> Game:
-    """The game in which a normal-form game is played `num_rounds` times and the payoffs add up.
+def repeated(game: Game, num_rounds: int, *, memory: int = 1, discount: float = 1.0, continuation: float = 1.0) -> Game:
+    """The game in which a normal-form game is played up to `num_rounds` times and the payoffs add up.
 
     Joint actions are seen after every round: information states hold all of them, observations the last `memory`.
+
+    Args:
+        game: the stage game.
+        num_rounds: the most rounds, at least 1.
+        memory: joint actions in an observation, at least 0.
+        discount: what a round later multiplies payoffs by, in [0, 1].
+        continuation: the probability of another round after each but the last, in [0, 1].
 
     Raises:
         InputError: if a number is out of range.
         UnsupportedGame: if `game` is not in normal form.
     """
-    if num_rounds < 1 or memory < 0:
-        raise InputError(f"repeated: num_rounds must be >= 1 and memory >= 0, got {num_rounds} and {memory}")
     stage = game.model()
     if not isinstance(stage, NormalFormModel):
         raise UnsupportedGame(f"repeated: {game.spec.id} is {game.spec.family}, only normal-form games can be repeated")
+    build = _RepeatedBuilder(stage, num_rounds, memory, discount, continuation)
     spec = GameSpec(
         id=f"repeated_{game.spec.id}",
         family=Family.EXTENSIVE_FORM,
         title=f"{game.spec.title}, {num_rounds} rounds",
-        build=_RepeatedBuilder(stage, num_rounds, memory),
-        constant_sum=game.constant_sum,
-        exact=num_rounds <= 2,
+        build=build,
+        constant_sum=game.constant_sum and constant_sum(stage, num_rounds, discount, continuation),
+        histories=build.histories,
         source=game.spec.source,
     )
     return Game(spec)
@@ -186,8 +203,15 @@ def repeated(game: Game, num_rounds: int, *, memory: int = 1) -> Game:
 class _RepeatedBuilder:
     """A picklable `build` for a repeated game."""
 
-    def __init__(self, stage: NormalFormModel, num_rounds: int, memory: int) -> None:
+    def __init__(
+        self, stage: NormalFormModel, num_rounds: int, memory: int, discount: float, continuation: float
+    ) -> None:
         self.stage, self.num_rounds, self.memory = stage, num_rounds, memory
+        self.discount, self.continuation = discount, continuation
 
     def __call__(self) -> NormalFormRules:
-        return NormalFormRules(self.stage, self.num_rounds, self.memory)
+        return NormalFormRules(self.stage, self.num_rounds, self.memory, self.discount, self.continuation)
+
+    def histories(self) -> int:
+        """How many histories the game has."""
+        return num_histories(self.stage.num_actions, self.num_rounds, self.continuation)

@@ -5,10 +5,25 @@ histories, S states, T horizon, K population size, B batch, D observation size. 
 `payoffs[player, a_0, ..., a_{N-1}]`.
 """
 
+from eqenvs.models.congestion import CongestionModel
 from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
 from eqenvs.models.information_states import InformationStates
 from eqenvs.models.markov import MarkovModel
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.models.normal_form import NormalFormModel
+from eqenvs.models.polymatrix import PolymatrixModel
+from eqenvs.models.structured import StructuredModel
+from eqenvs.models.symmetric import SymmetricModel
 
-__all__ = ["ExtensiveFormModel", "InformationStates", "MarkovModel", "MeanFieldModel", "NormalFormModel", "Treeplex"]
+__all__ = [
+    "CongestionModel",
+    "ExtensiveFormModel",
+    "InformationStates",
+    "MarkovModel",
+    "MeanFieldModel",
+    "NormalFormModel",
+    "PolymatrixModel",
+    "StructuredModel",
+    "SymmetricModel",
+    "Treeplex",
+]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from eqenvs.arrays import Float64Array, read_only
+from eqenvs.arrays import Array, Float64Array, namespace, read_only
 from eqenvs.errors import InputError
 from eqenvs.models.information_states import InformationStates
 
@@ -90,3 +90,18 @@ class NormalFormModel:
             if other != player:
                 value = np.tensordot(value, strategies[other], axes=(other, 0))
         return value
+
+    def profile_tables(self) -> tuple[NDArray[Any], ...]:
+        """The arrays in which `profile_payoffs` looks payoffs up: the flat tensor [profiles, N] and its strides [N]."""
+        strides = np.cumprod([1, *self.num_actions[:0:-1]])[::-1].copy()
+        return self.payoffs.reshape(self.num_players, -1).T.copy(), strides
+
+    def profile_payoffs(self, joint: Array, tables: tuple[Array, ...]) -> Array:
+        """What pure profiles pay, [B, N] float64.
+
+        Args:
+            joint: [B, N] int64, in either array library.
+            tables: `profile_tables()` in the same library and on the same device.
+        """
+        payoffs, strides = tables
+        return payoffs[namespace(joint).sum(joint * strides[None, :], axis=1)]

@@ -390,8 +390,8 @@ SPEC = GameSpec(
     title="Battleship",
     build=Battleship,
     constant_sum=_constant_sum,
-    exact=lambda height, width, ship_sizes, num_shots, allow_repeated_shots, **_: (
-        num_histories(height, width, ship_sizes, num_shots, allow_repeated_shots) <= DEFAULT_MAX_HISTORIES
+    histories=lambda height, width, ship_sizes, num_shots, allow_repeated_shots, **_: num_histories(
+        height, width, ship_sizes, num_shots, allow_repeated_shots
     ),
     source="Farina, Ling, Fang and Sandholm (2019), Correlation in extensive-form games, NeurIPS; OpenSpiel (2019)",
     parameters=(

@@ -104,7 +104,7 @@ SPEC = GameSpec(
     title="Dark hex",
     build=DarkHex,
     constant_sum=True,
-    exact=lambda num_rows, num_cols, abrupt, **_: num_histories(num_rows, num_cols, abrupt) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda num_rows, num_cols, abrupt, **_: num_histories(num_rows, num_cols, abrupt),
     source="Lanctot et al. (2019), OpenSpiel; Hex: Hein (1942), Nash (1948)",
     parameters=(
         Parameter(name="board_size", default=2, low=2, high=11, description="rows and columns, unless given apart"),

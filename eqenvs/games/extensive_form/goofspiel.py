@@ -17,7 +17,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -222,9 +221,7 @@ SPEC = GameSpec(
     title="Goofspiel",
     build=Goofspiel,
     constant_sum=lambda returns_type, **_: returns_type != "total_points",
-    exact=lambda num_players, num_cards, points_order, **_: (
-        num_histories(num_players, num_cards, points_order) <= DEFAULT_MAX_HISTORIES
-    ),
+    histories=lambda num_players, num_cards, points_order, **_: num_histories(num_players, num_cards, points_order),
     source="Ross (1971), Goofspiel: the game of pure strategy, J. Appl. Probab. 8; Lanctot (2013), PhD thesis",
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),

@@ -14,7 +14,6 @@ import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.games.extensive_form._cards import rank_name
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -148,7 +147,7 @@ SPEC = GameSpec(
     title="Kuhn poker",
     build=KuhnPoker,
     constant_sum=True,
-    exact=lambda num_players: num_histories(num_players) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda num_players: num_histories(num_players),
     source="Kuhn (1950), A simplified two-person poker",
     parameters=(Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),),
     facts=(

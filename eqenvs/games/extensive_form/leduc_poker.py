@@ -17,7 +17,6 @@ import numpy as np
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
 from eqenvs.games.extensive_form._cards import SUIT_NAMES, rank_name
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -258,7 +257,7 @@ SPEC = GameSpec(
     title="Leduc poker",
     build=LeducPoker,
     constant_sum=True,
-    exact=lambda **parameters: num_histories(**parameters) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda **parameters: num_histories(**parameters),
     source="Southey et al. (2005), Bayes' bluff: opponent modelling in poker, UAI",
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=6, description="number of players"),

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -161,7 +160,7 @@ SPEC = GameSpec(
     build=LiarsDice,
     constant_sum=True,
     source="Lisy, Lanctot and Bowling (2015), AAMAS; OpenSpiel (2019)",
-    exact=lambda **parameters: num_histories(**parameters) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda **parameters: num_histories(**parameters),
     facts=(_two_players(3, 1 / 9), _two_players(4, 0.0625), _two_players(6, None)),
     parameters=(
         Parameter(name="num_players", default=2, low=2, high=10, description="number of players"),

@@ -173,9 +173,7 @@ SPEC = GameSpec(
     title="Oshi-Zumo",
     build=OshiZumo,
     constant_sum=True,
-    exact=lambda coins, size, horizon, min_bid, **_: (
-        num_histories(coins, size, horizon, min_bid) <= DEFAULT_MAX_HISTORIES
-    ),
+    histories=lambda coins, size, horizon, min_bid, **_: num_histories(coins, size, horizon, min_bid),
     source="Buro (2003), Solving the Oshi-Zumo game, Advances in Computer Games 10",
     parameters=(
         Parameter(name="coins", default=4, low=1, high=1000, description="coins of each player at the start"),

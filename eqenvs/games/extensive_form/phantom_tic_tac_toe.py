@@ -66,7 +66,7 @@ SPEC = GameSpec(
     title="Phantom tic-tac-toe",
     build=PhantomTicTacToe,
     constant_sum=True,
-    exact=lambda abrupt: num_histories(abrupt) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda abrupt: num_histories(abrupt),
     source="Lisy, Lanctot and Bowling (2015), AAMAS; OpenSpiel (2019)",
     parameters=(
         Parameter(

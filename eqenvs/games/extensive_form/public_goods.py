@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -114,7 +113,7 @@ SPEC = GameSpec(
     build=PublicGoods,
     # All payoffs add up to N endowments and factor - 1 times the contributions.
     constant_sum=lambda factor, **_: factor == 1,
-    exact=lambda num_players, endowment, **_: num_histories(num_players, endowment) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda num_players, endowment, **_: num_histories(num_players, endowment),
     source="Varian (1994), Sequential contributions to public goods, J. Public Economics 53",
     parameters=(
         Parameter(name="num_players", default=3, low=2, high=10, description="number of players"),

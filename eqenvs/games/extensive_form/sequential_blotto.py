@@ -23,7 +23,6 @@ import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
 from eqenvs.errors import InputError
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -160,9 +159,7 @@ SPEC = GameSpec(
     title="Sequential Blotto",
     build=SequentialBlotto,
     constant_sum=True,
-    exact=lambda num_fields, num_troops, allocation, **_: (
-        num_histories(num_fields, num_troops, allocation) <= DEFAULT_MAX_HISTORIES
-    ),
+    histories=lambda num_fields, num_troops, allocation, **_: num_histories(num_fields, num_troops, allocation),
     source="Tang, Dinh, McAleer and Yang (2023), Regret-minimizing double oracle for extensive-form games, ICML, and "
     "its code (github.com/xiaohangt/RMDO)",
     parameters=(

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -149,9 +148,7 @@ SPEC = GameSpec(
     build=Sheriff,
     # What is not a transfer is the worth of the items passed, and some cargoes have none.
     constant_sum=lambda item_value, **_: item_value == 0,
-    exact=lambda max_bribe, max_items, num_rounds, **_: (
-        num_histories(max_bribe, max_items, num_rounds) <= DEFAULT_MAX_HISTORIES
-    ),
+    histories=lambda max_bribe, max_items, num_rounds, **_: num_histories(max_bribe, max_items, num_rounds),
     source="Farina, Ling, Fang and Sandholm (2019), Correlation in extensive-form games, NeurIPS; OpenSpiel (2019)",
     parameters=(
         Parameter(

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, device_of, namespace, one_hot, put_along, take_along
-from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -141,7 +140,7 @@ SPEC = GameSpec(
     title="Trade Comm",
     build=TradeComm,
     constant_sum=lambda num_items: num_items == 1,  # then there is one trade to propose, and it pays
-    exact=lambda num_items: num_histories(num_items) <= DEFAULT_MAX_HISTORIES,
+    histories=lambda num_items: num_histories(num_items),
     source="Sokota et al. (2021), Solving common-payoff games with approximate policy iteration, AAAI",
     parameters=(
         Parameter(name="num_items", default=2, low=1, high=30, description="kinds of items, and words to say"),

@@ -41,7 +41,8 @@ def build(num_players: int = 3, rewards: str = "4,3,2") -> CongestionModel:
 def _fact(rewards: str, values: tuple[float, ...], uniform_nash_conv: float) -> Fact:
     n = len(values)
     return Fact(
-        source="the first arm pays more to all than the second to one; of uniform play an arm pays r (2 - 2^(1 - n)) / n",
+        source="the first arm pays more to all than the second to one; against uniform play an arm pays "
+        "r (2 - 2^(1 - n)) / n",
         parameters={"num_players": n, "rewards": rewards},
         sizes={"actions": [2] * n, "profiles": 2**n},
         values=values,

@@ -15,10 +15,10 @@ are n atomic drivers, each a share of 1 / n that counts itself; derived for them
 
 - The symmetric mixed equilibrium takes the bridge with probability (n - 2) / (2 (n - 1)), the rest equally, and the
   expected time is exactly 3.75 for every n >= 2.
-- A pure profile is an equilibrium exactly if n / 4 to n / 4 + 1 drivers are on each outer route, and these numbers
-  differ by 1 at most. All times are then within 1 / n of 3.75; for n a multiple of 4 all are 3.75 in the one with n / 4.
-- The least mean time is 3.5 for even n and 3.5 + 1 / (2 n^2) for odd, nobody on the bridge; without a bridge that is the
-  only pure equilibrium.
+- A pure profile is an equilibrium exactly if n / 4 to n / 4 + 1 drivers are on each outer route, these numbers differ
+  by 1 at most. All times are then within 2 / n of 3.75; for n a multiple of 4 they are all 3.75 in the one with n / 4.
+- The least mean time is 3.5 for even n and 3.5 + 1 / (2 n^2) for odd, nobody on the bridge; without a bridge all pure
+  equilibria are such.
 
 So 3.75 and 3.5 are the limits of many drivers, in which one driver's own weight vanishes.
 """

@@ -64,7 +64,7 @@ SPEC = GameSpec(
             uniform_nash_conv=5.0,
         ),
         Fact(
-            source="two identical links: a third player evens out, uniform play costs 1 + 1/2 wherever one is",
+            source="two identical links: either costs 3/2 against uniform play",
             parameters={"num_players": 2, "costs": "1,2;1,2"},
             sizes={"actions": [2, 2], "profiles": 4},
             uniform_nash_conv=0.0,

@@ -2,8 +2,8 @@
 
 Isaac and Walker (1988), "Group size effects in public goods provision: the voluntary contributions mechanism",
 Quarterly Journal of Economics 103. With endowment e, contributions c and factor f, player i gets
-e - c_i + f (c_1 + .. + c_n) / n. Contributing nothing is strictly dominant where f < n, everything where f > n; everything
-maximises welfare where f > 1. `public_goods` is the game with the same payoffs in which players move in turn.
+e - c_i + f (c_1 + .. + c_n) / n. Contributing nothing is strictly dominant where f < n, everything where f > n;
+everything maximises welfare where f > 1. `public_goods` is the game with the same payoffs in which players take turns.
 """
 
 from __future__ import annotations

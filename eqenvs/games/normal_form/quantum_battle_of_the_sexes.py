@@ -8,8 +8,8 @@ a and b do in the classical game. Here J = exp(i gamma D x D / 2) with entanglem
     U(theta, phi) = [[exp(i phi) cos(theta/2), sin(theta/2)], [-sin(theta/2), exp(-i phi) cos(theta/2)]],
 
 theta from 0 to pi, phi from 0 to pi/2: C = U(0, 0) leaves the qubit alone, D = U(pi, 0) flips it, Q = U(0, pi/2) has no
-classical counterpart. C and D play the classical game for every gamma. Without entanglement so do all others, U(theta, .)
-as the mixture that flips with probability sin^2(theta/2).
+classical counterpart. C and D play the classical game for every gamma. Without entanglement so do all others,
+U(theta, phi) as the mixture that flips with probability sin^2(theta/2).
 
 Players choose from a grid of angles, which has C and D, and Q if there are at least two phis.
 """
@@ -107,11 +107,11 @@ SPEC = GameSpec(
             uniform_nash_conv=0.5,
         ),
         Fact(
-            source="C, Q and D, complete entanglement, by the closed form of Eisert et al.: Q undoes Q, and turns C into "
-            "a meeting at the other place, so that rows and columns (C, Q, D) meet as [[0, 1, -], [1, 0, -], "
-            "[-, -, 1]]; of uniform play each of the three pays 3, 3 and 1 or 2 thirds",
+            source="C, Q and D, complete entanglement: against C and Q, these meet at the first place if they are "
+            "the same and at the second if not; D meets D only, there; against uniform play C and Q pay 1, D 1/3 or "
+            "2/3, so the players gain 2/9 and 1/9",
             sizes={"actions": [3, 3], "profiles": 9},
-            uniform_nash_conv=5 / 9,
+            uniform_nash_conv=1 / 3,
         ),
     ),
 )

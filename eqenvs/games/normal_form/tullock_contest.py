@@ -39,8 +39,9 @@ def build(
 
     def payoff(action: int, others: IntArray) -> Float64Array:
         total = others @ powers + powers[action]
-        share: Float64Array = np.where(total > 0, powers[action] / np.where(total > 0, total, 1.0), 1 / num_players)
-        return prize * share - efforts[action]
+        share = np.where(total > 0, powers[action] / np.where(total > 0, total, 1.0), 1 / num_players)
+        paid: Float64Array = prize * share - efforts[action]
+        return paid
 
     return SymmetricModel.from_function(num_players, num_efforts, payoff)
 

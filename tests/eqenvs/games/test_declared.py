@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import eqenvs
+from eqenvs import game as game_module
 from eqenvs.errors import GameTooLargeError
 from eqenvs.models.enumeration import DEFAULT_MAX_HISTORIES, enumerate_rules
 
@@ -96,6 +97,22 @@ CLOSED: dict[str, list[dict[str, Any]]] = {
         ),
     ],
     "trade_comm": [{"num_items": items} for items in (1, 2, 3)],
+    "first_price_auction": [{}, {"num_values": 1, "num_bids": 2, "reserve": 1.0}, {"num_players": 3, "num_values": 2}],
+    "second_price_auction": [{}, {"num_values": 1, "num_bids": 2, "reserve": 0.5}, {"num_players": 3, "num_bids": 2}],
+    "all_pay_auction": [{}, {"num_values": 1, "num_bids": 3}, {"num_players": 3, "num_values": 2, "num_bids": 4}],
+    "repeated_game": [
+        {},
+        {"num_rounds": 1, "continuation": 0.5},
+        {"num_rounds": 4, "continuation": 0.5},
+        {"num_rounds": 4, "continuation": 0.0},
+        {"stage": "rock_paper_scissors", "num_rounds": 2, "discount": 0.0},
+        {"stage": "rock_paper_scissors", "num_rounds": 2, "continuation": 0.5},
+        # A prize of 1 for three players: the more rounds, the more there is in all.
+        *(
+            {"stage": "beauty_contest", "stage_parameters": "num_guesses=2", "num_rounds": 2, **more}
+            for more in ({}, {"continuation": 0.5}, {"continuation": 0.5, "discount": 0.0}, {"continuation": 0.0})
+        ),
+    ],
     "dark_hex": [
         {"num_rows": rows, "num_cols": cols, "abrupt": abrupt}
         for rows, cols in ((2, 2), (2, 3), (3, 2))
@@ -172,6 +189,9 @@ ACROSS_THE_LIMIT: dict[str, tuple[str, dict[str, Any], str, list[Any]]] = {
     "sheriff": ("sheriff", {}, "num_rounds", [5, 6, 7, 8]),
     "signalling": ("signalling", {"num_types": 200, "num_messages": 200}, "num_actions", [497, 498, 499]),
     "trade comm": ("trade_comm", {}, "num_items", [6, 7, 8, 9]),
+    "auction": ("first_price_auction", {"num_values": 50}, "num_bids", [60, 87, 88, 89]),
+    "repeated game": ("repeated_game", {}, "num_rounds", [10, 11, 12]),
+    "repeated game, stopped at random": ("repeated_game", {"continuation": 0.9}, "num_rounds", [10, 11, 12]),
     "dark hex": ("dark_hex", {}, "num_cols", [2, 3, 4]),
     "dark hex, square": ("dark_hex", {}, "board_size", [2, 3]),
     "dark hex, abrupt": ("dark_hex", {"abrupt": True}, "num_rows", [2, 3, 4]),
@@ -206,12 +226,19 @@ def test_an_instance_is_exact_if_and_only_if_enumeration_within_the_limit_succee
     game = eqenvs.make(game_id, **parameters)
     size = stated(game_id, parameters)
     for limit in (size, size - 1):
-        monkeypatch.setattr(module_of(game_id), "DEFAULT_MAX_HISTORIES", limit)
+        for module in (module_of(game_id), game_module):
+            monkeypatch.setattr(module, "DEFAULT_MAX_HISTORIES", limit, raising=False)
         if game.exact:
             enumerate_rules(game.rules, name=game_id, max_histories=limit)
         else:
             with pytest.raises(GameTooLargeError):
                 enumerate_rules(game.rules, name=game_id, max_histories=limit)
+
+
+def test_a_game_too_large_is_refused_before_it_is_enumerated(monkeypatch):
+    monkeypatch.setattr(game_module, "enumerate_rules", None)
+    with pytest.raises(GameTooLargeError, match=r"879,609,302,220,421 histories or more, .* max_histories=20,000,000"):
+        eqenvs.make("liars_dice", num_faces=20).model()
 
 
 @pytest.mark.parametrize("walked", FACTOR)

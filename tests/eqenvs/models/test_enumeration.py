@@ -127,9 +127,12 @@ def test_a_game_that_is_over_at_once_has_one_history(hand_made):
 def test_a_game_past_the_limit_is_refused_with_both_numbers(limit):
     # Kuhn poker has 1 + 3 + 6 + 12 + 24 + 12 = 58 histories.
     assert eqenvs.make("kuhn_poker").model(max_histories=58).sizes()["histories"] == 58
-    message = rf"^kuhn_poker\(num_players=2\): .* more than \d+ histories .* max_histories={limit};"
+    message = rf"^kuhn_poker\(num_players=2\): .* 58 histories or more, .* max_histories={limit};"
     with pytest.raises(GameTooLargeError, match=message):
         eqenvs.make("kuhn_poker").model(max_histories=limit)
+    message = rf"^kuhn: .* more than \d+ histories .* max_histories={limit};"
+    with pytest.raises(GameTooLargeError, match=message):  # where nobody knows the number before
+        enumerate_rules(eqenvs.make("kuhn_poker").rules, name="kuhn", max_histories=limit)
 
 
 def test_a_model_already_built_is_still_refused_past_the_limit():
