@@ -14,10 +14,13 @@ Feedback, from most to least:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import InputError
 
 StateT = TypeVar("StateT")
 
@@ -33,7 +36,8 @@ class OnlineLearner(Generic[StateT]):
         observe: the state after a round with the action that was drawn from `strategy` [B] and its payoff [B]; None
             where only `update` is defined (`importance_weighted` makes one).
         regret: which regret it bounds, "external" or "swap".
-        bound: the guaranteed average regret after T rounds with A actions, payoffs in [0, 1]; None where none is proved.
+        bound: the guaranteed average regret after T rounds with A actions, payoffs in [0, 1]; None where none is
+            proved.
     """
 
     init: Callable[[int, int], StateT]
@@ -45,3 +49,62 @@ class OnlineLearner(Generic[StateT]):
 
 
 Build = Callable[..., OnlineLearner[Any]]  # the learner's parameters as keywords
+
+
+def drawn(action: IntArray, actions: int) -> Float64Array:
+    """Indicators of the drawn actions, [B, A] float64."""
+    indicator: Float64Array = (action[:, None] == np.arange(actions)).astype(np.float64)
+    return indicator
+
+
+def importance_weighted(
+    learner: OnlineLearner[StateT], exploration: float, *, bounded: bool = False
+) -> OnlineLearner[StateT]:
+    """A full-information learner that sees the drawn action's payoff only.
+
+    It plays (1 - exploration) of the learner's strategy and `exploration` of uniform, and tells the learner an unbiased
+    estimate of all payoffs, 1 - 1{a drawn} (1 - payoff) / p(a), which is at most 1 and may be far below 0: for learners
+    that take payoffs of any range, such as follow the regularised leader and regret matching (Farina, Kroer and
+    Sandholm 2020, "Stochastic regret minimization in extensive-form games", ICML). For others, and for a guarantee that
+    holds for all, the estimate `bounded` to [0, 1] is 1{a drawn} payoff / p(a) times exploration / A: in expectation
+    the average regret is then at most A / exploration times the learner's, plus `exploration`, and as slow as that in
+    practice. The algorithms made for bandits do better than either.
+
+    Args:
+        learner: with an `update`.
+        exploration: in (0, 1].
+        bounded: whether what the learner is told stays in [0, 1].
+
+    Raises:
+        InputError: if the learner has no `update`, or the exploration is out of range.
+    """
+    update, inner, limit = learner.update, learner.strategy, learner.bound
+    if update is None:
+        raise InputError("importance weighting needs a learner with full-information updates")
+    if not 0 < exploration <= 1:
+        raise InputError(f"exploration must be above 0 and at most 1, got {exploration}")
+
+    def strategy(state: StateT) -> Float64Array:
+        own = inner(state)
+        played: Float64Array = (1 - exploration) * own + exploration / own.shape[1]
+        return played
+
+    def observe(state: StateT, action: IntArray, payoff: Float64Array) -> StateT:
+        played = strategy(state)
+        actions = played.shape[1]
+        weight = drawn(action, actions) / played
+        if bounded:
+            return update(state, weight * payoff[:, None] * (exploration / actions))
+        return update(state, 1.0 - weight * (1.0 - payoff)[:, None])
+
+    def bound(rounds: int, actions: int) -> float:
+        assert limit is not None
+        return actions / exploration * limit(rounds, actions) + exploration
+
+    return replace(
+        learner,
+        strategy=strategy,
+        update=None,
+        observe=observe,
+        bound=bound if bounded and limit is not None else None,
+    )

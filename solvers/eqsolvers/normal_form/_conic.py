@@ -1,0 +1,68 @@
+"""Strictly concave choices among approximate equilibria, by Clarabel's interior-point method.
+
+Goulart and Chen (2024), "Clarabel: an interior-point solver for conic programs with quadratic objectives".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from eqenvs.arrays import Float64Array
+
+ACCURACY = 1e-12  # relative, of the residuals and the duality gap; Clarabel's default is 1e-8
+
+
+class ConicProgramError(ArithmeticError):
+    """Clarabel found no optimum; the message is Clarabel's status."""
+
+
+def most_even(matrix: Any, bound: float, *, entropy: bool) -> tuple[Float64Array, int]:
+    """The distribution of greatest Gini impurity or entropy among those with `matrix @ x <= bound`.
+
+    Args:
+        matrix: CSR [rows, size], of the order of 1.
+        bound: in the unit of the matrix; some distribution must keep it.
+        entropy: Shannon's entropy `-sum x log x` instead of the Gini impurity `1 - x.x`.
+
+    Returns:
+        The distribution [size], and the iterations.
+
+    Raises:
+        ConicProgramError: if Clarabel does not reach even its reduced accuracy.
+    """
+    rows, size = matrix.shape
+    # In y = size * x, whose mean is 1, all quantities are of the order of 1 in games of any size.
+    ones, eye = sparse.csc_array(np.full((1, size), 1.0 / size)), sparse.eye_array(size, format="csc")
+    scaled = sparse.csc_array(matrix) / size
+    if entropy:
+        # (t, y, 1) in the exponential cone y exp(t / y) <= 1 is t <= -y log y; t follows y in the vector of variables.
+        quadratic = sparse.csc_matrix((2 * size, 2 * size))
+        linear = np.concatenate([np.zeros(size), np.full(size, -1.0 / size)])
+        cone = np.arange(size)
+        triples = sparse.coo_array(
+            (np.full(2 * size, -1.0), (np.concatenate([3 * cone + 1, 3 * cone]), np.arange(2 * size))),
+            shape=(3 * size, 2 * size),
+        )
+        blank = sparse.csc_array((rows + 1, size))
+        equations = sparse.vstack([sparse.hstack([sparse.vstack([ones, scaled]), blank]), triples])
+        right = np.concatenate([[1.0], np.full(rows, bound), np.tile([0.0, 0.0, 1.0], size)])
+        evenness = [clarabel.ExponentialConeT()] * size
+    else:
+        quadratic, linear = sparse.csc_matrix(eye / size), np.zeros(size)
+        equations = sparse.vstack([ones, scaled, -eye])
+        right = np.concatenate([[1.0], np.full(rows, bound), np.zeros(size)])
+        evenness = [clarabel.NonnegativeConeT(size)]
+    cones = [clarabel.ZeroConeT(1), *([clarabel.NonnegativeConeT(rows)] if rows else []), *evenness]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1  # the same bits whatever the number of cores
+    settings.tol_feas = settings.tol_gap_abs = settings.tol_gap_rel = ACCURACY
+    found = clarabel.DefaultSolver(quadratic, linear, sparse.csc_matrix(equations), right, cones, settings).solve()
+    if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
+        raise ConicProgramError(f"Clarabel: {found.status}")
+    distribution = np.maximum(np.asarray(found.x)[:size], 0.0)
+    return distribution / distribution.sum(), int(found.iterations)

@@ -1,0 +1,142 @@
+"""The simplex method on the dictionary of a matrix game, with rows and columns that may be added.
+
+max sum y subject to M y <= 1, y >= 0 for positive M: y / sum y is the column player's strategy, the multipliers over
+their sum are the row player's, and 1 / sum y is the value (Dantzig 1951). The root, y = 0, is feasible. See
+`_dictionary` for the layout; the cost row holds the reduced costs, negative where a variable should enter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eqenvs.arrays import Float64Array
+from eqsolvers.kernels import compiled
+from eqsolvers.normal_form._dictionary import TIE, exchange, leaving_row, pivot
+
+OPTIMAL = 1e-12  # reduced costs and values from here up count as non-negative
+
+
+@compiled
+def primal(tableau: Any, basis: Any, cobasis: Any, where: Any, limit: int) -> int:
+    """Pivot from a feasible dictionary to an optimal one; the pivots made, -1 if more than `limit` are needed.
+
+    The most negative reduced cost enters, and the lexicographic rule keeps degenerate pivots from cycling.
+    """
+    k, d = tableau.shape[0] - 1, tableau.shape[1] - 1
+    for count in range(limit + 1):
+        column = 0
+        for c in range(1, d):
+            if tableau[k, c] < tableau[k, column]:
+                column = c
+        if tableau[k, column] >= -OPTIMAL:
+            return count
+        row = leaving_row(tableau, where, column, TIE)
+        if row < 0:
+            return -1
+        pivot(tableau, tableau, row, column)
+        exchange(basis, cobasis, where, row, column)
+    return -1
+
+
+@compiled
+def dual(tableau: Any, basis: Any, cobasis: Any, where: Any, limit: int) -> int:
+    """Pivot from a dictionary with no negative reduced cost to a feasible one; the pivots made, or -1.
+
+    Ties are not broken here: a caller must be ready for -1.
+    """
+    k, d = tableau.shape[0] - 1, tableau.shape[1] - 1
+    for count in range(limit + 1):
+        row = 0
+        for i in range(1, k):
+            if tableau[i, d] < tableau[row, d]:
+                row = i
+        if tableau[row, d] >= -OPTIMAL:
+            return count
+        column = -1
+        for c in range(d):
+            if tableau[row, c] < -TIE and (
+                column < 0 or tableau[k, c] * tableau[row, column] > tableau[k, column] * tableau[row, c]
+            ):
+                column = c
+        if column < 0:
+            return -1
+        pivot(tableau, tableau, row, column)
+        exchange(basis, cobasis, where, row, column)
+    return -1
+
+
+@compiled
+def lay_out(matrix: Any, tableau: Any, basis: Any, cobasis: Any, where: Any) -> None:
+    """Write the root of a positive matrix [k, d] and its variables."""
+    k, d = matrix.shape
+    for i in range(k):
+        for j in range(d):
+            tableau[i, j] = matrix[i, j]
+        tableau[i, d] = 1.0
+        basis[i] = d + i
+        where[d + i] = i
+    for j in range(d):
+        tableau[k, j] = -1.0
+        cobasis[j] = j
+        where[j] = -1 - j
+    tableau[k, d] = 0.0
+
+
+@compiled
+def read_off(tableau: Any, basis: Any, cobasis: Any, row: Any, column: Any) -> None:
+    """Write the strategies [k] and [d] of an optimal dictionary."""
+    k, d = tableau.shape[0] - 1, tableau.shape[1] - 1
+    row[:] = 0.0
+    column[:] = 0.0
+    for i in range(k):
+        if basis[i] < d:
+            column[basis[i]] = max(tableau[i, d], 0.0)
+    for c in range(d):
+        if cobasis[c] >= d:
+            row[cobasis[c] - d] = max(tableau[k, c], 0.0)
+    row /= row.sum()
+    column /= column.sum()
+
+
+@compiled
+def solve_dictionary(matrix: Any, row: Any, column: Any, limit: int) -> tuple[int, float]:
+    """Write the strategies of a matrix game, [k] and [d].
+
+    Returns:
+        The pivots made, or -1 where more than `limit` are needed, and the gap over the range of the payoffs.
+    """
+    k, d = matrix.shape
+    low, high = matrix[0, 0], matrix[0, 0]
+    for i in range(k):
+        for j in range(d):
+            low = min(low, matrix[i, j])
+            high = max(high, matrix[i, j])
+    span = high - low
+    scale = 1.0 / span if span > 0.0 else 1.0
+    tableau = np.empty((k + 1, d + 1))
+    basis, cobasis, where = np.empty(k, np.int64), np.empty(d, np.int64), np.empty(k + d, np.int64)
+    lay_out(matrix, tableau, basis, cobasis, where)
+    for i in range(k):
+        for j in range(d):
+            tableau[i, j] = 1.0 + (matrix[i, j] - low) * scale
+    pivots = primal(tableau, basis, cobasis, where, limit)
+    read_off(tableau, basis, cobasis, row, column)
+    against = np.zeros(d)
+    best = -np.inf
+    for i in range(k):
+        value = 0.0
+        for j in range(d):
+            value += matrix[i, j] * column[j]
+            against[j] += matrix[i, j] * row[i]
+        best = max(best, value)
+    return pivots, (best - against.min()) * scale
+
+
+def simplex(matrix: Float64Array) -> tuple[Float64Array, Float64Array, int, float]:
+    """The strategies of a matrix game [m, n], the pivots, -1 if it was not solved, and the gap over the range."""
+    m, n = matrix.shape
+    row, column = np.empty(m), np.empty(n)
+    pivots, error = solve_dictionary(matrix, row, column, 100 * (m + n))
+    return row, column, pivots, error
