@@ -48,8 +48,8 @@ demo: $(VENV)/.run ## train, evaluate and report PSRO on Leduc poker; resumes an
 	@echo "Report:       $(RUN)/report.html (open it in any browser)"
 	@echo "TensorBoard:  the events are in $(RUN); to see them: $(BIN)/tensorboard --logdir $(RUN)"
 
-test: $(VENV)/.dev ## the test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## the test suite, on all processors
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.dev ## ruff, import directions, mypy
 	$(BIN)/ruff check .

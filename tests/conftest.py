@@ -21,3 +21,10 @@ def ray_cluster() -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, object_store_memory=200_000_000, log_to_driver=False)
     yield
     ray.shutdown()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On several workers a file stays in one piece, for its fixtures, and whatever uses Ray shares one cluster."""
+    on_ray = {item.path for item in items if item.get_closest_marker("ray") is not None}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if item.path in on_ray else str(item.path)))

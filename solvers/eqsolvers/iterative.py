@@ -18,7 +18,7 @@ from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.policies import JointPolicy
 from eqenvs.spec import Family, Parameter, Parameterised
-from eqsolvers.result import SolverResult, SolverSpec, Status
+from eqsolvers.result import GameClass, SolverResult, SolverSpec, Status
 
 
 class Process(Protocol):
@@ -157,6 +157,9 @@ def iterative_solver(
     concepts: tuple[str, ...] = ("nash",),
     family: Family = Family.EXTENSIVE_FORM,
     compile: Callable[[Any], None] = lambda model: None,
+    preference: int = 0,
+    covers: Callable[[GameClass], bool] = lambda game: True,
+    residual_unit: str = "payoff",
     check_every: int = 100,
     default_iterations: int = 100_000,
 ) -> SolverSpec:
@@ -170,7 +173,10 @@ def iterative_solver(
         random: whether the seed matters.
         concepts: what it computes; where there are several, `start` takes one of them as `concept`.
         family: the models it takes.
-        compile: see `SolverSpec`.
+        compile: see `SolverSpec`, as for the next three.
+        preference: see there.
+        covers: see there.
+        residual_unit: see there.
         check_every: see `run_process`.
         default_iterations: the most iterations where none are asked for.
     """
@@ -212,5 +218,8 @@ def iterative_solver(
         random=random,
         parameters=parameters,
         compile=compile,
+        preference=preference,
+        covers=covers,
+        residual_unit=residual_unit,
         source=source,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
@@ -103,6 +103,28 @@ def failed(model: ExtensiveFormModel | NormalFormModel, method: str, message: st
     )
 
 
+class GameClass(Protocol):
+    """What decides whether a method covers a game; a `Game` says it without its model."""
+
+    @property
+    def num_players(self) -> int:
+        """N."""
+
+    @property
+    def constant_sum(self) -> bool:
+        """Whether payoffs add up to the same number at every end."""
+
+
+def two_players(game: GameClass) -> bool:
+    """The class of bimatrix methods."""
+    return game.num_players == 2
+
+
+def two_players_constant_sum(game: GameClass) -> bool:
+    """The class of linear programming."""
+    return game.num_players == 2 and game.constant_sum
+
+
 @dataclass(frozen=True, kw_only=True)
 class SolverSpec(Parameterised):
     """A method that can be asked for by name: the literature's in lower case, as in `eqenvs solve --method`.
@@ -115,7 +137,9 @@ class SolverSpec(Parameterised):
             `settings`, a mapping, where it has any.
         start: for an iterative method, from (model, seed=..., settings=...) to the process that `solve` runs.
         random: whether the seed matters.
-        preference: the method with the highest one is used where none is named.
+        preference: the method with the highest one, of those that cover the game, is used where none is named.
+        covers: whether the method takes a game; refusing says why, where one asks for it by name all the same.
+        residual_unit: "payoff", or "probability" where the concept is judged by that.
         compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
     """
@@ -126,6 +150,8 @@ class SolverSpec(Parameterised):
     start: Callable[..., Process] | None = None
     random: bool = False
     preference: int = 0
+    covers: Callable[[GameClass], bool] = lambda game: True
+    residual_unit: str = "payoff"
     compile: Callable[[Any], None] = lambda model: None
     source: str
 
@@ -148,8 +174,14 @@ def solvers(family: Family) -> dict[str, SolverSpec]:
     return {spec.id: spec for spec in specs}
 
 
-def find_solver(family: Family, concept: str | None, method: str | None) -> SolverSpec:
+def find_solver(family: Family, concept: str | None, method: str | None, game: GameClass | None = None) -> SolverSpec:
     """The method asked for, or the preferred one for the concept; Nash equilibrium, where neither is named.
+
+    Args:
+        family: of the game.
+        concept: what to compute.
+        method: id.
+        game: where no method is named, one is chosen that covers it.
 
     Raises:
         InputError: if no method computes the concept for this family, naming what there is.
@@ -168,4 +200,5 @@ def find_solver(family: Family, concept: str | None, method: str | None) -> Solv
     if not fitting:
         offered = sorted({name for spec in known.values() for name in spec.concepts})
         raise InputError(f"no method computes {wanted!r} for {family} games; concepts: {', '.join(offered) or 'none'}")
-    return max(fitting, key=lambda spec: spec.preference)
+    covering = [spec for spec in fitting if game is None or spec.covers(game)]
+    return max(covering or fitting, key=lambda spec: spec.preference)

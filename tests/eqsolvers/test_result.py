@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import eqenvs
 from eqenvs.errors import InputError, UnknownNameError
 from eqenvs.spec import Family
 from eqsolvers.result import find_solver, solvers
@@ -29,3 +30,19 @@ def test_concept_without_a_method_names_those_there_are() -> None:
         find_solver(Family.NORMAL_FORM, "nonsense", None)
     with pytest.raises(InputError, match="method 'lp' computes 'nash', not 'ce'"):
         find_solver(Family.NORMAL_FORM, "ce", "lp")
+
+
+@pytest.mark.parametrize(
+    ("game_id", "parameters", "method"),
+    [
+        ("rock_paper_scissors", {}, "lp"),
+        ("chicken", {}, "lemke-howson"),
+        ("covariant_game", {"num_players": 3}, "logit"),
+        ("kuhn_poker", {}, "sequence-lp"),
+        ("kuhn_poker", {"num_players": 3}, "dcfr"),
+        ("sheriff", {}, "dcfr"),
+    ],
+)
+def test_a_method_that_covers_the_game_is_chosen(game_id, parameters, method):
+    game = eqenvs.make(game_id, **parameters)
+    assert find_solver(game.family, None, None, game).id == method

@@ -186,7 +186,8 @@ def solve(
     seed: Annotated[int | None, typer.Option(min=0, help="Of a method's randomness, where it has any.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, name=value.")] = None,
     target: Annotated[
-        float, typer.Option(help="Residual that counts as converged: payoff units; concept qre: probability.")
+        float,
+        typer.Option(help="Residual that counts as converged, payoff units; of qre, alpha-rank, sink: probability."),
     ] = 1e-9,
     save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
     as_json: JsonFlag = False,
@@ -205,7 +206,7 @@ def solve(
     if not 0 < target < math.inf:
         raise InputError(f"--target must be a positive number, got {target}")
     game = _make(game_id, parameter)
-    solver = find_solver(game.family, concept, method)
+    solver = find_solver(game.family, concept, method, game)
     concept = concept or ("nash" if method is None else solver.concepts[0])
     budget = {"iterations": iterations, "seconds": seconds, "seed": seed}
     options: dict[str, Any] = {name: value for name, value in budget.items() if value is not None}
@@ -243,6 +244,7 @@ def solve(
         "build_seconds": built - started,
         "values": [float(v) for v in scored.values],
         "residual": result.residual,
+        "residual_unit": solver.residual_unit,
         "nash_conv": scored.nash_conv,
         "exploitability": scored.exploitability if scored.constant_sum else None,
         "score_kind": scored.kind.value,

@@ -225,7 +225,12 @@ def _compile(model: ExtensiveFormModel) -> None:
 
 
 def regret_solver(
-    method: str, schedule: Callable[..., Schedule], source: str, parameters: tuple[Parameter, ...] = ()
+    method: str,
+    schedule: Callable[..., Schedule],
+    source: str,
+    parameters: tuple[Parameter, ...] = (),
+    *,
+    preference: int = 0,
 ) -> SolverSpec:
     """The registered solver of one member of the family; `schedule` takes the parameters as keywords."""
 
@@ -241,4 +246,5 @@ def regret_solver(
         source=source,
         parameters=(*parameters, ALTERNATING, DEVICE),
         compile=_compile,
+        preference=preference,
     )

@@ -97,6 +97,7 @@ SOLVER = iterative_solver(
         ),
     ),
     concepts=("qre",),
+    residual_unit="probability",
     compile=lambda model: _mirror.warm_up(model.num_players),
     default_iterations=1_000_000,
 )

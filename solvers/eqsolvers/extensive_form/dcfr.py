@@ -26,4 +26,5 @@ SOLVER = regret_solver(
         exponent("beta", 0.0, "exponent of the discount of negative regrets", low=-100.0),
         exponent("gamma", 2.0, "exponent of the averaging weights"),
     ),
+    preference=1,  # where the linear programme does not apply
 )

@@ -15,7 +15,7 @@ from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
 from eqsolvers.highs import LinearProgramError, minimise
-from eqsolvers.result import SolverResult, SolverSpec, failed, finished
+from eqsolvers.result import SolverResult, SolverSpec, failed, finished, two_players_constant_sum
 
 
 def constraint_matrix(treeplex: Treeplex) -> sparse.csr_array:
@@ -69,5 +69,6 @@ SOLVER = SolverSpec(
     family=Family.EXTENSIVE_FORM,
     solve=solve,
     preference=10,
+    covers=two_players_constant_sum,
     source="Koller, Megiddo, von Stengel (1996)",
 )

@@ -34,22 +34,37 @@ TIE = 1e-10  # in float64: how close two ratios, or a coordinate and 0, are take
 
 @compiled
 def pivot(source: Any, target: Any, row: int, column: int) -> None:
-    """Write into `target` the dictionary in which the variables of that row and column have changed places.
-
-    `target` may be `source`.
-    """
-    rows, columns = source.shape
-    p = source[row, column]
-    inverse = 1 / p
-    for j in range(columns):
-        target[row, j] = source[row, j] * inverse
-    target[row, column] = inverse
-    for i in range(rows):
+    """Write into `target`, another array, the dictionary with the variables of that row and column exchanged."""
+    inverse = 1 / source[row, column]
+    old, new = source[row], target[row]
+    for j in range(len(old)):
+        new[j] = old[j] * inverse
+    new[column] = inverse
+    for i in range(source.shape[0]):
         if i != row:
-            factor = source[i, column]
-            for j in range(columns):
-                target[i, j] = source[i, j] - factor * target[row, j]
-            target[i, column] = -factor * inverse
+            # Rows as arrays of their own let the compiler see that they do not overlap.
+            before, after = source[i], target[i]
+            factor = before[column]
+            for j in range(len(new)):
+                after[j] = before[j] - factor * new[j]
+            after[column] = -factor * inverse
+
+
+@compiled
+def pivot_in_place(tableau: Any, row: int, column: int) -> None:
+    """`pivot` of a dictionary onto itself."""
+    inverse = 1 / tableau[row, column]
+    new = tableau[row]
+    for j in range(len(new)):
+        new[j] = new[j] * inverse
+    new[column] = inverse
+    for i in range(tableau.shape[0]):
+        if i != row:
+            current = tableau[i]
+            factor = current[column]
+            for j in range(len(new)):
+                current[j] -= factor * new[j]
+            current[column] = -factor * inverse
 
 
 @compiled

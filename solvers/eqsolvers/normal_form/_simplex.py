@@ -13,7 +13,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqsolvers.kernels import compiled
-from eqsolvers.normal_form._dictionary import TIE, exchange, leaving_row, pivot
+from eqsolvers.normal_form._dictionary import TIE, exchange, leaving_row, pivot_in_place
 
 OPTIMAL = 1e-12  # reduced costs and values from here up count as non-negative
 
@@ -22,22 +22,51 @@ OPTIMAL = 1e-12  # reduced costs and values from here up count as non-negative
 def primal(tableau: Any, basis: Any, cobasis: Any, where: Any, limit: int) -> int:
     """Pivot from a feasible dictionary to an optimal one; the pivots made, -1 if more than `limit` are needed.
 
-    The most negative reduced cost enters, and the lexicographic rule keeps degenerate pivots from cycling.
+    The steepest edge enters: the reduced cost over the length of the column, both read off the tableau (Goldfarb and
+    Reid 1977, Mathematical Programming 12). The lexicographic rule keeps degenerate pivots from cycling.
     """
     k, d = tableau.shape[0] - 1, tableau.shape[1] - 1
+    lengths = np.ones(d + 1)
+    for i in range(k):
+        current = tableau[i]
+        for c in range(d + 1):
+            lengths[c] += current[c] * current[c]
     for count in range(limit + 1):
-        column = 0
-        for c in range(1, d):
-            if tableau[k, c] < tableau[k, column]:
-                column = c
-        if tableau[k, column] >= -OPTIMAL:
+        column, steepest = -1, 0.0
+        for c in range(d):
+            cost = tableau[k, c]
+            if cost < -OPTIMAL and cost * cost > steepest * lengths[c]:
+                column, steepest = c, cost * cost / lengths[c]
+        if column < 0:
             return count
         row = leaving_row(tableau, where, column, TIE)
         if row < 0:
             return -1
-        pivot(tableau, tableau, row, column)
+        _pivot_and_measure(tableau, row, column, lengths)
         exchange(basis, cobasis, where, row, column)
     return -1
+
+
+@compiled
+def _pivot_and_measure(tableau: Any, row: int, column: int, lengths: Any) -> None:
+    """`pivot_in_place`, and in the same pass the columns' squared lengths, with a 1 for their own variables."""
+    k = tableau.shape[0] - 1
+    new = tableau[row]
+    inverse = 1.0 / new[column]
+    for j in range(len(new)):
+        new[j] *= inverse
+        lengths[j] = 1.0
+    new[column] = inverse
+    for i in range(k + 1):
+        current = tableau[i]
+        if i != row:
+            factor = current[column]
+            current[column] = 0.0  # the loop makes it -factor * inverse
+            for j in range(len(new)):
+                current[j] -= factor * new[j]
+        if i < k:
+            for j in range(len(new)):
+                lengths[j] += current[j] * current[j]
 
 
 @compiled
@@ -62,7 +91,7 @@ def dual(tableau: Any, basis: Any, cobasis: Any, where: Any, limit: int) -> int:
                 column = c
         if column < 0:
             return -1
-        pivot(tableau, tableau, row, column)
+        pivot_in_place(tableau, row, column)
         exchange(basis, cobasis, where, row, column)
     return -1
 

@@ -153,6 +153,7 @@ def solve(
 SOLVER = SolverSpec(
     id="alpha-rank",
     concepts=("alpha-rank",),
+    residual_unit="probability",
     family=Family.NORMAL_FORM,
     solve=solve,
     compile=lambda model: warm_up(),

@@ -33,7 +33,7 @@ from eqsolvers.normal_form._zero_sum import (
     require_matrix_game,
     scaled,
 )
-from eqsolvers.result import SolverResult, SolverSpec, Status
+from eqsolvers.result import SolverResult, SolverSpec, Status, two_players_constant_sum
 
 PARAMETERS = (
     Parameter(name="iterations", default=100_000, low=1, description="restricted games to solve, at most"),
@@ -232,5 +232,6 @@ SOLVER = SolverSpec(
     solve=solve,
     parameters=PARAMETERS,
     compile=compile_kernels,
+    covers=two_players_constant_sum,
     source="McMahan, Gordon, Blum (2003)",
 )

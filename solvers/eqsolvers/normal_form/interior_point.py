@@ -30,7 +30,7 @@ from eqsolvers.normal_form._zero_sum import (
     scaled,
     zero_sum_solver,
 )
-from eqsolvers.result import SolverSpec
+from eqsolvers.result import SolverSpec, two_players_constant_sum
 
 MOST_ITERATIONS = 60
 BACK_OFF = 0.9995  # of the way to the boundary
@@ -106,5 +106,6 @@ SOLVER = SolverSpec(
     family=Family.NORMAL_FORM,
     solve=zero_sum_solver("interior-point", solve_matrix),
     preference=7,
+    covers=two_players_constant_sum,
     source="Mehrotra (1992)",
 )

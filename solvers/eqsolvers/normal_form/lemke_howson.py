@@ -26,8 +26,8 @@ from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Family, Parameter, Parameterised
 from eqsolvers.kernels import compiled
 from eqsolvers.normal_form._bimatrix import ARITHMETIC, Bimatrix, Masks, bimatrix, check, reported, side_labels
-from eqsolvers.normal_form._dictionary import exchange, leaving_row, pivot, root, write_labels
-from eqsolvers.result import SolverResult, SolverSpec, failed
+from eqsolvers.normal_form._dictionary import exchange, leaving_row, pivot_in_place, root, write_labels
+from eqsolvers.result import SolverResult, SolverSpec, failed, two_players
 
 PARAMETERS = (
     Parameter(
@@ -74,7 +74,7 @@ def follow(
                 column = c
         row = leaving_row(tableau, places[side], column, tie)
         left = labels[side, bases[side, row]]
-        pivot(tableau, tableau, row, column)
+        pivot_in_place(tableau, row, column)
         exchange(bases[side], cobases[side], places[side], row, column)
         if left == initial:
             return count
@@ -153,7 +153,8 @@ SOLVER = SolverSpec(
     family=Family.NORMAL_FORM,
     solve=solve,
     parameters=PARAMETERS,
-    preference=3,
+    preference=6,
+    covers=two_players,
     compile=compile_kernels,
     source="Lemke, Howson (1964); von Stengel (2007)",
 )

@@ -14,7 +14,7 @@ from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
 from eqsolvers.highs import LinearProgramError, minimise
-from eqsolvers.result import SolverResult, SolverSpec, failed, finished
+from eqsolvers.result import SolverResult, SolverSpec, failed, finished, two_players_constant_sum
 
 
 def solve_matrix(matrix: Float64Array) -> tuple[Float64Array, Float64Array, float]:
@@ -80,5 +80,6 @@ SOLVER = SolverSpec(
     family=Family.NORMAL_FORM,
     solve=solve,
     preference=10,
+    covers=two_players_constant_sum,
     source="Dantzig (1951); HiGHS (Huangfu, Hall 2018)",
 )

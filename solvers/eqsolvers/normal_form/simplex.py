@@ -16,7 +16,7 @@ from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Family
 from eqsolvers.normal_form._simplex import simplex
 from eqsolvers.normal_form._zero_sum import ROUNDING, MatrixSolution, gap, on_support, scaled, zero_sum_solver
-from eqsolvers.result import SolverSpec
+from eqsolvers.result import SolverSpec, two_players_constant_sum
 
 
 def solve_matrix(matrix: Float64Array) -> MatrixSolution:
@@ -45,6 +45,7 @@ SOLVER = SolverSpec(
     family=Family.NORMAL_FORM,
     solve=zero_sum_solver("simplex", solve_matrix),
     preference=8,
+    covers=two_players_constant_sum,
     compile=compile_kernels,
     source="Dantzig (1951)",
 )

@@ -181,6 +181,7 @@ def _listed(sink: Sink) -> dict[str, Any]:
 SOLVER = SolverSpec(
     id="sink-equilibria",
     concepts=("sink",),
+    residual_unit="probability",
     family=Family.NORMAL_FORM,
     solve=solve,
     random=True,

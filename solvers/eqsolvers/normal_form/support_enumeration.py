@@ -34,7 +34,7 @@ from eqsolvers.normal_form._bimatrix import (
     reported,
     side_labels,
 )
-from eqsolvers.result import SolverResult, SolverSpec
+from eqsolvers.result import SolverResult, SolverSpec, two_players
 
 SETTABLE = Parameterised(id="support-enumeration", parameters=(ARITHMETIC,))
 
@@ -234,5 +234,6 @@ SOLVER = SolverSpec(
     solve=solve,
     parameters=SETTABLE.parameters,
     compile=compile_kernels,
+    covers=two_players,
     source="Porter, Nudelman, Shoham (2008); Avis, Rosenberg, Savani, von Stengel (2010)",
 )

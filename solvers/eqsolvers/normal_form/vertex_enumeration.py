@@ -37,7 +37,7 @@ from eqsolvers.normal_form._bimatrix import (
     side_labels,
 )
 from eqsolvers.normal_form._dictionary import most_vertices, walk_from_origin
-from eqsolvers.result import SolverResult, SolverSpec, failed
+from eqsolvers.result import SolverResult, SolverSpec, failed, two_players
 
 MOST_BASES = 20_000_000
 
@@ -145,7 +145,8 @@ SOLVER = SolverSpec(
     family=Family.NORMAL_FORM,
     solve=solve,
     parameters=PARAMETERS,
-    preference=5,
+    preference=2,
+    covers=two_players,
     compile=compile_kernels,
     source="Avis, Rosenberg, Savani, von Stengel (2010); Avis, Fukuda (1992)",
 )

@@ -15,7 +15,15 @@ from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models import NormalFormModel
 from eqsolvers.normal_form import pure, support_enumeration, vertex_enumeration
 from eqsolvers.normal_form._bimatrix import bimatrix
-from eqsolvers.normal_form._dictionary import TIE, interpreted, most_vertices, pivot, root, walk_vertices
+from eqsolvers.normal_form._dictionary import (
+    TIE,
+    interpreted,
+    most_vertices,
+    pivot,
+    pivot_in_place,
+    root,
+    walk_vertices,
+)
 from eqsolvers.normal_form.vertex_enumeration import extreme_equilibria
 from eqsolvers.result import SolverResult, Status
 from eqsolvers.scoring import score
@@ -209,7 +217,7 @@ def test_pivot_is_the_textbooks(row: int, column: int) -> None:
     made = np.empty_like(table)
     pivot(table, made, row, column)
     np.testing.assert_allclose(made, expected, rtol=1e-13)
-    pivot(table, table, row, column)
+    pivot_in_place(table, row, column)
     np.testing.assert_array_equal(made, table)
 
 

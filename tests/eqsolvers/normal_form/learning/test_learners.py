@@ -150,6 +150,8 @@ def test_estimates_of_the_bandit_algorithms_by_hand() -> None:
     gamma = 1.05 * math.sqrt(2 * log / 100)
     expected = (1 - gamma) * weight / weight.sum() + gamma / 2
     np.testing.assert_allclose(p.strategy(state)[0], expected, atol=1e-15)
+    later = p.observe(state, np.array([0]), np.array([1.0])).payoff - state.payoff
+    np.testing.assert_allclose(np.diff(later), [[beta / expected[1] - (1 + beta) / expected[0]]], atol=1e-12)
 
 
 @pytest.mark.parametrize("bounded", [False, True])

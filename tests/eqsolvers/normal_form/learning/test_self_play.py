@@ -179,9 +179,10 @@ def test_players_in_turn_face_the_newest_strategies() -> None:
     """By hand on pennies, Hedge eta 1 from a start made uneven: the second sees the first's update at once."""
     dynamics = together([hedge.learner(eta=1.0)] * 2, alternating=True)
     state = dynamics.init(1, (2, 2))
-    first = state[0]._replace(total=np.array([[0.0, -1.0]]))
+    uneven = tuple(own._replace(total=np.array([[0.0, gap]])) for own, gap in zip(state, (-1.0, -2.0), strict=True))
     games = Tensors([[[[1, -1], [-1, 1]], [[-1, 1], [1, -1]]]])
-    after = dynamics.step((first, state[1]), games, None)
+    after = dynamics.step(uneven, games, None)
+    assert (after.played[0] != hedge.learner(eta=1.0).strategy(after.state[0])).all()
     x = hedge.learner(eta=1.0).strategy(after.state[0])
     np.testing.assert_allclose(after.gradients[1], [[x[0, 1], x[0, 0]]], atol=1e-15)
 
