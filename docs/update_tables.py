@@ -1,7 +1,7 @@
 """Write the stored benchmark results into the pages that show them.
 
-A page says where with `<!-- table: DOCUMENT SECTION COLUMN ... -->` and `<!-- end -->`; what stands between is replaced.
-Without columns a table has all of its section's.
+A page says where with `<!-- table: DOCUMENT SECTION COLUMN ... -->` and `<!-- end -->`; what stands between is
+replaced. Without columns a table has all of its section's.
 
     python docs/update_tables.py
 """
