@@ -15,10 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.game import Game
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.policies import JointPolicy
 from eqenvs.spec import Family, Parameter, Parameterised
-from eqsolvers.result import GameClass, SolverResult, SolverSpec, Status
+from eqsolvers.result import SolverResult, SolverSpec, Status
 
 
 class Process(Protocol):
@@ -158,7 +159,7 @@ def iterative_solver(
     family: Family = Family.EXTENSIVE_FORM,
     compile: Callable[[Any], None] = lambda model: None,
     preference: int = 0,
-    covers: Callable[[GameClass], bool] = lambda game: True,
+    covers: Callable[[Game], bool] = lambda game: True,
     residual_unit: str = "payoff",
     check_every: int = 100,
     default_iterations: int = 100_000,

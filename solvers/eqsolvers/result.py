@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
+from eqenvs.game import Game
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
 from eqenvs.policies import JointPolicy, uniform
 from eqenvs.spec import Family, Parameterised
@@ -103,24 +104,12 @@ def failed(model: ExtensiveFormModel | NormalFormModel, method: str, message: st
     )
 
 
-class GameClass(Protocol):
-    """What decides whether a method covers a game; a `Game` says it without its model."""
-
-    @property
-    def num_players(self) -> int:
-        """N."""
-
-    @property
-    def constant_sum(self) -> bool:
-        """Whether payoffs add up to the same number at every end."""
-
-
-def two_players(game: GameClass) -> bool:
+def two_players(game: Game) -> bool:
     """The class of bimatrix methods."""
     return game.num_players == 2
 
 
-def two_players_constant_sum(game: GameClass) -> bool:
+def two_players_constant_sum(game: Game) -> bool:
     """The class of linear programming."""
     return game.num_players == 2 and game.constant_sum
 
@@ -138,7 +127,7 @@ class SolverSpec(Parameterised):
         start: for an iterative method, from (model, seed=..., settings=...) to the process that `solve` runs.
         random: whether the seed matters.
         preference: the method with the highest one, of those that cover the game, is used where none is named.
-        covers: whether the method takes a game; refusing says why, where one asks for it by name all the same.
+        covers: whether the method takes a game, told from what its spec declares; refusing says why, where one asks for it by name all the same.
         residual_unit: "payoff", or "probability" where the concept is judged by that.
         compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
@@ -150,7 +139,7 @@ class SolverSpec(Parameterised):
     start: Callable[..., Process] | None = None
     random: bool = False
     preference: int = 0
-    covers: Callable[[GameClass], bool] = lambda game: True
+    covers: Callable[[Game], bool] = lambda game: True
     residual_unit: str = "payoff"
     compile: Callable[[Any], None] = lambda model: None
     source: str
@@ -174,7 +163,7 @@ def solvers(family: Family) -> dict[str, SolverSpec]:
     return {spec.id: spec for spec in specs}
 
 
-def find_solver(family: Family, concept: str | None, method: str | None, game: GameClass | None = None) -> SolverSpec:
+def find_solver(family: Family, concept: str | None, method: str | None, game: Game | None = None) -> SolverSpec:
     """The method asked for, or the preferred one for the concept; Nash equilibrium, where neither is named.
 
     Args:

@@ -32,7 +32,7 @@ def test_python_blocks_run(page):
         exec(compile(code, page.name, "exec"), {})
 
 
-def test_every_method_of_the_extensive_form_is_on_its_page():
-    text = (ROOT / "docs" / "extensive_form.md").read_text(encoding="utf-8")
-    for method in solvers(eqenvs.Family.EXTENSIVE_FORM):
-        assert f"`{method}`" in text
+@pytest.mark.parametrize("family", [eqenvs.Family.NORMAL_FORM, eqenvs.Family.EXTENSIVE_FORM])
+def test_every_method_of_a_family_is_on_its_page(family):
+    text = (ROOT / "docs" / f"{family.value}.md").read_text(encoding="utf-8")
+    assert [method for method in solvers(family) if f"`{method}`" not in text] == []
