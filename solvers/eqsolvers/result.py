@@ -127,8 +127,8 @@ class SolverSpec(Parameterised):
         start: for an iterative method, from (model, seed=..., settings=...) to the process that `solve` runs.
         random: whether the seed matters.
         preference: the method with the highest one, of those that cover the game, is used where none is named.
-        covers: whether the method takes a game, by what its spec declares; only the choice of a method asks, one that is
-            named says itself why it refuses.
+        covers: whether the method takes a game, by what its spec declares. Only the choice of a method asks: one that
+            is named says itself why it refuses.
         residual_unit: "payoff", or "probability" where the concept is judged by that.
         compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
