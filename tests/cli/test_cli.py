@@ -279,7 +279,7 @@ BAD_ARGUMENTS = [
     (["solve", "kuhn_poker", "--method", "sequence_lp"], ["'sequence_lp'", "did you mean 'sequence-lp'"]),
     (["solve", "kuhn_poker", "--method", "simplex"], ["'simplex'", "sequence-lp"]),
     (["solve", "kuhn_poker", "--concept", "nahs"], ["'nahs'", "nash"]),
-    (["solve", "kuhn_poker", "-p", "num_players=3"], ["two-player constant-sum"]),
+    (["solve", "kuhn_poker", "-p", "num_players=3", "--method", "sequence-lp"], ["two-player constant-sum"]),
     (["resume", "nowhere"], ["nowhere", "no such directory"]),
     (["evaluate", "nowhere"], ["nowhere", "no such directory"]),
     (["evaluate", "nowhere.json"], ["nowhere.json", "No such file"]),
