@@ -7,7 +7,7 @@ here or in a game's file imports torch. A *state* is a `NamedTuple` of arrays th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import array_api_compat
@@ -189,3 +189,19 @@ def sample_categorical(probabilities: Array, uniform: Array) -> Array:
     # u * total can round up to total itself: then the draw is the last outcome with positive probability.
     last = probabilities.shape[1] - 1 - xp.argmax(xp.astype(xp.flip(probabilities, axis=1) > 0, xp.int64), axis=1)
     return xp.minimum(draw, last)
+
+
+def cumulative_by_row(start: IntArray, probability: Float64Array) -> Float64Array:
+    """Probabilities [E] summed up within each row, read-only; row r has the entries start[r] to start[r + 1]."""
+    before = np.concatenate([[0.0], np.cumsum(probability)])
+    within: Float64Array = before[1:] - np.repeat(before[start[:-1]], np.diff(start))
+    within[start[1:][np.diff(start) > 0] - 1] = 1.0  # rounding must leave no gap at the end
+    return read_only(within)
+
+
+def joint_play(strategies: Sequence[Float64Array]) -> Float64Array:
+    """Independent play as distributions over joint actions: rows [B, A_p] of each player, [B, A_0, ..., A_{N-1}]."""
+    joint = strategies[0]
+    for own in strategies[1:]:
+        joint = joint[..., None] * own.reshape(len(own), *(1,) * (joint.ndim - 1), -1)
+    return joint

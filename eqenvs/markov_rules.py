@@ -186,7 +186,7 @@ class ModelRules(MarkovRules[ModelState]):
         drawing = state.row >= 0
         playing = ~drawing & (state.state < self.model.num_states)
         joint = xp.where(playing[:, None], actions[:, : self.num_players], 0)
-        row = state.state * int(np.prod(self.num_actions)) + xp.sum(joint * tables["strides"][None, :], axis=1)
+        row = state.state * self.model.num_profiles + xp.sum(joint * tables["strides"][None, :], axis=1)
         row = xp.where(playing, row, 0)
         outcome = xp.where(drawing, actions[:, self.num_players], 0)
         entry = tables["start"][xp.where(drawing, state.row, 0)] + outcome

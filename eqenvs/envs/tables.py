@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray
+from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, make_backend
 from eqenvs.envs.vector import VectorStep, checked_count, require_player
-from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
+from eqenvs.errors import IllegalActionError, UnsupportedGame
 from eqenvs.game import Game
+from eqenvs.kernels import compiled, drawn_entry
 from eqenvs.models import ExtensiveFormModel, MarkovModel
 from eqenvs.rules import CHANCE, SIMULTANEOUS
 
@@ -68,11 +68,7 @@ class _Graph(NamedTuple):
 def _lists(row: IntArray, node: IntArray, probability: Float64Array, reward: Float64Array, rows: int) -> _Lists:
     """Successors that are sorted by row."""
     start = np.searchsorted(row, np.arange(rows + 1))
-    before = np.concatenate([[0.0], np.cumsum(probability)])
-    cumulative = before[1:] - before[start[row]]
-    full = start[1:] > start[:-1]
-    cumulative[start[1:][full] - 1] = 1.0  # rounding must leave no gap at the end
-    return _Lists(start, node, cumulative, np.ascontiguousarray(reward))
+    return _Lists(start, node, cumulative_by_row(start, probability), np.ascontiguousarray(reward))
 
 
 def _of_tree(model: ExtensiveFormModel) -> _Graph:
@@ -135,7 +131,7 @@ def _of_markov(model: MarkovModel) -> _Graph:
         observations=np.stack([own.observations for own in states], axis=1),
         masks=np.stack(masks, axis=1),
         keys=np.repeat(states[0].keys[:, None], model.num_players, axis=1),
-        num_rows=model.num_rows // model.num_states,
+        num_rows=model.num_profiles,
         states=model.num_states if model.horizon is not None else 0,
         pays_by_row=True,
     )
@@ -152,19 +148,7 @@ def _graph(game: Game) -> _Graph:
     )
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _drawn(cumulative: Float64Array, low: int, high: int, uniform: float) -> int:
-    """The first entry of low .. high - 1 whose cumulative probability is above the number."""
-    while low < high - 1:
-        middle = (low + high - 1) // 2
-        if cumulative[middle] > uniform:
-            high = middle + 1
-        else:
-            low = middle + 1
-    return low
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _first_illegal(actions: IntArray, node: IntArray, point: IntArray, masks: NDArray[np.bool_]) -> int:
     """The first entry of `actions` [games, movers] that its mask forbids, in C order, or -1."""
     games, movers = actions.shape
@@ -176,7 +160,7 @@ def _first_illegal(actions: IntArray, node: IntArray, point: IntArray, masks: ND
     return -1
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def _advance(
     node: IntArray,
     cycles: IntArray,
@@ -208,7 +192,7 @@ def _advance(
         row = (at % states if states else at) * num_rows
         for mover in range(movers):
             row += actions[game, mover] * strides[mover]
-        entry = _drawn(cumulative, start[row], start[row + 1], uniform[game, 0])
+        entry = drawn_entry(cumulative, start[row], start[row + 1], uniform[game, 0])
         for player in range(rewards.shape[1]):
             rewards[game, player] = reward[row if pays_by_row else entry, player] + opening[game, player]
             opening[game, player] = 0.0
@@ -221,7 +205,7 @@ def _advance(
         truncated[game] = target >= 0 and max_cycles > 0 and cycles[game] >= max_cycles
         final[game] = target
         if terminated[game] or truncated[game]:
-            entry = _drawn(first_cumulative, 0, len(first_node), uniform[game, 1])
+            entry = drawn_entry(first_cumulative, 0, len(first_node), uniform[game, 1])
             target = first_node[entry]
             for player in range(rewards.shape[1]):
                 opening[game, player] = first_reward[entry, player]
@@ -255,18 +239,16 @@ class TableEnv:
         masks = self._graph.masks
         self._masks = masks if self._together else masks[:, None]
         self._players = game.num_players
-        self._rng = np.random.default_rng()
+        self._stream = make_backend().stream(None)
         self._node: IntArray | None = None
         self._final = np.zeros(num_envs, dtype=np.int64)
 
     def reset(self, seed: int | None = None) -> VectorStep:
         """Start all games; rewards are those of the opening chance moves, usually zero."""
         if seed is not None:
-            if not isinstance(seed, int | np.integer) or seed < 0:
-                raise InputError(f"a seed must be a non-negative integer or None, got {seed!r}")
-            self._rng = np.random.default_rng(seed)
+            self._stream = make_backend().stream(seed)
         first = self._graph.first
-        entry = np.searchsorted(first.cumulative, self._rng.random(self.num_envs), side="right")
+        entry = np.searchsorted(first.cumulative, self._stream.uniform(self.num_envs), side="right")
         self._node = first.node[entry]
         self._cycles = np.zeros(self.num_envs, dtype=np.int64)
         self._opening = np.zeros((self.num_envs, self._players))
@@ -298,7 +280,7 @@ class TableEnv:
             self._node,
             self._cycles,
             chosen,
-            self._rng.random((self.num_envs, 2)),
+            self._stream.uniform(2 * self.num_envs).reshape(self.num_envs, 2),
             graph.strides,
             graph.rows.start,
             graph.rows.node,

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, read_only
+from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, read_only
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models import markov_checks as checks
 from eqenvs.models.information_states import InformationStates
@@ -141,9 +141,14 @@ class MarkovModel:
         return tuple(int(a) for a in self.reward.shape[2:])
 
     @property
+    def num_profiles(self) -> int:
+        """Joint actions of a state, illegal ones counted."""
+        return prod(self.num_actions)
+
+    @property
     def num_rows(self) -> int:
         """R, illegal joint actions counted."""
-        return int(self.num_states * prod(self.num_actions))
+        return self.num_states * self.num_profiles
 
     @cached_property
     def strides(self) -> IntArray:
@@ -158,11 +163,7 @@ class MarkovModel:
     @cached_property
     def cumulative(self) -> Float64Array:
         """[E] float64, the successors' probabilities summed up within each row, 1 at its end: what draws look up."""
-        start, _, probability = self.successors
-        before = np.concatenate([[0.0], np.cumsum(probability)])
-        within = before[1:] - np.repeat(before[start[:-1]], np.diff(start))
-        within[start[1:][np.diff(start) > 0] - 1] = 1.0  # rounding must leave no gap
-        return read_only(within)
+        return cumulative_by_row(self.successors.start, self.successors.probability)
 
     @cached_property
     def joint_legal(self) -> BoolArray:

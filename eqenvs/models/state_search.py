@@ -19,7 +19,7 @@ from eqenvs.errors import GameDefinitionError, GameTooLargeError
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.models.information_states import unique_rows
-from eqenvs.models.markov import MarkovModel, Successors
+from eqenvs.models.markov import MarkovModel, Successors, joint_legal
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL
 
 BLOCK = 1 << 16  # rows whose successors are worked out at a time
@@ -146,9 +146,7 @@ def _joined(parts: list[_Level]) -> _Level:
 
 def _expand(rules: MarkovRules[Any], level: _Level, name: str) -> Iterator[tuple[IntArray, _After]]:
     """Every legal joint action at the states: their rows within the level, and what follows; some rows at a time."""
-    allowed = level.legal[0]
-    for mask in level.legal[1:]:
-        allowed = (allowed[:, :, None] & mask[:, None, :]).reshape(len(mask), -1)
+    allowed = joint_legal(level.legal).reshape(len(level.keys), -1)
     every = np.flatnonzero(allowed)
     size = min(BLOCK, max(1, MAX_OUTCOMES // max(1, rules.num_chance_outcomes)))
     for start in range(0, len(every), size):

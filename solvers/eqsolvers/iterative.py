@@ -16,7 +16,7 @@ import numpy as np
 
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
-from eqenvs.models import ExtensiveFormModel
+from eqenvs.models import ExtensiveFormModel, MarkovModel, NormalFormModel
 from eqenvs.policies import JointPolicy
 from eqenvs.spec import Family, Parameter, Parameterised
 from eqsolvers.result import SolverResult, SolverSpec, Status
@@ -106,14 +106,16 @@ def _described(part: Any) -> str:
     return "nothing" if part is None else "a single value"
 
 
-def require_two_player_zero_sum(model: ExtensiveFormModel, method: str) -> None:
-    """Refuse every other game.
+def require_two_player_zero_sum(
+    model: ExtensiveFormModel | MarkovModel | NormalFormModel, method: str, *, hint: str = ""
+) -> None:
+    """Refuse every other game, with what else there is as a hint.
 
     Raises:
         UnsupportedGame: if the game is not two-player constant-sum.
     """
     if model.num_players != 2 or not model.constant_sum():
-        raise UnsupportedGame(f"{method}: covers two-player constant-sum games only")
+        raise UnsupportedGame(f"{method}: covers two-player constant-sum games only{'; ' if hint else ''}{hint}")
 
 
 def run_process(

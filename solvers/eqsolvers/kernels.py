@@ -1,25 +1,16 @@
-"""Compiled loops: how functions are compiled here, and random numbers for those that sample."""
+"""Compiled loops of solvers: written into their callers, and random numbers for those that sample."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+from eqenvs.kernels import FunctionT, compiled
 
-
-def compiled(function: FunctionT) -> FunctionT:
-    """Numba, typed as the plain function.
-
-    Without fast-math: many games have regrets that tie exactly, the sign of their rounding error decides the next
-    strategy, and reassociated or fused arithmetic would make the iterates differ between processors.
-    """
-    made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast("FunctionT", made)
+__all__ = ["compiled", "inlined", "random_stream", "uniform"]
 
 
 def inlined(function: FunctionT) -> FunctionT:

@@ -273,8 +273,7 @@ def solve(
     else:
         table = Table("result", repr(game))
         shown = ("concept", "method", "status", "residual", "iterations", "seconds", "build_seconds", "compile_seconds")
-        figures = [name for name in (*result.measures, *result.detail) if name != "equilibria"]
-        for name in (*shown, *figures):
+        for name in (*shown, *result.measures, *result.detail):
             value = data[name]
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
             table.add_row(name, "nothing was found" if value is None and name == "residual" else text)

@@ -9,9 +9,7 @@ back.
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -58,23 +56,15 @@ class ReplicasState:
 
     Attributes:
         iteration: steps done.
-        seeds: [count] int64, the replicas' own.
+        seeds: [count], the replicas' own.
         processes: what each process gave as its state; None before its first step.
         residuals: [iteration, count] float64, after each step.
-        measures: of the first replica, after the last step.
     """
 
     iteration: int
     seeds: list[int]
     processes: list[dict[str, Any] | None]
     residuals: np.ndarray[Any, np.dtype[np.float64]]
-
-
-@lru_cache(maxsize=4)
-def _games(pickled: bytes) -> Game:
-    """A game, made once in a process, and with it its model: a task brings the game as it is pickled."""
-    game: Game = pickle.loads(pickled)
-    return game
 
 
 def advance(
@@ -106,7 +96,6 @@ def advance(
 
 def process_at(config: MethodConfig, game: Game, seed: int, state: dict[str, Any] | None) -> Process:
     """A replica's process where it stands."""
-    game = _games(pickle.dumps(game))
     process = config.begin(config.spec_for(game), game.model(), seed)
     if state is not None:
         process.restore(state)
@@ -120,6 +109,7 @@ class Replicas:
         config.spec_for(game).compile(game.model())
         self._config, self._executor = config, executor
         self._game = game
+        self._published = executor.publish(game)  # a worker then keeps it, and with it its model
         for k in range(config.count if config.vary is not None else 0):
             config.spec_for(self._game_of(k))
 
@@ -144,7 +134,7 @@ class Replicas:
                 f"{__name__}:advance",
                 {
                     "config": self._config,
-                    "game": self._game_of(k),
+                    "game": self._published if self._config.vary is None else self._game_of(k),
                     "own_seed": own_seed,
                     "state": process,
                     "iterations": self._config.iterations_per_step,

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from eqenvs.errors import UnsupportedGame
 from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
 from eqsolvers.highs import LinearProgramError, minimise
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.result import SolverResult, SolverSpec, failed, finished, two_players_constant_sum
 
 
@@ -37,8 +37,7 @@ def solve(model: ExtensiveFormModel, *, tolerance: float = 1e-9) -> SolverResult
     Raises:
         UnsupportedGame: if the game is not two-player constant-sum.
     """
-    if model.num_players != 2 or not model.constant_sum():
-        raise UnsupportedGame("sequence-lp: covers two-player constant-sum games only")
+    require_two_player_zero_sum(model, "sequence-lp")
     ours, theirs = model.treeplexes
     payoff = sparse.csr_array(
         (model.payoff_values[:, 0], (model.payoff_sequences[:, 0], model.payoff_sequences[:, 1])),

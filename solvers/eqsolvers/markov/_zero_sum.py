@@ -41,16 +41,6 @@ class MatrixStages:
         self.games.cold = state["cold"]
 
 
-def require_zero_sum(model: MarkovModel, method: str, *, hint: str = "nash-vi takes any") -> None:
-    """Refuse every other game, with what else there is as a hint.
-
-    Raises:
-        UnsupportedGame: if the game is not two-player constant-sum.
-    """
-    if model.num_players != 2 or not model.constant_sum():
-        raise UnsupportedGame(f"{method}: covers two-player constant-sum games only; {hint}")
-
-
 def require_discounted(model: MarkovModel, method: str) -> None:
     """Refuse games with a horizon.
 

@@ -27,16 +27,17 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import BoolArray, Float64Array, read_only
+from eqenvs.arrays import BoolArray, Float64Array, joint_play, read_only
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import JointPolicy, tabulate
 from eqenvs.spec import Parameter
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.kernels import compiled
 from eqsolvers.markov._bounded import bounded_solver
 from eqsolvers.markov._value_iteration import Plays, ValueIteration, expected_payoffs, uniform_tables
-from eqsolvers.markov._zero_sum import product, require_zero_sum
+from eqsolvers.markov._zero_sum import product
 from eqsolvers.result import two_players_constant_sum
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 
 SHARE = 0.1  # of the last change of values that an inner error may stand for
 LARGEST = 1e-2  # inner error, in probability
@@ -272,7 +273,7 @@ def start(model: MarkovModel, *, tau: float = 0.1, inner: int = 100_000, seed: i
     Raises:
         UnsupportedGame: if the game is not two-player constant-sum.
     """
-    require_zero_sum(
+    require_two_player_zero_sum(
         model, "entropy-extragradient", hint="logit branches of other games are followed in normal form only"
     )
     return EntropyProcess(

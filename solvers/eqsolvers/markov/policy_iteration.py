@@ -22,16 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.arrays import Float64Array, IntArray, joint_play
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Parameter
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.markov._bounded import bounded_solver
 from eqsolvers.markov._matrix_games import compile_kernels
 from eqsolvers.markov._value_iteration import ROUNDING, expected_payoffs, gain_bound, nash_residual, uniform_tables
-from eqsolvers.markov._zero_sum import MatrixStages, require_discounted, require_zero_sum
+from eqsolvers.markov._zero_sum import MatrixStages, require_discounted
 from eqsolvers.result import two_players_constant_sum
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 
 PATIENCE = 20  # iterations without a smaller bound after which rounding is all that is left
 
@@ -173,7 +174,7 @@ def start(model: MarkovModel, *, newton: bool, seed: int = 0) -> PolicyIteration
     Raises:
         UnsupportedGame: if the game is not two-player constant-sum, or has a horizon.
     """
-    require_zero_sum(model, "policy-iteration")
+    require_two_player_zero_sum(model, "policy-iteration", hint="nash-vi takes any")
     require_discounted(model, "policy-iteration")
     return PolicyIteration(model, newton=newton)
 

@@ -26,11 +26,12 @@ from eqenvs.game import Game
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import JointPolicy, tabulate
 from eqenvs.spec import Parameter
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.markov._bounded import bounded_solver
 from eqsolvers.markov._matrix_games import compile_kernels
 from eqsolvers.markov._nature import SETS, worst_case, write_least
 from eqsolvers.markov._value_iteration import ValueIteration, gain_bound, uniform_tables
-from eqsolvers.markov._zero_sum import MatrixStages, product, require_zero_sum
+from eqsolvers.markov._zero_sum import MatrixStages, product
 from eqsolvers.scoring.chains import chains
 
 PRECISION = 1e-13  # of the values of a policy, per unit of them
@@ -127,7 +128,7 @@ def start(
         InputError: if the radius of a set other than "kl" is above 1.
     """
     if model.num_players > 1:
-        require_zero_sum(model, "robust-vi", hint="and games of one player")
+        require_two_player_zero_sum(model, "robust-vi", hint="and games of one player")
     if uncertainty != "kl" and radius > 1:
         raise InputError(f"robust-vi: parameter 'radius' must be at most 1, but for uncertainty=kl; got {radius:g}")
     payoffs = robust_payoffs(model, uncertainty, radius, own=own)

@@ -13,10 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 from eqenvs.models.markov import MarkovModel
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.markov._bounded import bounded_solver
 from eqsolvers.markov._matrix_games import compile_kernels
 from eqsolvers.markov._value_iteration import ValueIteration, nash_residual, uniform_tables
-from eqsolvers.markov._zero_sum import MatrixStages, product, require_zero_sum
+from eqsolvers.markov._zero_sum import MatrixStages, product
 from eqsolvers.result import two_players_constant_sum
 
 
@@ -36,7 +37,7 @@ def start(model: MarkovModel, *, seed: int = 0) -> ValueIteration:
     >>> process.bound() < 1e-7
     True
     """
-    require_zero_sum(model, "shapley-iteration")
+    require_two_player_zero_sum(model, "shapley-iteration", hint="nash-vi takes any")
     return ValueIteration(
         model,
         MatrixStages(model),

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import UnsupportedGame
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqsolvers.highs import LinearProgramError
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.normal_form import lp
 from eqsolvers.result import SolverResult, failed, finished
 
@@ -123,8 +123,7 @@ def require_matrix_game(model: NormalFormModel, method: str) -> Float64Array:
     Raises:
         UnsupportedGame: if the game is none.
     """
-    if model.num_players != 2 or not model.constant_sum():
-        raise UnsupportedGame(f"{method}: covers two-player constant-sum games only")
+    require_two_player_zero_sum(model, method)
     payoffs: Float64Array = model.payoffs[0]
     return payoffs
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import UnsupportedGame
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
 from eqsolvers.highs import LinearProgramError, minimise
+from eqsolvers.iterative import require_two_player_zero_sum
 from eqsolvers.result import SolverResult, SolverSpec, failed, finished, two_players_constant_sum
 
 
@@ -65,8 +65,7 @@ def solve(model: NormalFormModel, *, tolerance: float = 1e-9) -> SolverResult:
     >>> result.policy.tables[0].tolist()
     [[0.5, 0.5]]
     """
-    if model.num_players != 2 or not model.constant_sum():
-        raise UnsupportedGame("lp: covers two-player constant-sum games only")
+    require_two_player_zero_sum(model, "lp")
     try:
         row, column, _ = solve_matrix(np.asarray(model.payoffs[0]))
     except LinearProgramError as error:

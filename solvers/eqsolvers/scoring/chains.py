@@ -332,11 +332,3 @@ def chains(model: MarkovModel) -> Chains:
     if found is None:
         found = _MADE[model] = Chains(model)
     return found
-
-
-def joint_play(tables: tuple[Float64Array, ...]) -> Float64Array:
-    """Independent Markov policies, [I, A_p] each, as joint play [I, A_0, ..., A_{N-1}]."""
-    joint = tables[0]
-    for table in tables[1:]:
-        joint = joint[..., None] * table.reshape(len(table), *(1,) * (joint.ndim - 1), -1)
-    return joint

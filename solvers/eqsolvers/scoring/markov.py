@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqenvs.errors import GameTooLargeError, PolicyError, UnsupportedGame
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import (
@@ -32,7 +32,7 @@ from eqenvs.policies import (
     require_fits,
 )
 from eqsolvers.scoring.beliefs import MAX_NUMBERS, Bracket, best_reply_to_mixture
-from eqsolvers.scoring.chains import Chains, chains, joint_play
+from eqsolvers.scoring.chains import Chains, chains
 from eqsolvers.scoring.memoryless import best_markov_reply
 from eqsolvers.scoring.score import Score, ScoreKind
 

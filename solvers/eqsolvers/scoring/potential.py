@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import BoolArray, Float64Array
+from eqenvs.arrays import BoolArray, Float64Array, joint_play
 from eqenvs.errors import InputError
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import JointPolicy, tabulate
-from eqsolvers.scoring.chains import Chains, chains, joint_play
+from eqsolvers.scoring.chains import Chains, chains
 
 ROUNDING = 1e-12  # of what a derivative would be at most if nothing in it cancelled
 

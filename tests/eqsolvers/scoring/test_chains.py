@@ -7,13 +7,14 @@ import pytest
 from scipy import sparse
 
 import eqenvs
+from eqenvs.arrays import joint_play
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models import MarkovModel, Successors
 from eqenvs.policies import MarkovCorrelatedPolicy, MixturePolicy, ProductPolicy, uniform
 from eqenvs.testing.conformance import random_tables
 from eqsolvers.scoring import chains as module
 from eqsolvers.scoring import score
-from eqsolvers.scoring.chains import Chains, joint_play
+from eqsolvers.scoring.chains import Chains
 from eqsolvers.scoring.score import best_response
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.arrays import joint_play
 from eqenvs.models import MarkovModel
 from eqenvs.policies import MixturePolicy, TabularPolicy
 from eqenvs.testing.conformance import random_tables
 from eqenvs.testing.markov import expected_returns
 from eqsolvers.scoring import beliefs, markov, memoryless, score
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 from eqsolvers.scoring.memoryless import Mixture, best_markov_reply
 
 

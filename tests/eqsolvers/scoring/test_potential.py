@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.arrays import joint_play
 from eqenvs.models import MarkovModel
 from eqenvs.testing.conformance import random_tables
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 from eqsolvers.scoring.potential import markov_potential, potential_difference
 
 

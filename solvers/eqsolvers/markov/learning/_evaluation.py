@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqsolvers.kernels import compiled
 from eqsolvers.markov.learning._sampler import END, Table, first_profile, next_profile, point_after
 from eqsolvers.normal_form.learning._simplex import project
-from eqsolvers.scoring.chains import DENSE, chains, joint_play
+from eqsolvers.scoring.chains import DENSE, chains
 
 LEFT = 1e-16  # share of the visits that a sum over time may leave out
 

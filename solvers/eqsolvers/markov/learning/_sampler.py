@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import MarkovModel
 from eqsolvers.kernels import compiled, uniform
 
@@ -44,16 +45,13 @@ class Table(NamedTuple):
 
 def table_of(model: MarkovModel, length: int = 0) -> Table:
     """The game; `length` is the steps of an episode of one without a horizon."""
-    start, state, probability = model.successors
     players, states, actions = model.num_players, model.num_states, model.num_actions
     order = np.zeros((players, states, max(actions)), dtype=np.int64)
     for player, mask in enumerate(model.legal):
         order[player, :, : actions[player]] = np.argsort(~mask, axis=1, kind="stable")
     first = np.flatnonzero(model.initial)
     return Table(
-        start=np.asarray(start),
-        state=np.asarray(state),
-        probability=np.asarray(probability),
+        **model.successors._asdict(),
         cumulative=model.cumulative,
         reward=model.row_rewards,
         actions=order,
@@ -63,24 +61,11 @@ def table_of(model: MarkovModel, length: int = 0) -> Table:
         first_probability=model.initial[first],
         first_cumulative=np.cumsum(model.initial[first]),
         states=states,
-        profiles=int(np.prod(actions)),
+        profiles=model.num_profiles,
         horizon=model.horizon or 0,
         length=model.horizon or length,
         discount=model.discount,
     )
-
-
-@compiled
-def drawn_entry(cumulative: Any, begin: int, end: int, draw: float) -> int:
-    """The first entry from `begin` to `end` - 1 whose cumulative probability is above `draw`."""
-    low, high = begin, end - 1
-    while low < high:
-        middle = (low + high) // 2
-        if cumulative[middle] > draw:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 @compiled
@@ -93,6 +78,15 @@ def first_of(table: Any, stream: Any) -> int:
 def successor_entry(table: Any, row: int, stream: Any) -> int:
     """The entry of the successor that chance draws after a joint action."""
     return drawn_entry(table.cumulative, table.start[row], table.start[row + 1], uniform(stream))
+
+
+@compiled
+def drawn_entries(table: Any, row: IntArray, draws: Float64Array) -> IntArray:
+    """The entry of the successor of each row [M] for as many uniform numbers."""
+    found = np.empty(len(row), np.int64)
+    for k in range(len(row)):
+        found[k] = drawn_entry(table.cumulative, table.start[row[k]], table.start[row[k] + 1], draws[k])
+    return found
 
 
 @compiled

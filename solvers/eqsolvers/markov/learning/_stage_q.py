@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqsolvers.kernels import compiled, uniform
 from eqsolvers.markov.learning._process import SampledProcess, joint_shape, points_of, refuse_large, seeds_of
-from eqsolvers.markov.learning._sampler import END, drawn_entry, first_of, point_after, successor_entry
+from eqsolvers.markov.learning._sampler import END, first_of, point_after, successor_entry
 from eqsolvers.markov.learning._stage import solve_stage
 
 

@@ -210,34 +210,10 @@ class FictitiousPlay(SampledProcess):
         )
 
 
-def start(
-    model: MarkovModel,
-    *,
-    seed: int | Sequence[int],
-    informed: bool,
-    episode_length: int,
-    exploration: float,
-    exploration_rate: float,
-    belief_rate: float,
-    value_rate: float,
-) -> FictitiousPlay:
-    """The process."""
-    return FictitiousPlay(
-        model,
-        seed,
-        informed=informed,
-        episode_length=episode_length,
-        exploration=exploration,
-        exploration_rate=exploration_rate,
-        belief_rate=belief_rate,
-        value_rate=value_rate,
-    )
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        FictitiousPlay,
         source="Sayin, Parise, Ozdaglar (2022), SIAM Journal on Control and Optimization 60",
         parameters=(
             Parameter(name="informed", default=False, kind=bool, description="whether the players know the model"),

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
@@ -48,7 +48,7 @@ from eqsolvers.markov.learning._evaluation import (
 )
 from eqsolvers.markov.learning._process import SampledProcess, compiling, points_of, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import END, drawn_action, first_of, point_after, successor_entry
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 
 METHOD = "independent-policy-gradient"
 
@@ -245,36 +245,10 @@ ETA = Parameter(
 )
 
 
-def start(
-    model: MarkovModel,
-    *,
-    seed: int | Sequence[int],
-    gradient: str,
-    eta: float | None,
-    slow: float,
-    start: str,
-    exploration: float,
-    episodes: int,
-    to_go: bool,
-) -> IndependentPolicyGradient:
-    """The process."""
-    return IndependentPolicyGradient(
-        model,
-        seed,
-        gradient=gradient,
-        eta=eta,
-        slow=slow,
-        start=start,
-        exploration=exploration,
-        episodes=episodes,
-        to_go=to_go,
-    )
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        IndependentPolicyGradient,
         source="Leonardos, Overman, Panageas, Piliouras (2022), ICLR; Daskalakis, Foster, Golowich (2020), NeurIPS",
         parameters=(
             Parameter(

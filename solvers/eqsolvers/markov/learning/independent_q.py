@@ -126,17 +126,10 @@ class IndependentQ(SampledProcess):
         return TabularPolicy(self.model, played)
 
 
-def start(
-    model: MarkovModel, *, seed: int | Sequence[int], episode_length: int, exploration: float, rate: float
-) -> IndependentQ:
-    """The process."""
-    return IndependentQ(model, seed, episode_length=episode_length, exploration=exploration, rate=rate)
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        IndependentQ,
         source="Tan (1993), ICML; Claus, Boutilier (1998), AAAI",
         parameters=(EPISODE_LENGTH, EXPLORATION, rate_parameter("rate", 0.8, "step sizes")),
         random=True,

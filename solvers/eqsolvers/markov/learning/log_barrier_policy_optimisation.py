@@ -57,6 +57,7 @@ from eqsolvers.markov.learning.independent_policy_gradient import START
 from eqsolvers.markov.learning.v_learning import bounds
 from eqsolvers.normal_form.learning._simplex import power
 from eqsolvers.normal_form.learning._stationary import stationary
+from eqsolvers.result import with_horizon
 
 METHOD = "log-barrier-policy-optimisation"
 
@@ -255,17 +256,10 @@ def _tables(model: MarkovModel, seeds: tuple[int, ...], spread_out: bool) -> Tab
     )
 
 
-def start(
-    model: MarkovModel, *, seed: int | Sequence[int], concept: str, eta: float, start: str
-) -> LogBarrierPolicyOptimisation:
-    """The process."""
-    return LogBarrierPolicyOptimisation(model, seed, concept=concept, eta=eta, start=start)
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        LogBarrierPolicyOptimisation,
         source="Cai, Luo, Wei, Zheng (2024), AISTATS",
         parameters=(
             Parameter(
@@ -281,7 +275,7 @@ SOLVER = compiling(
         random=True,
         concepts=("ce", "cce"),
         family=Family.MARKOV,
-        covers=lambda game: game.parameters.get("horizon") is not None,
+        covers=with_horizon,
         check_every=100,
         default_iterations=10_000,
     )

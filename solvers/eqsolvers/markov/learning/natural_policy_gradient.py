@@ -169,23 +169,10 @@ def default_step(model: MarkovModel, temperature: float = 0.0) -> float:
     return float(min(step, 1 / temperature) if temperature > 0 else step)
 
 
-def start(
-    model: MarkovModel,
-    *,
-    seed: int | Sequence[int],
-    eta: float | None,
-    temperature: float,
-    barrier: float,
-    start: str,
-) -> NaturalPolicyGradient:
-    """The process."""
-    return NaturalPolicyGradient(model, seed, eta=eta, temperature=temperature, barrier=barrier, start=start)
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        NaturalPolicyGradient,
         source="Cen, Chen, Chi (2022), CDC; Zhang et al. (2022), NeurIPS; Sun et al. (2023), NeurIPS",
         parameters=(
             ETA,

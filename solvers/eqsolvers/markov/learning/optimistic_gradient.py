@@ -32,11 +32,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
-from eqenvs.errors import UnsupportedGame
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
-from eqsolvers.iterative import iterative_solver
+from eqsolvers.iterative import iterative_solver, require_two_player_zero_sum
 from eqsolvers.kernels import compiled, uniform
 from eqsolvers.markov.learning._evaluation import (
     average_at,
@@ -213,8 +212,7 @@ class OptimisticGradient(SampledProcess):
         exploration: float,
         steps: int,
     ) -> None:
-        if model.num_players != 2 or not model.constant_sum():
-            raise UnsupportedGame(f"{METHOD}: covers two-player constant-sum games only")
+        require_two_player_zero_sum(model, METHOD)
         seeds = seeds_of(seed)
         shape = len(seeds), 2, points_of(model), max(model.num_actions)
         refuse_large(METHOD, *shape)
@@ -259,34 +257,10 @@ def default_steps(model: MarkovModel) -> Float64Array:
     return 1 / (4 * max(model.num_actions) * 2 * reward_scales(model))
 
 
-def start(
-    model: MarkovModel,
-    *,
-    seed: int | Sequence[int],
-    feedback: str,
-    eta: float | None,
-    critic: float | None,
-    start: str,
-    exploration: float,
-    steps: int,
-) -> OptimisticGradient:
-    """The process."""
-    return OptimisticGradient(
-        model,
-        seed,
-        feedback=feedback,
-        eta=eta,
-        critic=critic,
-        start=start,
-        exploration=exploration,
-        steps=steps,
-    )
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        OptimisticGradient,
         source="Wei, Lee, Zhang, Luo (2021), COLT",
         parameters=(
             Parameter(

@@ -30,6 +30,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import UnsupportedGame
+from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqenvs.spec import Family, Parameter
@@ -38,7 +39,6 @@ from eqsolvers.kernels import compiled, uniform
 from eqsolvers.markov.learning._process import SampledProcess, compiling, joint_shape, points_of, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import (
     END,
-    drawn_entry,
     first_of,
     first_profile,
     next_profile,
@@ -241,17 +241,10 @@ class OptimisticNashVI(SampledProcess):
         return {"certificate": certificate} if np.isfinite(certificate) else {}
 
 
-def start(
-    model: MarkovModel, *, seed: int | Sequence[int], concept: str, bonus_scale: float, plan_every: int
-) -> OptimisticNashVI:
-    """The process."""
-    return OptimisticNashVI(model, seed, concept=concept, bonus_scale=bonus_scale, plan_every=plan_every)
-
-
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        OptimisticNashVI,
         source="Liu, Yu, Bai, Jin (2021), ICML",
         parameters=(
             Parameter(

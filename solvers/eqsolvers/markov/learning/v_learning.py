@@ -348,30 +348,6 @@ def _tables(model: MarkovModel, runs: int, rule: Rule) -> Tables:
     )
 
 
-def start(
-    model: MarkovModel,
-    *,
-    seed: int | Sequence[int],
-    concept: str,
-    eta_scale: float,
-    gamma_scale: float,
-    bonus_scale: float,
-    monotone: bool,
-    certify: bool,
-) -> VLearning:
-    """The process."""
-    return VLearning(
-        model,
-        seed,
-        concept=concept,
-        eta_scale=eta_scale,
-        gamma_scale=gamma_scale,
-        bonus_scale=bonus_scale,
-        monotone=monotone,
-        certify=certify,
-    )
-
-
 def _factor(name: str, default: float, what: str, low: float = 0.0) -> Parameter:
     return Parameter(name=name, default=default, kind=float, low=low, high=1e9, description=f"factor on {what}")
 
@@ -379,7 +355,7 @@ def _factor(name: str, default: float, what: str, low: float = 0.0) -> Parameter
 SOLVER = compiling(
     iterative_solver(
         METHOD,
-        start,
+        VLearning,
         source="Jin, Liu, Wang, Yu (2021), arXiv 2110.14555; Song, Mei, Bai (2022), ICLR",
         parameters=(
             _factor("eta_scale", 3.0, "the bandits' learning rate", 1e-9),

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import JointPolicy, tabulate
 from eqsolvers.markov.offline._counts import Counts
 from eqsolvers.markov.offline._dataset import Dataset, joint_of
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 
 MAX_NUMBERS = 20_000_000  # of a backward induction for all points at once
 

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import BoolArray, Float64Array, IntArray, read_only, sample_categorical
+from eqenvs.arrays import BoolArray, Float64Array, IntArray, joint_play, read_only, sample_categorical
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import JointPolicy, MarkovCorrelatedPolicy, require_fits, tabulate
-from eqsolvers.markov.learning._sampler import table_of
-from eqsolvers.scoring.chains import joint_play
+from eqsolvers.markov.learning._sampler import drawn_entries, table_of
 
 FORMAT = 1
 MAX_STEPS = 100_000_000  # in a dataset
@@ -245,7 +244,7 @@ def collect(
         point = state + (step * states if model.horizon else 0)
         profile = sample_categorical(joint[point], rng.random(len(point)))
         row = state * table.profiles + profile
-        after = table.state[_drawn(table, row, rng.random(len(row)))]
+        after = table.state[drawn_entries(table, row, rng.random(len(row)))]
         actions = np.stack(np.unravel_index(profile, model.num_actions), axis=1)
         found = (number, np.full(len(number), step), state, actions, table.reward[row], after)
         for name, array in zip(ARRAYS, found, strict=True):
@@ -270,18 +269,6 @@ def joint_of(model: MarkovModel, behaviour: JointPolicy) -> Float64Array:
         require_fits(model, behaviour.marginals())
         return behaviour.distributions
     return joint_play(tabulate(model, behaviour).tables)
-
-
-def _drawn(table: Any, row: IntArray, uniform: Float64Array) -> IntArray:
-    """The entry of each row's successor."""
-    begin, end = table.start[row], table.start[row + 1] - 1
-    while (begin < end).any():
-        middle = (begin + end) // 2
-        above = table.cumulative[middle] > uniform
-        end = np.where((begin < end) & above, middle, end)
-        begin = np.where((begin < end) & ~above, middle + 1, begin)
-    entry: IntArray = begin.astype(np.int64)
-    return entry
 
 
 def _described(frame: Frame) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models.markov import MarkovModel, Successors
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
@@ -36,7 +36,6 @@ from eqsolvers.markov.offline._intervals import least_value, most_by_deviating
 from eqsolvers.markov.offline._pessimistic_nash import pessimistic_nash
 from eqsolvers.markov.offline._result import OfflineResult
 from eqsolvers.markov.offline._version_space import value_interval
-from eqsolvers.scoring.chains import joint_play
 
 METHOD = "bellman-consistent-equilibrium-learning"
 CONCEPTS = ("nash", "ce", "cce")

@@ -21,13 +21,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqenvs.errors import UnsupportedGame
 from eqsolvers.markov._matrix_games import MatrixGames, Solved
 from eqsolvers.markov.offline._counts import Counts
 from eqsolvers.markov.offline._dataset import Dataset
 from eqsolvers.markov.offline._result import OfflineResult
-from eqsolvers.scoring.chains import joint_play
 
 METHOD = "pessimistic-nash-value-iteration"
 SETTLED = 1e-10  # change of a value, over their range, at which iteration without a horizon ends

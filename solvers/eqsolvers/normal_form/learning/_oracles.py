@@ -67,14 +67,6 @@ def gradients(oracle: Oracle, strategies: Sequence[Float64Array]) -> Strategies:
     return tuple(oracle.gradient(player, strategies) for player in range(len(strategies)))
 
 
-def joint(strategies: Sequence[Float64Array]) -> Float64Array:
-    """The product distributions of strategies [B, A_p], [B, A_0, ..., A_{N-1}]."""
-    product = strategies[0]
-    for own in strategies[1:]:
-        product = product[..., None] * own.reshape(len(own), *(1,) * (product.ndim - 1), -1)
-    return product
-
-
 @compiled
 def _over_last(values: Float64Array, weight: Float64Array) -> Float64Array:
     """[B, M, A] times [B, A], [B, M]."""

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.arrays import Float64Array, IntArray, joint_play
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.numbers import MAX_NUMBERS
 from eqsolvers.iterative import require_alike
 from eqsolvers.normal_form.learning._dynamics import Dynamics, together
 from eqsolvers.normal_form.learning._online import OnlineLearner, drawn
-from eqsolvers.normal_form.learning._oracles import Games, Strategies, Tensors, joint
+from eqsolvers.normal_form.learning._oracles import Games, Strategies, Tensors
 from eqsolvers.normal_form.learning._state import from_tree, to_tree
 from eqsolvers.normal_form.learning._tallies import Tallies
 
@@ -134,7 +134,7 @@ class SelfPlay:
         total = self._tallies.play()
         if total is None:
             raise InputError("the play-average was not kept")
-        return joint(self.last()) if self.rounds == 0 else total / self.rounds
+        return joint_play(self.last()) if self.rounds == 0 else total / self.rounds
 
     def regret(self) -> Float64Array:
         """The average external regret, [B, N], payoffs in [0, 1]; below 0 where the play did better than any action."""

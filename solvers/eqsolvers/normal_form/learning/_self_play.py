@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.errors import InputError
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy, TabularPolicy
 from eqenvs.spec import Family, Parameter
-from eqsolvers.iterative import iterative_solver
+from eqsolvers.iterative import iterative_solver, require_two_player_zero_sum
 from eqsolvers.normal_form.learning._dynamics import Dynamics, together
 from eqsolvers.normal_form.learning._online import Build
 from eqsolvers.normal_form.learning._oracles import games_of
@@ -266,8 +266,8 @@ def joint_solver(
     def start(
         model: NormalFormModel, *, seed: int, policy: str, gamma: float, concept: str = "nash", **own: Any
     ) -> SelfPlayProcess:
-        if zero_sum and (model.num_players != 2 or not model.constant_sum()):
-            raise UnsupportedGame(f"{method}: covers two-player constant-sum games only")
+        if zero_sum:
+            require_two_player_zero_sum(model, method)
         return SelfPlayProcess(
             model,
             dynamics(**own),

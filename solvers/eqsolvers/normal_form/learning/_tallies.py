@@ -12,9 +12,8 @@ from math import prod
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, joint_play
 from eqsolvers.kernels import compiled
-from eqsolvers.normal_form.learning._oracles import joint
 
 HELD = 1 << 18  # numbers of the rounds that wait: two megabytes, for a cache
 LONGEST = 64  # rounds
@@ -155,5 +154,5 @@ class Tallies:
         if self._play is not None:
             *before, last = [own[:rounds] for own in self._shown or self._played]
             batch, size = last.shape[1:]
-            rows = joint([own.reshape(rounds * batch, -1) for own in before or [np.ones((rounds, batch, 1))]])
+            rows = joint_play([own.reshape(rounds * batch, -1) for own in before or [np.ones((rounds, batch, 1))]])
             add_products(self._play.reshape(batch, -1, size), rows.reshape(rounds, batch, -1), last)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.arrays import joint_play
 from eqenvs.models import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqsolvers.markov.learning import independent_policy_gradient, natural_policy_gradient
 from eqsolvers.markov.learning._evaluation import evaluate, starting_strategies
 from eqsolvers.markov.learning._sampler import table_of
 from eqsolvers.markov.learning.independent_policy_gradient import add_score, episode
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 from eqsolvers.scoring.score import score
 
 SOLVER = independent_policy_gradient.SOLVER

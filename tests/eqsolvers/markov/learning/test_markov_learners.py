@@ -260,7 +260,7 @@ def test_games_that_are_not_covered_are_refused():
 
 def test_upper_values_are_optimistic():
     """With full bonuses no plan's upper value is below the value of the game."""
-    process = optimistic_nash_vi.start(HORIZON, seed=0, concept="nash", bonus_scale=3.0, plan_every=1)
+    process = optimistic_nash_vi.OptimisticNashVI(HORIZON, 0, concept="nash", bonus_scale=3.0, plan_every=1)
     value = shapley_value(HORIZON)
     for _ in range(20):
         process.run(50)

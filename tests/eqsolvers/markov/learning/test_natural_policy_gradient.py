@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.arrays import joint_play
 from eqenvs.models import MarkovModel
 from eqsolvers.markov.learning import natural_policy_gradient
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 
 SOLVER = natural_policy_gradient.SOLVER
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.arrays import joint_play
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy, uniform
@@ -20,7 +21,7 @@ from eqsolvers.markov.offline._counts import Counts
 from eqsolvers.markov.offline._intervals import least_value, most_by_deviating
 from eqsolvers.markov.offline._version_space import radius
 from eqsolvers.result import error_of
-from eqsolvers.scoring.chains import chains, joint_play
+from eqsolvers.scoring.chains import chains
 from eqsolvers.scoring.score import score
 
 

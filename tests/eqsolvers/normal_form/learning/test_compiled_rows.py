@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eqenvs.arrays import Float64Array, sample_categorical
+from eqenvs.arrays import Float64Array, joint_play, sample_categorical
 from eqsolvers.normal_form.learning import _tallies
 from eqsolvers.normal_form.learning._matching import instantaneous_regret, matched, onto_chopped_orthant
 from eqsolvers.normal_form.learning._online import drawn, sample
-from eqsolvers.normal_form.learning._oracles import SMALL, Tensors, joint
+from eqsolvers.normal_form.learning._oracles import SMALL, Tensors
 from eqsolvers.normal_form.learning._simplex import corner, normalised, power, project, shifted, softmax
 
 RNG = np.random.default_rng(0)
@@ -100,7 +100,7 @@ def test_gradients_of_small_and_large_games(shape: tuple[int, ...]) -> None:
     own = [RNG.dirichlet(np.ones(size), size=3) for size in shape]
     assert shape != (30, 40) or np.prod(shape) > SMALL
     for player in range(len(shape)):
-        mixed = joint([table if p != player else np.ones_like(table) for p, table in enumerate(own)])
+        mixed = joint_play([table if p != player else np.ones_like(table) for p, table in enumerate(own)])
         axes = tuple(axis + 1 for axis in range(len(shape)) if axis != player)
         expected = ((payoffs[:, player] - low[:, player].reshape(3, *(1,) * len(shape))) * mixed).sum(axis=axes)
         found = games.gradient(player, own) * games.span[:, player, None]
@@ -139,7 +139,7 @@ def test_tallies_are_the_same_to_the_bit_however_long_rounds_wait(
             for p in range(len(shape)):
                 averages[p] += (t + 0.5) * played[p]
                 tables[p] += played[p][:, :, None] * gradients[p][:, None, :]
-            play += joint(shown if empirical else played)
+            play += joint_play(shown if empirical else played)
             if t == 10:
                 tallies.averages()
         found = tallies.play()

@@ -7,11 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
+from eqenvs.arrays import joint_play
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy, TabularPolicy
 from eqsolvers.normal_form.learning import _play, _simplex, exp3, ftrl, hedge, ogda, play, together, tsallis_inf
-from eqsolvers.normal_form.learning._oracles import Tensors, joint
+from eqsolvers.normal_form.learning._oracles import Tensors
 from eqsolvers.normal_form.learning._play import SelfPlay
 from eqsolvers.normal_form.learning._self_play import SelfPlayProcess
 from eqsolvers.scoring import score
@@ -191,7 +192,7 @@ def test_players_in_turn_face_the_newest_strategies() -> None:
 
 def test_joint_is_the_outer_product() -> None:
     own = strategies(2, (2, 3, 4))
-    np.testing.assert_allclose(joint(own), np.einsum("na,nb,nc->nabc", *own), atol=1e-16)
+    np.testing.assert_allclose(joint_play(own), np.einsum("na,nb,nc->nabc", *own), atol=1e-16)
 
 
 def test_state_goes_round_and_is_a_copy() -> None:
