@@ -85,6 +85,29 @@ def put_rows(state: StateT, rows: Array, new: StateT) -> StateT:
     return type(state)(*(scatter(field, rows, values) for field, values in zip(state, new, strict=True)))
 
 
+class Constants:
+    """Constant arrays that rules and models look things up in, copied to each library and device once.
+
+    Whole numbers become int64, others float64 or bool.
+    """
+
+    def __init__(self, **arrays: Any) -> None:
+        found = {name: np.asarray(array) for name, array in arrays.items()}
+        kinds = {"i": np.int64, "u": np.int64, "f": np.float64, "b": np.bool_}
+        self._arrays: dict[str, Array] = {name: array.astype(kinds[array.dtype.kind]) for name, array in found.items()}
+        self._copies: dict[tuple[str, str, str], Array] = {}
+
+    def on(self, name: str, like: Array) -> Array:
+        """The array called `name`, where `like` lives."""
+        if type(like) is np.ndarray:
+            return self._arrays[name]
+        xp, device = namespace(like), device_of(like)
+        where = (name, xp.__name__, str(device))
+        if where not in self._copies:
+            self._copies[where] = xp.asarray(self._arrays[name], device=device)
+        return self._copies[where]
+
+
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """The same memory as a view that refuses writes."""
     view = array.view()
@@ -189,6 +212,23 @@ def sample_categorical(probabilities: Array, uniform: Array) -> Array:
     # u * total can round up to total itself: then the draw is the last outcome with positive probability.
     last = probabilities.shape[1] - 1 - xp.argmax(xp.astype(xp.flip(probabilities, axis=1) > 0, xp.int64), axis=1)
     return xp.minimum(draw, last)
+
+
+def sum_by_index(values: Array, index: Array, size: int) -> Array:
+    """Sums over the last axis by where its entries belong, [..., size], from [..., E] and [E] int64 in [0, size).
+
+    On a GPU the order of summation, and so the last bit, is not fixed.
+    """
+    xp = namespace(values)
+    if xp is not _NUMPY:
+        flat = xp.reshape(values, (-1, values.shape[-1]))
+        none = xp.zeros((flat.shape[0], size), dtype=values.dtype, device=device_of(values))
+        return xp.reshape(none.index_add(1, index, flat), (*values.shape[:-1], size))
+    order = np.argsort(index, kind="stable")
+    there, first = np.unique(index[order], return_index=True)
+    sums = np.zeros((*values.shape[:-1], size), dtype=values.dtype)
+    sums[..., there] = np.add.reduceat(values[..., order], first, axis=-1)
+    return sums
 
 
 def cumulative_by_row(start: IntArray, probability: Float64Array) -> Float64Array:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eqenvs.arrays import make_backend
 from eqenvs.errors import GameTooLargeError, UnsupportedGame
-from eqenvs.markov_rules import MarkovRules, ModelRules
-from eqenvs.models import ExtensiveFormModel, InformationStates, MarkovModel, MeanFieldModel, NormalFormModel
-from eqenvs.models.enumeration import DEFAULT_MAX_SIZE, enumerate_rules
-from eqenvs.models.state_search import enumerate_states
+from eqenvs.models import InformationStates, Model, NormalFormModel
+from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.normal_form_rules import NormalFormRules, constant_sum, num_histories
 from eqenvs.rules import Rules
 from eqenvs.spec import Fact, Family, GameSpec
@@ -22,7 +20,19 @@ if TYPE_CHECKING:
     from eqenvs.envs.tables import TableEnv
     from eqenvs.envs.vector import VectorEnv
 
-Model: TypeAlias = ExtensiveFormModel | NormalFormModel | MarkovModel | MeanFieldModel
+
+class Definition(Protocol):
+    """What a game's file builds: rules, or a model that has generic rules."""
+
+    @property
+    def num_players(self) -> int:
+        """N, as policies count players: of a mean-field game one for each population."""
+
+    def as_rules(self) -> Rules[Any]:
+        """The batched rules that environments and simulators run."""
+
+    def as_model(self, name: str, max_size: int) -> tuple[Model, int]:
+        """The exact model, and how many `Rules.size_unit` were enumerated for it."""
 
 
 class Game:
@@ -39,13 +49,12 @@ class Game:
     def __init__(self, spec: GameSpec, parameters: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
         resolved = spec.resolve(parameters or {})
-        self._definition: Rules[Any] | Model = spec.build(**resolved)
+        self._definition: Definition = spec.build(**resolved)
         # A parameter that was left to the game (None) is told as what the game made of it.
         self.parameters = {
             name: getattr(self._definition, name, None) if value is None else value for name, value in resolved.items()
         }
-        self._enumerated: ExtensiveFormModel | MarkovModel | None = None
-        self._enumerated_size = 0
+        self._enumerated: tuple[Model, int] | None = None
 
     def __repr__(self) -> str:
         return f"{self.spec.id}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
@@ -59,7 +68,7 @@ class Game:
 
     @property
     def num_players(self) -> int:
-        """N."""
+        """N, as policies count players: of a mean-field game one for each population."""
         return self._definition.num_players
 
     @property
@@ -98,13 +107,7 @@ class Game:
         Raises:
             UnsupportedGame: if the model's family has no generic rules.
         """
-        if isinstance(self._definition, Rules):
-            return self._definition
-        if isinstance(self._definition, NormalFormModel):
-            return NormalFormRules(self._definition)
-        if isinstance(self._definition, MarkovModel):
-            return ModelRules(self._definition)
-        raise UnsupportedGame(f"{self.spec.id}: a {self.spec.family} game given as data has no environments here")
+        return self._definition.as_rules()
 
     def model(self, *, max_size: int = DEFAULT_MAX_SIZE) -> Model:
         """The exact model, built on first use and kept.
@@ -116,24 +119,14 @@ class Game:
         Raises:
             GameTooLargeError: if the game has more.
         """
-        if not isinstance(self._definition, Rules):
-            return self._definition
-        if self._enumerated is None or self._enumerated_size > max_size:
+        if self._enumerated is None or self._enumerated[1] > max_size:
             if self.size is not None and self.size > max_size:
-                unit = (
-                    "pairs of a state and a joint action" if isinstance(self._definition, MarkovRules) else "histories"
-                )
                 raise GameTooLargeError(
-                    f"{self!r}: exact enumeration needs {self.size:,} {unit} or more, the limit is max_size="
-                    f"{max_size:,}; use smaller parameters, or score by simulation"
+                    f"{self!r}: exact enumeration needs {self.size:,} {self.rules.size_unit} or more, the limit is "
+                    f"max_size={max_size:,}; use smaller parameters, or score by simulation"
                 )
-            if isinstance(self._definition, MarkovRules):
-                self._enumerated = enumerate_states(self._definition, name=repr(self), max_size=max_size)
-                self._enumerated_size = self._enumerated.num_rows
-            else:
-                self._enumerated = enumerate_rules(self._definition, name=repr(self), max_size=max_size)
-                self._enumerated_size = len(self._enumerated.parent)
-        return self._enumerated
+            self._enumerated = self._definition.as_model(repr(self), max_size)
+        return self._enumerated[0]
 
     @property
     def information_states(self) -> tuple[InformationStates, ...]:

@@ -17,7 +17,12 @@ from eqenvs.arrays import Array, StateT, device_of, everywhere, namespace
 from eqenvs.models.markov import MarkovModel
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL, Rules
 
-NEGLIGIBLE = 1e-3  # share of the discounted weight that an environment without an end leaves out by default
+ENVIRONMENT_CUT = 1e-3  # share of the discounted weight that an environment without an end leaves out by default
+
+
+def negligible_after(discount: float) -> int:
+    """Steps of a game without an end after which less than 1/1000 of the discounted weight is left, at least 1."""
+    return max(1, ceil(log(ENVIRONMENT_CUT) / log(discount))) if discount > 0 else 1
 
 
 class MarkovRules(Rules[StateT]):
@@ -33,6 +38,7 @@ class MarkovRules(Rules[StateT]):
     """
 
     simultaneous: ClassVar[bool] = True
+    size_unit: ClassVar[str] = "pairs of a state and a joint action"
     horizon: int | None
     view_size: int  # width of `view`
 
@@ -60,9 +66,14 @@ class MarkovRules(Rules[StateT]):
     @property
     def default_max_cycles(self) -> int | None:  # type: ignore[override]
         """Steps after which an environment cuts a discounted game off: less than 1/1000 of the weight is left."""
-        if self.horizon is not None:
-            return None
-        return ceil(log(NEGLIGIBLE) / log(self.discount)) if self.discount > 0 else 1
+        return None if self.horizon is not None else negligible_after(self.discount)
+
+    def as_model(self, name: str, max_size: int) -> tuple[MarkovModel, int]:
+        """The exact model, and how many pairs of a state and a joint action it has; see `Rules`."""
+        from eqenvs.models.state_search import enumerate_states
+
+        model = enumerate_states(self, name=name, max_size=max_size)
+        return model, model.num_rows
 
     def phase(self, state: StateT) -> Array:
         """Whose turn it is if the clock is left out, [B] int64: TERMINAL, CHANCE or SIMULTANEOUS."""
@@ -123,7 +134,7 @@ class ModelRules(MarkovRules[ModelState]):
         lowest = min(float(view.min(initial=0.0)) for view in model.views)
         highest = max(float(view.max(initial=1.0)) for view in model.views)
         self.observation_bounds = (lowest, highest)
-        first = np.flatnonzero(model.initial)
+        first = model.first.state
         self._certain = int(first[0]) if len(first) == 1 else None
         widths = np.diff(model.successors.start)
         self.num_chance_outcomes = int(max(widths.max(), len(first)))
@@ -138,16 +149,16 @@ class ModelRules(MarkovRules[ModelState]):
         where = (xp.__name__, str(device))
         if where not in self._tables:
             model = self.model
-            after, first = model.successors, np.flatnonzero(model.initial)
+            after, first = model.successors, model.first
             legal = np.zeros((model.num_players, model.num_states + 1, self.max_actions), dtype=bool)
             views = np.full((model.num_players, model.num_states + 1, self.view_size), self.observation_bounds[1], "f4")
             for player, (mask, view) in enumerate(zip(model.legal, model.views, strict=True)):
                 legal[player, :-1, : mask.shape[1]], views[player, :-1] = mask, view
             padding = np.full((1, model.keys.shape[1]), model.keys.min() - 1)
             arrays = {
-                "start": np.append(after.start, after.start[-1] + len(first)),
-                "state": np.concatenate([after.state, first]),
-                "probability": np.concatenate([after.probability, model.initial[first]]),
+                "start": np.append(after.start, after.start[-1] + len(first.state)),
+                "state": np.concatenate([after.state, first.state]),
+                "probability": np.concatenate([after.probability, first.probability]),
                 "reward": model.row_rewards.copy(),
                 "strides": model.strides.copy(),
                 "legal": legal,

@@ -31,6 +31,7 @@ from eqenvs.models.numbers import real_array
 
 TOLERANCE = 1e-6  # how far a row may be from summing to one, in probability
 FLOAT32_TOLERANCE = 1e-4  # the same for what a network computes in float32
+CERTAIN = read_only(np.ones(1))  # the weights of a single component
 
 
 @runtime_checkable
@@ -349,17 +350,18 @@ def player_entries(policy: Any, num_players: int) -> tuple[Any, ...]:
     return policy.players
 
 
-def flatten(policy: MixturePolicy) -> tuple[list[Any], Float64Array]:
-    """A device, and the devices among its components, as one list of product policies with their weights."""
-    components: list[Any] = []
-    weights: list[Float64Array] = []
-    for component, weight in zip(policy.components, policy.weights, strict=True):
-        if isinstance(component, CorrelatedStrategy):
-            component = component.mixture()
-        inner, inner_weights = flatten(component) if isinstance(component, MixturePolicy) else ([component], np.ones(1))
-        components += inner
-        weights.append(weight * inner_weights)
-    return components, np.concatenate(weights)
+def components(policy: JointPolicy, num_players: int) -> tuple[list[Any], Float64Array]:
+    """What a correlation device draws for everybody before play, devices within it multiplied out, and the weights.
+
+    Any other policy, and with one player its private mixture, is the only component of itself.
+    """
+    if isinstance(policy, CorrelatedStrategy):
+        policy = policy.mixture()
+    if not isinstance(policy, MixturePolicy) or num_players == 1:
+        return [policy], CERTAIN
+    parts = [components(component, num_players) for component in policy.components]
+    weights = np.concatenate([w * inner for w, (_, inner) in zip(policy.weights, parts, strict=True)])
+    return [component for found, _ in parts for component in found], weights
 
 
 def private_mixture(policy: Any, player: int) -> tuple[list[BehaviourPolicy], Float64Array]:
@@ -373,10 +375,11 @@ def private_mixture(policy: Any, player: int) -> tuple[list[BehaviourPolicy], Fl
     return [member for members, _ in parts for member in members], weights
 
 
-def marginals(device: MixturePolicy, num_players: int) -> ProductPolicy:
+def marginals(device: JointPolicy, num_players: int) -> ProductPolicy:
     """The product of the players' private mixtures that a correlation device induces."""
-    components, weights = flatten(device)
-    entries = [player_entries(component, num_players) for component in components]
+    drawn, weights = components(device, num_players)
+    alone = [each.marginals() if isinstance(each, MarkovCorrelatedPolicy) else each for each in drawn]
+    entries = [player_entries(each, num_players) for each in alone]
     return ProductPolicy([MixturePolicy([entry[p] for entry in entries], weights) for p in range(num_players)])
 
 

@@ -10,15 +10,20 @@ Axis letters used throughout: N players, A actions, B batch, C chance outcomes, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Final, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic
 
 import numpy as np
 
-from eqenvs.arrays import Array, StateT, one_hot
+from eqenvs.arrays import Array, StateT, everywhere, namespace, one_hot
+from eqenvs.models.information_states import InformationStates
+
+if TYPE_CHECKING:
+    from eqenvs.models import Model
 
 CHANCE: Final = -1
 TERMINAL: Final = -2
 SIMULTANEOUS: Final = -3
+CHANCE_BITS: Final = 53  # of a draw that is not listed: what float64 holds
 
 
 class Rules(ABC, Generic[StateT]):
@@ -31,10 +36,15 @@ class Rules(ABC, Generic[StateT]):
         observation_size: D; observations are float32 in [0, 1] unless `observation_bounds` says otherwise.
         observation_bounds: (low, high) of every entry of an observation.
         simultaneous: whether `turn` can be SIMULTANEOUS, which changes the form of `apply`'s actions.
+        chance_draws: 0 where chance's outcomes are listed by `chance_probabilities`. Otherwise chance makes that many
+            independent draws at once, each of `CHANCE_BITS` uniform bits, which `apply` turns into outcomes; such rules
+            must be `simultaneous`, and cannot be enumerated.
         discount: what a decision stage later multiplies the rewards by in what the game is worth, in [0, 1].
         default_max_cycles: decision stages after which environments truncate a game where nothing else is asked for;
             None for no limit.
     """
+
+    size_unit: ClassVar[str] = "histories"  # what an exact model has of, in messages
 
     num_players: int
     num_actions: tuple[int, ...]
@@ -42,6 +52,7 @@ class Rules(ABC, Generic[StateT]):
     observation_size: int
     observation_bounds: tuple[float, float] = (0.0, 1.0)
     simultaneous: ClassVar[bool] = False
+    chance_draws: int = 0
     discount: float = 1.0
     default_max_cycles: int | None = None
 
@@ -49,6 +60,16 @@ class Rules(ABC, Generic[StateT]):
     def max_actions(self) -> int:
         """A, the widest of the players' action sets."""
         return max(self.num_actions)
+
+    @property
+    def roles(self) -> tuple[int, ...]:
+        """Whose policy each player follows, [N]; the same number for players who are alike. By default its own."""
+        return tuple(range(self.num_players))
+
+    @property
+    def num_columns(self) -> int:
+        """Width of the actions of `simultaneous` rules: the players' and chance's."""
+        return self.num_players + max(1, self.chance_draws)
 
     @abstractmethod
     def initial_state(self, batch: int, xp: Any, device: Any = None) -> StateT:
@@ -78,7 +99,8 @@ class Rules(ABC, Generic[StateT]):
         Args:
             state: the batch; it is not changed.
             actions: [B] int64, the mover's action or chance's outcome; or, where `simultaneous`, [B, N + 1] int64,
-                a column per player and the last one for chance, in which the entries of those not moving are ignored.
+                a column per player and the last one for chance (`chance_draws` columns, where there are draws), in
+                which the entries of those not moving are ignored.
 
         Returns:
             The next states and the rewards received on the way, [B, N] float64. A TERMINAL row may return anything.
@@ -95,6 +117,32 @@ class Rules(ABC, Generic[StateT]):
         Two histories have the same key exactly where the player cannot tell them apart, given everything that it saw
         and did (perfect recall).
         """
+
+    def seen_by_all(self, state: StateT) -> InformationStates:
+        """What each player knows, with axes [B, N, ...]; masks are A wide."""
+        xp = namespace(state[0])
+        players = [everywhere(state[0], player) for player in range(self.num_players)]
+        asked = (self.information_state, self.observation, self.legal_actions)
+        return InformationStates(*(xp.stack([ask(state, player) for player in players], axis=1) for ask in asked))
+
+    def as_rules(self) -> Rules[Any]:
+        """A game's definition as rules: these."""
+        return self
+
+    def as_model(self, name: str, max_size: int) -> tuple[Model, int]:
+        """A game's definition as an exact model, and how many histories it has.
+
+        Args:
+            name: of the game, for messages.
+            max_size: the most to enumerate.
+
+        Raises:
+            GameTooLargeError: if there are more.
+        """
+        from eqenvs.models.enumeration import enumerate_rules
+
+        model = enumerate_rules(self, name=name, max_size=max_size)
+        return model, len(model.parent)
 
     def public_observation(self, state: StateT) -> Array | None:
         """What every player knows in common, [B, V] int64, or None if the game declares no public part."""

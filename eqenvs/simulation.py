@@ -6,7 +6,7 @@ the automatically resetting `VectorEnv` is the reinforcement-learning view of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,18 +32,16 @@ from eqenvs.models.information_states import InformationStates, KeyIndex
 from eqenvs.policies import (
     FLOAT32_TOLERANCE,
     BehaviourPolicy,
-    CorrelatedStrategy,
     JointPolicy,
     MarkovCorrelatedPolicy,
-    MixturePolicy,
-    flatten,
+    components,
     player_entries,
     private_mixture,
     require_behaviour,
 )
-from eqenvs.rules import CHANCE, TERMINAL, Rules
+from eqenvs.rules import CHANCE, CHANCE_BITS, TERMINAL, Rules
 
-NEGLIGIBLE = 1e-9  # weight of a decision stage at which a discounted game is cut off
+VALUE_CUT = 1e-9  # weight of a decision stage at which a discounted game is cut off
 
 
 class Decisions(NamedTuple):
@@ -72,13 +70,17 @@ def decision_points(rules: Rules[Any], state: Any, player: int) -> InformationSt
 
 def chance_actions(rules: Rules[Any], state: Any, stream: RandomStream) -> Array:
     """A sampled outcome for each row, in the form that `rules.apply` takes; every row must be a CHANCE row."""
-    probabilities = rules.chance_probabilities(state)
-    outcome = sample_categorical(probabilities, stream.uniform(probabilities.shape[0]))
-    if not rules.simultaneous:
-        return outcome
-    xp = namespace(outcome)
-    nothing = xp.zeros((outcome.shape[0], rules.num_players), dtype=xp.int64, device=device_of(outcome))
-    return xp.concat([nothing, outcome[:, None]], axis=1)
+    xp, batch = namespace(state[0]), state[0].shape[0]
+    if rules.chance_draws:
+        bits = stream.uniform(batch * rules.chance_draws) * 2.0**CHANCE_BITS
+        outcome = xp.reshape(xp.astype(bits, xp.int64), (batch, rules.chance_draws))
+    else:
+        drawn = sample_categorical(rules.chance_probabilities(state), stream.uniform(batch))
+        if not rules.simultaneous:
+            return drawn
+        outcome = drawn[:, None]
+    nothing = xp.zeros((batch, rules.num_players), dtype=xp.int64, device=device_of(outcome))
+    return xp.concat([nothing, outcome], axis=1)
 
 
 def resolve_chance(rules: Rules[Any], state: StateT, stream: RandomStream) -> tuple[StateT, Array, Array | None]:
@@ -90,7 +92,7 @@ def resolve_chance(rules: Rules[Any], state: StateT, stream: RandomStream) -> tu
     """
     turn = rules.turn(state)
     rewards = None
-    if rules.num_chance_outcomes == 0:
+    if rules.num_chance_outcomes == 0 and rules.chance_draws == 0:
         return state, turn, rewards
     xp = namespace(turn)
     while True:
@@ -157,7 +159,7 @@ def play(
     weight = 1.0
     while True:
         going = xp.nonzero(turn != TERMINAL)[0]
-        if going.shape[0] == 0 or weight < NEGLIGIBLE:
+        if going.shape[0] == 0 or weight < VALUE_CUT:
             return totals
         if going.shape[0] < turn.shape[0]:
             state, live, turn = take_rows(state, going), live[going], turn[going]
@@ -170,7 +172,8 @@ def _actions(rules: Rules[Any], decide: Callable[[Decisions], Array], state: Any
     xp = namespace(turn)
     n = rules.num_players
     acting = rules.acting(state) if rules.simultaneous else None
-    joint = xp.zeros((turn.shape[0], n + 1), dtype=xp.int64, device=device_of(turn)) if rules.simultaneous else None
+    shape = (turn.shape[0], rules.num_columns)
+    joint = xp.zeros(shape, dtype=xp.int64, device=device_of(turn)) if rules.simultaneous else None
     single = xp.zeros_like(turn) if joint is None else None
     for player in range(n):
         rows = xp.nonzero(turn == player if acting is None else acting[:, player])[0]
@@ -192,12 +195,28 @@ class PolicyPlayer:
     `play` does.
     """
 
-    def __init__(self, policy: JointPolicy, num_players: int, episodes: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        policy: JointPolicy,
+        num_players: int,
+        episodes: int,
+        rng: np.random.Generator,
+        *,
+        roles: Sequence[int] | None = None,
+    ) -> None:
+        """Draw the components.
+
+        Args:
+            policy: the joint policy.
+            num_players: who decides.
+            episodes: played at once.
+            rng: of all draws.
+            roles: whose policy each player follows; default its own.
+        """
         self._rng = rng
-        if isinstance(policy, CorrelatedStrategy):
-            policy = policy.mixture()
-        device = isinstance(policy, MixturePolicy) and num_players > 1
-        profiles, weights = flatten(policy) if device else ([policy], np.ones(1))  # type: ignore[arg-type]
+        self._roles = tuple(range(num_players)) if roles is None else tuple(roles)
+        owners = max(self._roles) + 1
+        profiles, weights = components(policy, owners)
         drawn = _draw(weights, episodes, rng)
         told = {
             index: _StageDevice(profile, num_players, episodes, rng)
@@ -205,15 +224,16 @@ class PolicyPlayer:
             if isinstance(profile, MarkovCorrelatedPolicy)
         }
         entries = [
-            (told[index],) * num_players if index in told else player_entries(profile, num_players)
+            (told[index],) * owners if index in told else player_entries(profile, owners)
             for index, profile in enumerate(profiles)
         ]
         self._choices: list[tuple[list[BehaviourPolicy | _StageDevice], IntArray]] = []
         for player in range(num_players):
             members: list[BehaviourPolicy | _StageDevice] = []
             chosen = np.zeros(episodes, dtype=np.int64)
+            role = self._roles[player]
             for index, entry in enumerate(entries):
-                own, own_weights = private_mixture(entry[player], player)
+                own, own_weights = private_mixture(entry[role], role)
                 rows = np.flatnonzero(drawn == index)
                 chosen[rows] = len(members) + _draw(own_weights, len(rows), rng)
                 for member in own:
@@ -244,7 +264,7 @@ class PolicyPlayer:
             if isinstance(component, _StageDevice):
                 result[rows] = component.told(player, episodes[rows], asked)
             else:
-                result[rows] = component(player, asked)
+                result[rows] = component(self._roles[player], asked)
         illegal = np.where(states.masks, 0.0, result).sum(axis=1) > FLOAT32_TOLERANCE
         wrong = illegal | ~(np.abs(result.sum(axis=1) - 1) <= FLOAT32_TOLERANCE) | (result < 0).any(axis=1)
         if wrong.any():
@@ -315,5 +335,6 @@ def simulate(
     for start in range(0, episodes, batch):
         size = min(batch, episodes - start)
         stream = backend.stream(int(rng.integers(2**63)))
-        parts.append(play(rules, PolicyPlayer(policy, rules.num_players, size, rng), size, stream, backend))
+        decide = PolicyPlayer(policy, rules.num_players, size, rng, roles=rules.roles)
+        parts.append(play(rules, decide, size, stream, backend))
     return np.concatenate(parts)

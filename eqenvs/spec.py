@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,16 @@ class Parameter:
             accepted = isinstance(value, self.kind)
         if not accepted:
             raise InputError(f"{where} must be {self.range_text()}, got {value!r}")
-        value = self.kind(value)
+        try:
+            value = self.kind(value)
+        except OverflowError:
+            raise InputError(f"{where} must be {self.range_text()}, got an integer too large for a float") from None
         too_low = self.low is not None and not value >= self.low
         too_high = self.high is not None and not value <= self.high
         if too_low or too_high or (self.choices and value not in self.choices):
             raise InputError(f"{where} must be {self.range_text()}, got {value!r}")
+        if self.kind is float and not isfinite(value):
+            raise InputError(f"{where} must be finite and {self.range_text()}, got {value!r}")
         return value
 
     def parse(self, game_id: str, text: str) -> Any:

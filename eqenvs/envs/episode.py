@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eqenvs.arrays import Float64Array, IntArray, make_backend
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.game import Game
-from eqenvs.rules import TERMINAL
+from eqenvs.rules import TERMINAL, Rules
 from eqenvs.simulation import advance, start
 
 
@@ -61,7 +61,7 @@ class Episode:
     def __init__(self, game: Game, max_cycles: int | None) -> None:
         if max_cycles is not None and not (isinstance(max_cycles, int) and max_cycles >= 1):
             raise InputError(f"max_cycles must be an integer of at least 1, got {max_cycles!r}")
-        self.rules = game.rules
+        self._game = game  # not its rules: a game travels by its id
         self.max_cycles = self.rules.default_max_cycles if max_cycles is None else max_cycles
         self.stream = make_backend().stream(None)
         self.state: Any = None
@@ -76,6 +76,11 @@ class Episode:
         self.cycles = 0
         self.state, turn, self._opening = start(self.rules, 1, backend, self.stream)
         self.turn = int(turn[0])
+
+    @property
+    def rules(self) -> Rules[Any]:
+        """The game's."""
+        return self._game.rules
 
     @property
     def terminated(self) -> bool:
@@ -113,9 +118,8 @@ class Episode:
 
         What the opening chance moves paid comes with the first move: PettingZoo's `reset` has no rewards.
         """
-        n = self.rules.num_players
         if self.rules.simultaneous:
-            move = np.zeros((1, n + 1), dtype=np.int64)
+            move = np.zeros((1, self.rules.num_columns), dtype=np.int64)
             for player, action in actions.items():
                 move[0, player] = action
         else:
@@ -149,7 +153,7 @@ class PlayersView:
         self.game = game
         self.metadata = {**type(self).metadata, "name": f"{game.spec.id}_v{game.spec.version}"}
         self.render_mode = None
-        self.possible_agents = agent_names(game.num_players)
+        self.possible_agents = agent_names(game.rules.num_players)
         self.agents: list[str] = []
         self.observation_spaces, self.action_spaces = make_spaces(game)
         rules = game.rules

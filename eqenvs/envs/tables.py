@@ -116,18 +116,17 @@ def _of_tree(model: ExtensiveFormModel) -> _Graph:
 def _of_markov(model: MarkovModel) -> _Graph:
     after = model.successors.state
     node = np.where(after == model.num_states, _OVER, after)
-    begun = np.flatnonzero(model.initial)
-    nothing = np.zeros((len(begun), model.num_players))
+    begun = model.first
+    nothing = np.zeros((len(begun.state), model.num_players))
     states = model.information_states
     width = max(model.num_actions)
     masks = [np.pad(own.masks, ((0, 0), (0, width - own.masks.shape[1]))) for own in states]
-    points = len(states[0].keys)
     return _Graph(
         rows=_Lists(model.successors.start, node, model.cumulative, model.row_rewards),
-        first=_lists(np.zeros(len(begun), dtype=np.int64), begun, model.initial[begun], nothing, 1),
+        first=_Lists(np.array([0, len(begun.state)]), begun.state, begun.cumulative, nothing),
         strides=model.strides,
-        player=np.full(points, SIMULTANEOUS),
-        point=np.arange(points),
+        player=np.full(model.num_points, SIMULTANEOUS),
+        point=np.arange(model.num_points),
         observations=np.stack([own.observations for own in states], axis=1),
         masks=np.stack(masks, axis=1),
         keys=np.repeat(states[0].keys[:, None], model.num_players, axis=1),

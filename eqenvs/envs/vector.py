@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, Backend, device_of, everywhere, namespace, put_rows, scatter
+from eqenvs.arrays import Array, Backend, everywhere, namespace, put_rows, scatter
 from eqenvs.errors import IllegalActionError, InputError
+from eqenvs.models.information_states import masks_where_acting
 from eqenvs.rules import TERMINAL, Rules
-from eqenvs.simulation import advance, decision_points, start
+from eqenvs.simulation import advance, start
 
 
 class VectorStep(NamedTuple):
@@ -104,7 +105,8 @@ class VectorEnv:
         self._check(actions)
         actions = xp.astype(actions, xp.int64)
         if rules.simultaneous:
-            actions = xp.concat([actions, xp.zeros((self.num_envs, 1), dtype=xp.int64, device=device)], axis=1)
+            by_chance = (self.num_envs, rules.num_columns - rules.num_players)
+            actions = xp.concat([actions, xp.zeros(by_chance, dtype=xp.int64, device=device)], axis=1)
         state, turn, rewards = advance(rules, self._state, actions, self._stream)
         rewards, self._opening = rewards + self._opening, xp.zeros_like(rewards)
         self._cycles = self._cycles + 1
@@ -161,14 +163,7 @@ class VectorEnv:
             masks = rules.legal_actions(state, turn)
             observations, keys = rules.observation(state, turn), rules.information_state(state, turn)
         else:
-            acting = rules.acting(state)
-            views = [decision_points(rules, state, player) for player in range(rules.num_players)]
-            observations = xp.stack([view.observations for view in views], axis=1)
-            keys = xp.stack([view.keys for view in views], axis=1)
-            only_first = xp.arange(rules.max_actions, device=device_of(turn)) == 0
-            masks = xp.stack(
-                [rules.legal_actions(state, everywhere(turn, p)) for p in range(rules.num_players)], axis=1
-            )
-            masks = xp.where(acting[:, :, None], masks, only_first[None, None, :])
+            keys, observations, masks = rules.seen_by_all(state)
+            masks = masks_where_acting(masks, rules.acting(state))
         self._masks = xp.asarray(masks, copy=True)  # the caller may write to what it gets
         return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)

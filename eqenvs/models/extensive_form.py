@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray, read_only
 from eqenvs.models.information_states import InformationStates
+from eqenvs.spec import Family
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +146,7 @@ class ExtensiveFormModel:
         payoff_values: [P, N] float64, the chance-weighted payoffs summed over the terminals with those sequences.
     """
 
+    family: ClassVar[Family] = Family.EXTENSIVE_FORM
     parent: IntArray
     action: IntArray
     player: IntArray

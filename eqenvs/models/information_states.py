@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray
+from eqenvs.arrays import Array, BoolArray, Float32Array, Float64Array, IntArray, device_of, namespace
 from eqenvs.errors import PolicyError
 
 
@@ -35,6 +35,18 @@ class InformationStates(NamedTuple):
         """The uniform table over legal actions, [I, A] float64."""
         table: Float64Array = self.masks / self.masks.sum(axis=1, keepdims=True, dtype=np.float64)
         return table
+
+
+def masks_where_acting(masks: Array, acting: Array) -> Array:
+    """Legal actions as players are shown them: who does not act has only action 0, which is ignored.
+
+    Args:
+        masks: [..., A] bool; of those not acting it may be anything.
+        acting: [...] bool.
+    """
+    xp = namespace(masks)
+    first = xp.arange(masks.shape[-1], device=device_of(masks)) == 0
+    return xp.where(acting[..., None], masks, first)
 
 
 def hash_rows(rows: IntArray) -> NDArray[np.uint64]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,6 +24,10 @@ from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models import markov_checks as checks
 from eqenvs.models.information_states import InformationStates
 from eqenvs.models.numbers import finite_array
+from eqenvs.spec import Family
+
+if TYPE_CHECKING:
+    from eqenvs.rules import Rules
 
 MAX_DENSE = 50_000_000  # numbers in a dense transition tensor
 MAX_OBSERVED = 200_000_000  # numbers in the observations of all players: 800 MB
@@ -43,6 +47,20 @@ class Successors(NamedTuple):
     probability: Float64Array
 
 
+class FirstStates(NamedTuple):
+    """The M states that a game may begin in.
+
+    Attributes:
+        state: [M] int64, increasing.
+        probability: [M] float64, positive.
+        cumulative: [M] float64, the probabilities summed up, 1 at the end: what draws look up.
+    """
+
+    state: IntArray
+    probability: Float64Array
+    cumulative: Float64Array
+
+
 @dataclass(frozen=True, eq=False)
 class MarkovModel:
     """A finite Markov game, the state seen by every player.
@@ -58,6 +76,7 @@ class MarkovModel:
         views: per player what it sees in each state, [S, D] float32, without the clock.
     """
 
+    family: ClassVar[Family] = Family.MARKOV
     successors: Successors
     reward: Float64Array
     initial: Float64Array
@@ -150,6 +169,24 @@ class MarkovModel:
         """R, illegal joint actions counted."""
         return self.num_states * self.num_profiles
 
+    @property
+    def num_points(self) -> int:
+        """I, the decision points of a Markov policy: states, times the horizon if there is one."""
+        return self.num_states * (self.horizon or 1)
+
+    @cached_property
+    def may_end(self) -> bool:
+        """Whether the rules may end the game before its horizon."""
+        return bool((self.successors.state == self.num_states).any())
+
+    @cached_property
+    def first(self) -> FirstStates:
+        """What the first state is drawn from."""
+        state = np.flatnonzero(self.initial)
+        probability = self.initial[state]
+        cumulative = cumulative_by_row(np.array([0, len(state)]), probability)
+        return FirstStates(read_only(state), read_only(probability), cumulative)
+
     @cached_property
     def strides(self) -> IntArray:
         """[N] int64: joint action a is number a @ strides of its state's rows."""
@@ -230,7 +267,17 @@ class MarkovModel:
         scale = 1e-9 * max(float(np.abs(self.reward).max()), np.finfo(float).tiny)
         if np.ptp(totals) > scale:
             return False
-        return bool(abs(totals[0]) <= scale or not (self.successors.state == self.num_states).any())
+        return bool(abs(totals[0]) <= scale or not self.may_end)
+
+    def as_rules(self) -> Rules[Any]:
+        """A game's definition as rules."""
+        from eqenvs.markov_rules import ModelRules
+
+        return ModelRules(self)
+
+    def as_model(self, name: str, max_size: int) -> tuple[MarkovModel, int]:
+        """A game's definition as an exact model: this one, of which nothing is enumerated."""
+        return self, 0
 
     def sizes(self) -> dict[str, Any]:
         """States, action counts, legal rows, and transitions that can happen (ends counted)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,10 @@ from eqenvs.arrays import Array, Float64Array, namespace, read_only
 from eqenvs.errors import InputError
 from eqenvs.models.information_states import InformationStates
 from eqenvs.models.numbers import LEAST, finite_array
+from eqenvs.spec import Family
+
+if TYPE_CHECKING:
+    from eqenvs.rules import Rules
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +31,7 @@ class NormalFormModel:
         payoffs: [N, A_0, ..., A_{N-1}] float64, read-only; `payoffs[i]` is player i's payoff.
     """
 
+    family: ClassVar[Family] = Family.NORMAL_FORM
     payoffs: Float64Array
 
     def __init__(self, payoffs: ArrayLike) -> None:
@@ -73,6 +78,16 @@ class NormalFormModel:
             )
             for player, actions in enumerate(self.num_actions)
         )
+
+    def as_rules(self) -> Rules[Any]:
+        """A game's definition as rules."""
+        from eqenvs.normal_form_rules import NormalFormRules
+
+        return NormalFormRules(self)
+
+    def as_model(self, name: str, max_size: int) -> tuple[NormalFormModel, int]:
+        """A game's definition as an exact model: this one, of which nothing is enumerated."""
+        return self, 0
 
     def sizes(self) -> dict[str, Any]:
         """The players' action counts and the number of profiles."""

@@ -18,7 +18,7 @@ from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, names
 from eqenvs.errors import GameDefinitionError, GameTooLargeError
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
-from eqenvs.models.information_states import unique_rows
+from eqenvs.models.information_states import masks_where_acting, unique_rows
 from eqenvs.models.markov import MarkovModel, Successors, joint_legal
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL
 
@@ -229,8 +229,7 @@ def _meet(rules: MarkovRules[Any], state: Any, known: dict[bytes, int], name: st
     acting = rules.acting(met)
     for player, width_of in enumerate(rules.num_actions):
         who = np.full(len(fresh), player, dtype=np.int64)
-        mask = rules.legal_actions(met, who)[:, :width_of] & acting[:, player, None]
-        mask[~acting[:, player], 0] = True
+        mask: BoolArray = masks_where_acting(rules.legal_actions(met, who)[:, :width_of], acting[:, player])
         if not mask.any(axis=1).all():
             raise GameDefinitionError(
                 f"{name}: player {player} has no legal action in {keys[fresh[int(np.argmin(mask.any(axis=1)))]]}"

@@ -12,6 +12,7 @@ from eqenvs.testing.agreement import check_env_matches_model, check_tree_matches
 from eqenvs.testing.conformance import check_game
 from eqenvs.testing.environments import check_environments
 from eqenvs.testing.markov import check_returns_match_env, check_states_match_env
+from eqenvs.testing.mean_field import check_mean_field_model, check_population_matches_model
 from eqenvs.testing.models import check_model
 from eqenvs.testing.purity import check_backends_agree, check_rules_are_pure
 from eqenvs.testing.vectorised import check_vector_env
@@ -21,7 +22,9 @@ __all__ = [
     "check_env_matches_model",
     "check_environments",
     "check_game",
+    "check_mean_field_model",
     "check_model",
+    "check_population_matches_model",
     "check_returns_match_env",
     "check_rules_are_pure",
     "check_states_match_env",

@@ -9,7 +9,7 @@ import numpy as np
 
 from eqenvs.arrays import BoolArray, IntArray, make_backend, put_rows, sample_categorical, take_rows
 from eqenvs.game import Game
-from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL, Rules
+from eqenvs.rules import CHANCE, CHANCE_BITS, SIMULTANEOUS, TERMINAL, Rules
 
 
 def require(holds: Any, game: Game, place: str, expected: Any, found: Any) -> None:
@@ -64,14 +64,16 @@ def moving(rules: Rules[Any], state: Any) -> BoolArray:
 def random_actions(rules: Rules[Any], state: Any, rng: np.random.Generator) -> IntArray:
     """A random legal move at every row, in the form that `rules.apply` takes; 0 where the game is over."""
     turn, acting = rules.turn(state), moving(rules, state)
-    joint = np.zeros((len(turn), rules.num_players + 1), dtype=np.int64)
+    joint = np.zeros((len(turn), rules.num_columns), dtype=np.int64)
     for player in range(rules.num_players):
         rows = np.flatnonzero(acting[:, player])
         if rows.size:
             masks = rules.legal_actions(take_rows(state, rows), np.full(len(rows), player))
             joint[rows, player] = sample_categorical(masks.astype(np.float64), rng.random(len(rows)))
     rows = np.flatnonzero(turn == CHANCE)
-    if rows.size:
+    if rows.size and rules.chance_draws:
+        joint[rows, rules.num_players :] = rng.integers(2**CHANCE_BITS, size=(len(rows), rules.chance_draws))
+    elif rows.size:
         outcomes = rules.chance_probabilities(take_rows(state, rows))
         joint[rows, -1] = sample_categorical(outcomes, rng.random(len(rows)))
     # Where one moves at a time, every row has at most one non-zero column.

@@ -6,13 +6,13 @@ import importlib.util
 
 import numpy as np
 
-from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game
-from eqenvs.models import MarkovModel
+from eqenvs.models import MarkovModel, MeanFieldModel
 from eqenvs.policies import MixturePolicy, TabularPolicy, uniform
 from eqenvs.testing.agreement import check_env_matches_model, check_tree_matches_env
 from eqenvs.testing.environments import check_environments
 from eqenvs.testing.markov import check_returns_match_env, check_states_match_env
+from eqenvs.testing.mean_field import check_population_matches_model
 from eqenvs.testing.models import check_model
 from eqenvs.testing.purity import check_backends_agree, check_rules_are_pure
 from eqenvs.testing.vectorised import check_vector_env
@@ -29,7 +29,7 @@ def check_game(game: Game, *, exact: bool | None = None, episodes: int = 4000, s
     """Run every check that applies.
 
     Args:
-        game: any game; one given as a mean-field model has its model checked only.
+        game: any game.
         exact: whether to build the exact model and compare with it; None for what SPEC says of the default instance.
         episodes: simulated episodes per policy.
         seed: of all randomness.
@@ -38,12 +38,8 @@ def check_game(game: Game, *, exact: bool | None = None, episodes: int = 4000, s
         AssertionError: at the first thing that is wrong.
         GameTooLargeError: if `exact` is true of a game that cannot be enumerated.
     """
-    try:
-        rules = game.rules
-    except UnsupportedGame:
-        check_model(game)
-        return
-    assert rules.num_players == game.num_players, f"{game!r}: {rules.num_players} players in the rules"
+    owners = max(game.rules.roles) + 1
+    assert owners == game.num_players, f"{game!r}: the rules follow {owners} players' policies"
     check_rules_are_pure(game, seed=seed)
     if importlib.util.find_spec("torch") is not None:
         check_backends_agree(game, seed=seed)
@@ -56,6 +52,9 @@ def check_game(game: Game, *, exact: bool | None = None, episodes: int = 4000, s
         check_states_match_env(game, seed=seed)
         # Transitions were compared one by one: fewer episodes do, and discounted ones are long.
         check_returns_match_env(game, random_tables(game, seed), episodes=min(episodes, 1000), seed=seed)
+        return
+    if isinstance(game.model(), MeanFieldModel):
+        check_population_matches_model(game, seed=seed)
         return
     check_tree_matches_env(game, seed=seed)
     first, second = random_tables(game, seed), random_tables(game, seed + 1)

@@ -11,7 +11,7 @@ from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models import MarkovModel
-from eqenvs.models.information_states import KeyIndex
+from eqenvs.models.information_states import KeyIndex, masks_where_acting
 from eqenvs.policies import TabularPolicy
 from eqenvs.rules import TERMINAL
 from eqenvs.simulation import advance, decision_points, simulate, start
@@ -107,9 +107,7 @@ def _check_seen(game: Game, model: MarkovModel, rules: MarkovRules[Any], state: 
     acting = rules.acting(state)
     for player in range(rules.num_players):
         points = decision_points(rules, state, player)
-        waiting = np.zeros_like(points.masks)
-        waiting[:, 0] = True
-        masks = np.where(acting[:, player, None], points.masks, waiting)
+        masks = masks_where_acting(points.masks, acting[:, player])
         require_equal(game, f"player {player}'s legal actions", model.legal[player][number], masks)
         view = points.observations[:, rules.horizon is not None :]
         require_equal(game, f"player {player}'s view", model.views[player][number], view)

@@ -13,6 +13,7 @@ from eqenvs.models import ExtensiveFormModel, InformationStates, MarkovModel, Me
 from eqenvs.rules import CHANCE, TERMINAL
 from eqenvs.testing._common import require, require_equal
 from eqenvs.testing.markov import check_markov_model
+from eqenvs.testing.mean_field import check_mean_field_model
 
 TOLERANCE = 1e-9  # probability, or payoff per unit of the largest payoff
 
@@ -21,7 +22,7 @@ def check_model(game: Game) -> None:
     """Check the exact model's structure.
 
     Args:
-        game: a game whose model can be built; of a mean-field game only the flow under the uniform policy is checked.
+        game: a game whose model can be built.
 
     Raises:
         AssertionError: naming the place where an invariant fails.
@@ -44,7 +45,7 @@ def check_model(game: Game) -> None:
             _check_states(game, player, states)
         check_markov_model(game, model)
     elif isinstance(model, MeanFieldModel):
-        _check_flow(game, model)
+        check_mean_field_model(game, model)
     else:
         raise UnsupportedGame(f"check_model: no checks for models of class {type(model).__name__}")
 
@@ -250,18 +251,3 @@ def _check_normal_form(game: Game, model: NormalFormModel) -> None:
         others = tuple(axis for axis in range(n) if axis != player)
         by_hand = (model.payoffs[player] * weight).sum(axis=others)
         require_equal(game, f"model.gradient({player})", by_hand, model.gradient(player, strategies), scale)
-
-
-def _check_flow(game: Game, model: MeanFieldModel) -> None:
-    """The mean field stays a distribution, and kernels stay stochastic along it."""
-    policy = np.full((model.horizon, model.num_states, model.num_actions), 1 / model.num_actions)
-    flow = model.flow(policy)
-    require(flow.shape == (model.horizon + 1, model.num_states), game, "model.flow", "[T + 1, S]", flow.shape)
-    require_equal(game, "model.flow, mass", np.ones(model.horizon + 1), flow.sum(axis=1), TOLERANCE)
-    for t in range(model.horizon):
-        kernel = model.transition(flow[t], t)
-        mass = np.ones((model.num_states, model.num_actions))
-        require_equal(game, f"model.transition at time {t}, mass", mass, kernel.sum(axis=-1), TOLERANCE)
-        require_equal(game, f"model.flow at time {t + 1}", (flow[t] @ kernel.mean(axis=1)), flow[t + 1], TOLERANCE)
-        reward = model.reward(flow[t], t)
-        require(np.isfinite(reward).all(), game, f"model.reward at time {t}", "finite numbers", "NaN or infinity")

@@ -44,7 +44,7 @@ def _calls(rules: Rules[Any], state: Any, actions: Array, reference: Any) -> Ite
     yield _Call("turn", lambda: (rules.turn(state),), ("int64",), ((batch,),), everywhere)
     yield _Call("acting", lambda: (rules.acting(state),), ("bool",), ((batch, n),), everywhere)
     chance = turn == CHANCE
-    if chance.any():
+    if chance.any() and not rules.chance_draws:
         shape = (batch, rules.num_chance_outcomes)
         yield _Call(
             "chance_probabilities", lambda: (rules.chance_probabilities(state),), ("float64",), (shape,), chance
@@ -140,7 +140,7 @@ def _check_values(game: Game, state: Any, step: int) -> None:
     turn, acting = rules.turn(state), moving(rules, state)
     low, high = rules.observation_bounds
     at_chance = np.flatnonzero(turn == CHANCE)
-    if at_chance.size:
+    if at_chance.size and not rules.chance_draws:
         outcomes = rules.chance_probabilities(take_rows(state, at_chance))
         place = f"step {step}, chance_probabilities"
         require((outcomes >= 0).all(), game, place, "non-negative numbers", float(outcomes.min()))

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from eqenvs.arrays import Array, make_backend, namespace, one_hot
+from eqenvs.arrays import Array, make_backend, namespace
 from eqenvs.envs import VectorEnv, VectorStep
 from eqenvs.errors import IllegalActionError
 from eqenvs.game import Game
-from eqenvs.rules import CHANCE, TERMINAL, Rules
+from eqenvs.models.information_states import masks_where_acting
+from eqenvs.rules import CHANCE, CHANCE_BITS, TERMINAL, Rules
 from eqenvs.testing._common import RulesProxy, moving, require, require_equal
 
 
@@ -20,15 +21,31 @@ class _SettledChance(RulesProxy):
     def chance_probabilities(self, state: Any) -> Array:
         """All the mass on one of the possible outcomes, picked by a checksum of the state."""
         possible = self._rules.chance_probabilities(state) > 0
-        xp = namespace(possible)
-        total = xp.zeros(possible.shape[0], dtype=xp.int64)
-        for number, field in enumerate(state):
-            flat = xp.astype(xp.reshape(field, (field.shape[0], -1)), xp.int64)
-            total = total + xp.sum(flat * (7 * xp.arange(flat.shape[1])[None, :] + 3 * number + 1), axis=1)
+        xp, total = namespace(possible), _checksum(state)
         count = xp.sum(xp.astype(possible, xp.int64), axis=1)
         rank = xp.cumulative_sum(xp.astype(possible, xp.int64), axis=1) - 1
         chosen = possible & (rank == (total % count)[:, None])
         return xp.astype(chosen, xp.float64)
+
+    def apply(self, state: Any, actions: Array) -> tuple[Any, Array]:
+        """Draws that are not listed are bits of the checksum, whatever was drawn."""
+        rules = self._rules
+        if rules.chance_draws:
+            xp = namespace(actions)
+            draw = 1 + xp.arange(rules.chance_draws)[None, :]
+            bits = (_checksum(state)[:, None] * 2654435761 * draw + 40503 * draw) % 2**31 * 2 ** (CHANCE_BITS - 31)
+            actions = xp.concat([actions[:, : rules.num_players], bits], axis=1)
+        return rules.apply(state, actions)
+
+
+def _checksum(state: Any) -> Array:
+    """[B] int64, of every field."""
+    xp = namespace(state[0])
+    total = xp.zeros(state[0].shape[0], dtype=xp.int64)
+    for number, field in enumerate(state):
+        flat = xp.astype(xp.reshape(field, (field.shape[0], -1)), xp.int64)
+        total = total + xp.sum(flat * (7 * xp.arange(flat.shape[1])[None, :] + 3 * number + 1), axis=1)
+    return total
 
 
 class _Single:
@@ -47,17 +64,21 @@ class _Single:
     def _settle(self) -> Any:
         paid = np.zeros(self.rules.num_players)
         while self.rules.turn(self.state)[0] == CHANCE:
-            outcome = int(np.argmax(self.rules.chance_probabilities(self.state)[0]))
-            move = np.array([outcome])
-            if self.rules.simultaneous:
-                move = np.array([[0] * self.rules.num_players + [outcome]])
+            move = self._chance_move()
             self.state, rewards = self.rules.apply(self.state, move)
             paid = paid + rewards[0]
         return paid
 
+    def _chance_move(self) -> Any:
+        if self.rules.chance_draws:
+            return np.zeros((1, self.rules.num_columns), dtype=np.int64)
+        outcome = int(np.argmax(self.rules.chance_probabilities(self.state)[0]))
+        return np.array([[0] * self.rules.num_players + [outcome]] if self.rules.simultaneous else [outcome])
+
     def step(self, action: Any) -> tuple[Any, bool, bool, list[Any]]:
         """Make a move; returns rewards, terminated, truncated and each player's observation before any reset."""
-        move = np.array([[*action, 0]]) if self.rules.simultaneous else np.array([action])
+        by_chance = [0] * (self.rules.num_columns - self.rules.num_players)
+        move = np.array([[*action, *by_chance]]) if self.rules.simultaneous else np.array([action])
         self.state, rewards = self.rules.apply(self.state, move)
         paid = rewards[0] + self._settle()
         self.cycles += 1
@@ -77,9 +98,7 @@ class _Single:
         views = []
         for player in players:
             who = np.array([player])
-            mask = rules.legal_actions(self.state, who)[0]
-            if not acting[player]:
-                mask = one_hot(np.array([0]), rules.max_actions)[0]
+            mask = masks_where_acting(rules.legal_actions(self.state, who)[0], acting[player])
             views.append((rules.observation(self.state, who)[0], mask, rules.information_state(self.state, who)[0]))
         seen, masks, keys = (np.stack(part) for part in zip(*views, strict=True))
         return (turn, seen, masks, keys) if rules.simultaneous else (turn, seen[0], masks[0], keys[0])

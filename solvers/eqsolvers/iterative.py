@@ -16,7 +16,7 @@ import numpy as np
 
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
-from eqenvs.models import ExtensiveFormModel, MarkovModel, NormalFormModel
+from eqenvs.models import MeanFieldModel, Model
 from eqenvs.policies import JointPolicy
 from eqenvs.spec import Family, Parameter, Parameterised
 from eqsolvers.result import SolverResult, SolverSpec, Status
@@ -25,13 +25,15 @@ from eqsolvers.result import SolverResult, SolverSpec, Status
 class Process(Protocol):
     """A method at work on one model. Two processes in the same state do the same from there on, to the bit."""
 
+    unit: str  # what `touched` counts, in the plural
+
     @property
     def iteration(self) -> int:
         """Iterations done."""
 
     @property
     def touched(self) -> int:
-        """Histories visited so far; for full-width methods those that the textbook's tree traversals would visit."""
+        """The work so far in `unit`; of full-width methods what the textbook's traversals would visit."""
 
     def run(self, iterations: int) -> None:
         """Do that many more."""
@@ -106,15 +108,13 @@ def _described(part: Any) -> str:
     return "nothing" if part is None else "a single value"
 
 
-def require_two_player_zero_sum(
-    model: ExtensiveFormModel | MarkovModel | NormalFormModel, method: str, *, hint: str = ""
-) -> None:
+def require_two_player_zero_sum(model: Model, method: str, *, hint: str = "") -> None:
     """Refuse every other game, with what else there is as a hint.
 
     Raises:
         UnsupportedGame: if the game is not two-player constant-sum.
     """
-    if model.num_players != 2 or not model.constant_sum():
+    if isinstance(model, MeanFieldModel) or model.num_players != 2 or not model.constant_sum():
         raise UnsupportedGame(f"{method}: covers two-player constant-sum games only{'; ' if hint else ''}{hint}")
 
 
@@ -189,10 +189,10 @@ def iterative_solver(
     start: Start,
     *,
     source: str,
+    family: Family,
     parameters: tuple[Parameter, ...] = (),
     random: bool = False,
     concepts: tuple[str, ...] = ("nash",),
-    family: Family = Family.EXTENSIVE_FORM,
     compile: Callable[[Any], None] = lambda model: None,
     preference: int = 0,
     covers: Callable[[Game], bool] = lambda game: True,
@@ -206,10 +206,10 @@ def iterative_solver(
         method: id.
         start: from (model, seed=..., and the parameters as keywords) to the process.
         source: authors, year, venue.
+        family: the models it takes.
         parameters: what `start` takes besides, with ranges and defaults.
         random: whether the seed matters.
         concepts: what it computes; where there are several, `start` takes one of them as `concept`.
-        family: the models it takes.
         compile: see `SolverSpec`, as for the next three.
         preference: see there.
         covers: see there.

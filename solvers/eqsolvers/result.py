@@ -14,7 +14,7 @@ from eqenvs import discovery
 from eqenvs.errors import InputError, unknown_name
 from eqenvs.game import Game
 from eqenvs.markov_rules import MarkovRules
-from eqenvs.models import ExtensiveFormModel, MarkovModel, NormalFormModel
+from eqenvs.models import Model
 from eqenvs.policies import JointPolicy, uniform
 from eqenvs.spec import Family, Parameterised
 from eqsolvers.scoring.score import Score, score
@@ -80,7 +80,7 @@ def error_of(scored: Score, concept: str) -> float:
 
 
 def finished(
-    model: ExtensiveFormModel | MarkovModel | NormalFormModel,
+    model: Model,
     policy: JointPolicy,
     method: str,
     *,
@@ -103,20 +103,18 @@ def finished(
     )
 
 
-def failed(model: ExtensiveFormModel | MarkovModel | NormalFormModel, method: str, message: str) -> SolverResult:
+def failed(model: Model, method: str, message: str) -> SolverResult:
     """The result of a method that gave up with nothing to show: uniform play for a policy, and why."""
     return _nothing(model, method, message, Status.FAILED)
 
 
-def none_exists(
-    model: ExtensiveFormModel | MarkovModel | NormalFormModel, method: str, message: str, *, iterations: int = 0
-) -> SolverResult:
+def none_exists(model: Model, method: str, message: str, *, iterations: int = 0) -> SolverResult:
     """The result of a method that shows that there is nothing of its kind: uniform play for a policy, and what."""
     return _nothing(model, method, message, Status.NONE_EXISTS, iterations)
 
 
 def _nothing(
-    model: ExtensiveFormModel | MarkovModel | NormalFormModel,
+    model: Model,
     method: str,
     message: str,
     status: Status,
@@ -145,6 +143,9 @@ def two_players_constant_sum(game: Game) -> bool:
 
 def with_horizon(game: Game) -> bool:
     """The class of episodic methods for Markov games."""
+    # Only then are there rules of this kind; other games given as data may have none.
+    if game.family is not Family.MARKOV:
+        return False
     return isinstance(game.rules, MarkovRules) and game.rules.horizon is not None
 
 

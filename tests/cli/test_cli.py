@@ -19,13 +19,13 @@ import yaml
 
 import eqenvs
 from eqagents.cli import app as cli
+from eqsolvers.scoring import GAPS
 
 COMMAND = Path(sys.executable).with_name("eqenvs")
 SOLVE_KEYS = {
     *("game", "parameters", "concept", "method", "status", "iterations", "seconds", "compile_seconds"),
     *("build_seconds", "values", "nash_conv", "exploitability", "score_kind"),
 }
-GAPS = {"ce_gap", "efce_gap", "efcce_gap", "cce_gap"}
 SCORE_KEYS = {"values", "gains", "nash_conv", "exploitability", "welfare", "kind", *GAPS}
 EXACT = {"game": {"id": "kuhn_poker"}, "learner": {"id": "psro", "oracle": {"id": "exact"}}, "iterations": 2}
 
@@ -321,7 +321,7 @@ BAD_ARGUMENTS = [
     (["resume", "nowhere"], ["nowhere", "no such directory"]),
     (["evaluate", "nowhere"], ["nowhere", "no such directory"]),
     (["evaluate", "nowhere.json"], ["nowhere.json", "No such file"]),
-    (["report", "nowhere", "--out", "report.html"], ["nowhere", "no such run directory"]),
+    (["report", "nowhere", "--out", "report.html"], ["nowhere", "no such directory"]),
     (["train", "nowhere.yaml", "--out", "run"], ["nowhere.yaml", "No such file"]),
 ]
 

@@ -278,3 +278,36 @@ def test_a_missing_player_policy_in_play_names_the_information_state():
     table = uniform(eqenvs.make("leduc_poker", num_ranks=4))
     with pytest.raises(PolicyError, match="no row for information state"):
         simulate(eqenvs.make("leduc_poker", num_ranks=6).rules, table, 500, 0)
+
+
+def test_components_multiply_devices_within_devices_out():
+    game = eqenvs.make("chicken")
+    a, b, c = (random_tables(game, seed) for seed in range(3))
+    device = CorrelatedStrategy(game, [[0.5, 0.25], [0.25, 0.0]])
+    found, weights = policies.components(
+        MixturePolicy([MixturePolicy([a, b], [0.4, 0.6]), c, device], [0.5, 0.3, 0.2]), 2
+    )
+    assert found[:3] == [a, b, c]
+    assert [[table.argmax() for table in profile.tables] for profile in found[3:]] == [[0, 0], [0, 1], [1, 0]]
+    np.testing.assert_allclose(weights, [0.2, 0.3, 0.3, 0.1, 0.05, 0.05], rtol=1e-15)
+
+
+def test_what_draws_nothing_for_everybody_is_its_own_component():
+    private = MixturePolicy([random_tables(KUHN, seed) for seed in range(2)], [0.5, 0.5])
+    for policy, players in ((uniform(KUHN), 2), (ProductPolicy([private, private]), 2), (private, 1)):
+        found, weights = policies.components(policy, players)
+        assert found == [policy]
+        assert weights.tolist() == [1.0]
+
+
+def test_marginals_are_each_players_own_draws():
+    game = eqenvs.make("random_markov_game", num_states=2, horizon=1)
+    joint = np.array([[[0.5, 0.0], [0.2, 0.3]], [[0.1, 0.2], [0.3, 0.4]]])
+    device = policies.MarkovCorrelatedPolicy(game, joint)
+    alone = random_tables(game, 0)
+    product = policies.marginals(MixturePolicy([device, alone], [0.25, 0.75]), 2)
+    for player, entry in enumerate(product.players):
+        members, weights = policies.private_mixture(entry, player)
+        assert weights.tolist() == [0.25, 0.75]
+        np.testing.assert_allclose(members[0].tables[player], joint.sum(axis=2 - player), rtol=1e-15)
+        assert members[1] is alone

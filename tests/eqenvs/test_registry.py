@@ -51,6 +51,13 @@ BAD_CALLS = {
     ),
     "NaN": ("rock_paper_scissors", {"rock_win": float("nan")}, "parameter 'rock_win' must be a number from"),
     "infinite": ("rock_paper_scissors", {"rock_win": float("inf")}, "parameter 'rock_win' must be a number from"),
+    "infinite without an upper bound": (
+        "sheriff",
+        {"item_penalty": float("inf")},
+        "sheriff: parameter 'item_penalty' must be finite and a number of at least 0, got inf",
+    ),
+    "infinite loss": ("battleship", {"loss_multiplier": float("inf")}, "'loss_multiplier' must be finite and a number"),
+    "integer too large": ("sheriff", {"item_value": 10**400}, "of at least 0, got an integer too large for a float"),
     "text for float": ("rock_paper_scissors", {"rock_win": "1"}, "parameter 'rock_win' must be a number from"),
     "too few cards": (
         "leduc_poker",
@@ -96,6 +103,12 @@ def test_parameters_are_read_from_text(parameter, text, value):
     found = parameter.parse("game", text)
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e999"])
+def test_numbers_without_bounds_must_be_finite_all_the_same(text):
+    with pytest.raises(eqenvs.InputError, match=r"^game: parameter 'x' must be finite and a number, got -?(inf|nan)$"):
+        PARSED[1][0].parse("game", text)
 
 
 @pytest.mark.parametrize("value", [np.float32(2.5), np.float64(2.5), 2.5])

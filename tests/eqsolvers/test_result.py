@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.errors import InputError, UnknownNameError
+from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqenvs.spec import Family
-from eqsolvers.result import failed, find_solver, none_exists, solvers
+from eqsolvers.result import failed, find_solver, none_exists, solvers, with_horizon
 
 
 @pytest.mark.parametrize(("family", "method"), [(Family.NORMAL_FORM, "lp"), (Family.EXTENSIVE_FORM, "sequence-lp")])
@@ -88,3 +88,20 @@ def test_what_found_nothing_has_no_residual() -> None:
     pennies = eqenvs.make("matching_pennies").model()
     for result in (failed(pennies, "lp", "gave up"), none_exists(pennies, "pure", "there is none")):
         assert result.residual == np.inf  # uniform play happens to be the equilibrium
+
+
+class WithoutRules:
+    """A game given as data for which there are no rules."""
+
+    family = Family.MEAN_FIELD
+
+    @property
+    def rules(self):
+        raise UnsupportedGame("no rules")
+
+
+def test_horizons_are_asked_of_markov_games_only():
+    assert with_horizon(eqenvs.make("random_markov_game", horizon=3))
+    assert not with_horizon(eqenvs.make("random_markov_game"))
+    assert not with_horizon(eqenvs.make("kuhn_poker"))
+    assert not with_horizon(WithoutRules())

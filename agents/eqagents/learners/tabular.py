@@ -159,7 +159,7 @@ class Tabular:
         after = TabularState(state.iteration + 1, process.state())
         self._present = after
         metrics = {
-            "samples/touched": float(process.touched),
+            f"samples/{process.unit.replace(' ', '_')}": float(process.touched),
             "tabular/iterations": float(process.iteration),
             "time/iterations_s": ran - started,
         }

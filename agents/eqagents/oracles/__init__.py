@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.policies.records import PolicyRecord
+from eqagents.policies import PolicyRecord
 from eqenvs import discovery
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy

@@ -1,4 +1,7 @@
-"""The exact best response by one backward pass over the sequence form: the oracle of the double oracle algorithm.
+"""The exact best response from the game's model: the oracle of the double oracle algorithm.
+
+In Markov games it is the best Markov policy, or the best that is found (`eqsolvers.scoring.memoryless`): against
+opponents who draw a policy for the whole game a response with memory may be better, and belongs to no population.
 
 McMahan, Gordon and Blum (2003), "Planning in the presence of cost functions controlled by an adversary", ICML.
 """
@@ -11,8 +14,9 @@ import numpy as np
 
 from eqagents.configuration import NamedSettings
 from eqagents.oracles import OracleResult, OracleSpec
-from eqagents.policies.records import PolicyRecord
+from eqagents.policies import PolicyRecord, tabular_record
 from eqenvs.game import Game
+from eqenvs.models import MarkovModel
 from eqenvs.policies import JointPolicy
 from eqsolvers.scoring.score import best_response
 
@@ -32,8 +36,14 @@ def respond(
     warm_start: PolicyRecord | None,
 ) -> OracleResult:
     """A pure best response; see `Oracle`."""
-    value, table = best_response(game, player, opponents)
-    return OracleResult({"kind": "tabular", "table": table}, {"value": value}, episodes=0)
+    model = game.model()
+    if isinstance(model, MarkovModel):
+        from eqsolvers.scoring.markov import best_markov_response  # needs SciPy
+
+        value, table, _ = best_markov_response(model, player, opponents)
+    else:
+        value, table = best_response(model, player, opponents)
+    return OracleResult(tabular_record(table), {"value": value}, episodes=0)
 
 
 ORACLE = OracleSpec(id="exact", config=ExactConfig, respond=respond, needs_model=True)

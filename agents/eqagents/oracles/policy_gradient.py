@@ -20,8 +20,7 @@ from torch import Tensor
 
 from eqagents.configuration import NamedSettings
 from eqagents.oracles import OracleResult, OracleSpec
-from eqagents.policies.mlp import MaskedMLP
-from eqagents.policies.records import PolicyRecord, mlp_record, to_network
+from eqagents.policies import MaskedMLP, PolicyNetwork, PolicyRecord, network_sizes, to_network
 from eqenvs.arrays import Float64Array, IntArray, make_backend, require_torch_device, sample_categorical
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
@@ -57,7 +56,12 @@ class _Actor:
     """Plays the responder from its network and keeps what was decided; the opponents play as they do."""
 
     def __init__(
-        self, network: MaskedMLP, player: int, opponents: PolicyPlayer, rng: np.random.Generator, device: torch.device
+        self,
+        network: PolicyNetwork,
+        player: int,
+        opponents: PolicyPlayer,
+        rng: np.random.Generator,
+        device: torch.device,
     ) -> None:
         self.network, self.player, self.opponents, self.rng, self.device = network, player, opponents, rng, device
         self.observations: list[Tensor] = []
@@ -94,10 +98,12 @@ def respond(
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     rules, backend = game.rules, make_backend()
     stream = backend.stream(int(rng.integers(2**63)))
-    actor = MaskedMLP(rules.observation_size, config.hidden, rules.num_actions[player], generator).to(device)
-    critic = MaskedMLP(rules.observation_size, config.hidden, 1, generator).to(device)
-    if config.warm_start and warm_start is not None and warm_start.get("kind") == "mlp":
-        actor.load_state_dict(to_network(warm_start, game, player).state_dict())
+    width, num_actions = network_sizes(game, player)
+    actor: PolicyNetwork = MaskedMLP(width, config.hidden, num_actions, generator).to(device)
+    critic = MaskedMLP(width, config.hidden, 1, generator).to(device)
+    previous = to_network(warm_start, game, player) if config.warm_start and warm_start is not None else None
+    if previous is not None:
+        actor = previous.to(device)
     optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=config.learning_rate, eps=1e-5)
     returns = np.zeros(0)
     for update in range(config.updates):
@@ -112,7 +118,7 @@ def respond(
         "value": float(returns.mean()),
         "value_stderr": float(returns.std() / np.sqrt(len(returns))),
     }
-    return OracleResult(mlp_record(actor, config.hidden), metrics, episodes=config.updates * config.episodes)
+    return OracleResult(actor.record(), metrics, episodes=config.updates * config.episodes)
 
 
 def loss(
@@ -139,7 +145,7 @@ def loss(
 
 
 def _update(
-    actor: MaskedMLP,
+    actor: PolicyNetwork,
     critic: MaskedMLP,
     optimizer: torch.optim.Optimizer,
     acting: _Actor,

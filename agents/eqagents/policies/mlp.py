@@ -1,4 +1,7 @@
-"""A multilayer perceptron over observations, with illegal actions masked out."""
+"""A multilayer perceptron over observations, with illegal actions masked out.
+
+Its record holds `hidden` (widths), `activation` (tanh where none is stated) and `weights`, by torch's names.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +12,40 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eqenvs.arrays import Float64Array
-from eqenvs.models.information_states import InformationStates
+from eqagents.policies.network import PolicyNetwork, TorchPolicy
+from eqagents.policies.records import PolicyRecord, RecordKind, network_sizes
+from eqenvs.errors import CheckpointError, nearest
+from eqenvs.game import Game
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
-class MaskedMLP(nn.Module):
-    """Tanh layers and one linear head.
+class MaskedMLP(PolicyNetwork):
+    """Hidden layers and one linear head.
 
     Args:
         observation_size: D.
         hidden: widths of the hidden layers.
         outputs: number of outputs, A for a policy and 1 for a state value.
         generator: source of the initial weights (orthogonal, gain sqrt(2), the head's gain 0.01).
+        activation: of the hidden layers, one of `ACTIVATIONS`.
     """
 
     def __init__(
-        self, observation_size: int, hidden: Sequence[int], outputs: int, generator: torch.Generator | None = None
+        self,
+        observation_size: int,
+        hidden: Sequence[int],
+        outputs: int,
+        generator: torch.Generator | None = None,
+        *,
+        activation: str = "tanh",
     ) -> None:
         super().__init__()
+        self.hidden, self.activation = tuple(hidden), activation
         widths = [observation_size, *hidden]
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(widths):
-            layers += [self._linear(before, after, float(np.sqrt(2)), generator), nn.Tanh()]
+            layers += [self._linear(before, after, float(np.sqrt(2)), generator), ACTIVATIONS[activation]()]
         layers.append(self._linear(widths[-1], outputs, 0.01, generator))
         self.layers = nn.Sequential(*layers)
 
@@ -49,23 +64,34 @@ class MaskedMLP(nn.Module):
             return outputs
         return torch.log_softmax(outputs.masked_fill(~masks, float("-inf")), dim=-1)
 
+    def record(self) -> PolicyRecord:
+        """See `PolicyNetwork`."""
+        weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
+        return RECORD.record({"hidden": list(self.hidden), "activation": self.activation, "weights": weights})
 
-class TorchPolicy:
-    """A network that gives log-probabilities, as a behaviour policy.
 
-    Args:
-        network: from (observations [B, D] float32, masks [B, A] bool) to log-probabilities [B, A].
-    """
+def _network(record: PolicyRecord, game: Game, player: int) -> MaskedMLP:
+    width, actions = network_sizes(game, player)
+    activation = record.get("activation", "tanh")
+    if activation not in ACTIVATIONS:
+        raise CheckpointError(
+            f"a policy record of kind 'mlp' has the activation {activation!r}; {nearest(str(activation), ACTIVATIONS)}"
+        )
+    network = MaskedMLP(width, record["hidden"], actions, activation=activation)
+    weights = {name: torch.tensor(np.asarray(array)) for name, array in record["weights"].items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if expected != found:
+        raise CheckpointError(
+            f"the network does not fit {game!r}: layers {found} where observation size {width} and {actions} actions "
+            f"ask for {expected}"
+        )
+    network.load_state_dict(weights)
+    return network
 
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.device = next(network.parameters()).device
 
-    @torch.no_grad()
-    def __call__(self, player: int, states: InformationStates) -> Float64Array:
-        """See `eqenvs.policies.BehaviourPolicy`; computed in float32, rows normalised in float64."""
-        observations = torch.tensor(np.asarray(states.observations), device=self.device)
-        masks = torch.tensor(np.asarray(states.masks), device=self.device)
-        probabilities = self.network(observations, masks).exp().double().cpu().numpy()
-        normalised: Float64Array = probabilities / probabilities.sum(axis=1, keepdims=True)
-        return normalised
+def _policy(record: PolicyRecord, game: Game, player: int) -> TorchPolicy:
+    return TorchPolicy(_network(record, game, player))
+
+
+RECORD = RecordKind(id="mlp", to_policy=_policy, to_network=_network)

@@ -1,78 +1,106 @@
 """Policies as plain data: what a population holds, a checkpoint stores and a task receives.
 
-A record is a dict with a `kind`: `uniform`; `tabular` with `table` [I, A]; `mlp` with `hidden` and `weights`.
-Nothing in it is code, so loading one runs none.
+A record is a dict with its `kind`, the `version` of the kind's format (1 where none is stated), and all that it takes
+to build the same policy again. Nothing in it is code, so loading one runs none.
+
+A kind is one file of this package, named like its id, that defines `RECORD`, a `RecordKind`.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
 
-import numpy as np
-import torch
-
-from eqagents.policies.mlp import MaskedMLP, TorchPolicy
-from eqenvs.arrays import Float64Array
+from eqagents.policies.network import PolicyNetwork
+from eqenvs import discovery
 from eqenvs.errors import CheckpointError, PolicyError
 from eqenvs.game import Game
-from eqenvs.models.information_states import InformationStates
-from eqenvs.policies import BehaviourPolicy, TabularPolicy
+from eqenvs.policies import BehaviourPolicy
+from eqenvs.spec import Family
 
 PolicyRecord: TypeAlias = dict[str, Any]
+_T = TypeVar("_T")
 
 
-class UniformPolicy:
-    """Every legal action with the same probability, in any game."""
+@dataclass(frozen=True, kw_only=True)
+class RecordKind:
+    """A way to store policies.
 
-    def __call__(self, player: int, states: InformationStates) -> Float64Array:
-        """See `eqenvs.policies.BehaviourPolicy`."""
-        return states.uniform()
-
-
-def mlp_record(network: MaskedMLP, hidden: tuple[int, ...]) -> PolicyRecord:
-    """The record of a network; its weights are copied to the CPU."""
-    weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
-    return {"kind": "mlp", "hidden": list(hidden), "weights": weights}
-
-
-def to_network(record: PolicyRecord, game: Game, player: int) -> MaskedMLP:
-    """The network of an `mlp` record.
-
-    Raises:
-        CheckpointError: if its layers do not fit the game's observations or actions.
+    Attributes:
+        id: the file's name.
+        version: of the format that is written; this one and all before it are read.
+        to_policy: from (record, game, player) to the policy, to be asked about that player. What a record lacks or
+            misstates may raise KeyError or PolicyError; `to_policy` below makes one line of it.
+        to_network: the same, to a network that can be trained on; None where the kind is no network.
     """
-    rules = game.rules
-    network = MaskedMLP(rules.observation_size, record["hidden"], rules.num_actions[player])
-    weights = {name: torch.tensor(np.asarray(array)) for name, array in record["weights"].items()}
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if expected != found:
-        raise CheckpointError(
-            f"the network does not fit {game!r}: layers {found} where observation size {rules.observation_size} and "
-            f"{rules.num_actions[player]} actions ask for {expected}"
-        )
-    network.load_state_dict(weights)
-    return network
+
+    id: str
+    version: int = 1
+    to_policy: Callable[[PolicyRecord, Game, int], BehaviourPolicy]
+    to_network: Callable[[PolicyRecord, Game, int], PolicyNetwork] | None = None
+
+    def record(self, content: PolicyRecord) -> PolicyRecord:
+        """A record of this kind."""
+        return {"kind": self.id, "version": self.version, **content}
+
+
+@cache
+def kinds() -> dict[str, RecordKind]:
+    """The kinds of records, by id."""
+    modules = map(importlib.import_module, discovery.modules("eqagents.policies").values())
+    found: list[RecordKind] = [module.RECORD for module in modules if hasattr(module, "RECORD")]
+    return {kind.id: kind for kind in found}
 
 
 def to_policy(record: PolicyRecord, game: Game, player: int) -> BehaviourPolicy:
     """The policy that a record stands for, to be asked about `player`.
 
     Raises:
-        CheckpointError: if the record is of an unknown kind or does not fit the game.
+        CheckpointError: if the record is of an unknown kind or version, or does not fit the game.
     """
-    kind = record.get("kind")
+    return _built(_kind_of(record).to_policy, record, game, player)
+
+
+def to_network(record: PolicyRecord, game: Game, player: int) -> PolicyNetwork | None:
+    """The network of a record, to be trained on; None where its kind is no network.
+
+    Raises:
+        CheckpointError: as of `to_policy`.
+    """
+    kind = _kind_of(record)
+    return None if kind.to_network is None else _built(kind.to_network, record, game, player)
+
+
+def network_sizes(game: Game, player: int) -> tuple[int, int]:
+    """The width of an observation and the number of actions, D and A, of one of the game's policies.
+
+    The environment of a mean-field game has more agents than the game has policies, so there its rules do not say.
+    """
+    if game.family is Family.MEAN_FIELD:
+        states = game.information_states[player]
+        return states.observations.shape[1], states.masks.shape[1]
+    return game.rules.observation_size, game.rules.num_actions[player]
+
+
+def _kind_of(record: PolicyRecord) -> RecordKind:
+    name, version = record.get("kind"), record.get("version", 1)
+    kind = kinds().get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise CheckpointError(f"unknown kind of policy {name!r}; known: {', '.join(sorted(kinds()))}")
+    if not isinstance(version, int) or not 1 <= version <= kind.version:
+        raise CheckpointError(
+            f"a policy record of kind {name!r} has version {version!r}; this release reads 1 to {kind.version}"
+        )
+    return kind
+
+
+def _built(build: Callable[[PolicyRecord, Game, int], _T], record: PolicyRecord, game: Game, player: int) -> _T:
     try:
-        if kind == "uniform":
-            return UniformPolicy()
-        if kind == "tabular":
-            tables = [states.uniform() for states in game.information_states]
-            tables[player] = record["table"]
-            return TabularPolicy(game, tables)
-        if kind == "mlp":
-            return TorchPolicy(to_network(record, game, player))
+        return build(record, game, player)
     except KeyError as error:
-        raise CheckpointError(f"a policy record of kind {kind!r} lacks {error}") from None
+        raise CheckpointError(f"a policy record of kind {record['kind']!r} lacks {error}") from None
     except PolicyError as error:
         raise CheckpointError(f"the policy record does not fit {game!r}: {error}") from None
-    raise CheckpointError(f"unknown kind of policy {kind!r}; known: mlp, tabular, uniform")

@@ -37,6 +37,7 @@ tr.differs > th { box-shadow: inset 3px 0 0 var(--s0); }
 .kind.estimate { border-color: var(--s6); border-style: dotted; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 13px; color: var(--ink-2); margin: 0 0 6px; }
 .legend svg { width: 22px; height: 10px; margin-right: 6px; vertical-align: middle; display: inline; }
+summary { cursor: pointer; color: var(--ink-2); font-size: 13px; margin: 0 0 10px; }
 pre { margin: 6px 0; padding: 10px 12px; background: var(--surface); border: 1px solid var(--edge); border-radius: 8px;
   overflow-x: auto; font: 13px/1.5 ui-monospace, monospace; }
 svg { display: block; width: 100%; height: auto; }

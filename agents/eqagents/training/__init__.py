@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Runs: their configuration, the loop, and the directory with metrics, checkpoints and score."""

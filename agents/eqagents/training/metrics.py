@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from eqagents.training.files import write_text
-from eqenvs.errors import CheckpointError
+from eqagents.training.stored import number, parse_object, read_bytes, step_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,24 +110,28 @@ class MetricsWriter:
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:
-    """The metrics of a run, in the order of writing; none where nothing was written yet.
+    """The metrics of a run: one record a step, in order of step, as it was recorded last; none where none were written.
 
-    A last line without its end, left by a process that was killed, is passed over.
+    Numbers are floats, the step aside, and None for null. What follows the last line break was left by a process that
+    was killed, or is being written, and is passed over.
 
     Raises:
-        CheckpointError: another line is no metrics record; the message names it.
+        CheckpointError: a line is no metrics record; the message names it.
     """
     file = directory / METRICS_FILE
     if not file.exists():
         return []
-    *lines, _ = file.read_bytes().split(b"\n")
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict) or not isinstance(record.get("step"), int):
-            raise CheckpointError(f"{file}: line {number} is no metrics record")
-        records.append(record)
-    return records
+    *lines, _ = read_bytes(file).split(b"\n")
+    records: dict[int, dict[str, Any]] = {}
+    for count, line in enumerate(lines, start=1):
+        if line.strip():
+            record = _record(line, f"{file}, line {count}")
+            records[record["step"]] = record
+    return [records[step] for step in sorted(records)]
+
+
+def _record(line: bytes, where: str) -> dict[str, Any]:
+    entry = parse_object(line, where)
+    step = step_of(entry.pop("step", None), f"{where}: 'step'")
+    values = {name: number(value, f"{where}: {name!r}") for name, value in entry.items()}
+    return {"step": step} | {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -32,8 +32,6 @@ from eqsolvers.scoring import Score, score, score_by_simulation
 
 logger = logging.getLogger(__name__)
 
-ENDED_FILE = "ended.json"  # in the directory of a run that has nothing left to do: why, and where it stands
-
 
 class Ended(StrEnum):
     """Why a run has nothing left to do; where several reasons hold, the first of them."""
@@ -171,7 +169,7 @@ def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | 
 
 
 def _config_of(run: RunDirectory) -> RunConfig:
-    return validate(RunConfig, run.read_config())
+    return validate(RunConfig, run.config())
 
 
 def _build(config: RunConfig, stack: ExitStack, executor: Executor | None = None) -> tuple[Game, Learner[Any]]:
@@ -263,7 +261,7 @@ def _scored(config: RunConfig, game: Game, learner: Learner[Any], point: Point) 
     measures = {f"measures/{name}": value for name, value in learner.measures(point.state).items()}
     timing = {"time/score_s": time.perf_counter() - started}
     metrics = {**point.metrics, **score_metrics(scored), **measures, **timing}
-    return replace(point, standing=replace(standing, nash_conv=scored.nash_conv), metrics=metrics, score=scored)
+    return replace(point, standing=replace(standing, nash_conv=scored.nash_conv_or_none), metrics=metrics, score=scored)
 
 
 def _loop(
@@ -275,12 +273,12 @@ def _loop(
         if not point.recorded:
             _record(config, run, game, learner, point, writer, on_progress)
         while (ended := point.standing.ended(config.iterations, config.stop)) is None:
-            (run.path / ENDED_FILE).unlink(missing_ok=True)
+            run.ended_file.unlink(missing_ok=True)
             point = _next(config, game, learner, point)
             _record(config, run, game, learner, point, writer, on_progress)
     standing = point.standing
     facts = {"iteration": standing.iteration, "seconds": standing.seconds, "nash_conv": standing.nash_conv}
-    write_json(run.path / ENDED_FILE, {"stopped": ended.value, **facts})
+    write_json(run.ended_file, {"stopped": ended.value, **facts})
 
 
 def _record(
@@ -298,7 +296,7 @@ def _record(
     writer.write(standing.iteration, point.metrics)
     if ended or standing.iteration % config.checkpoint.every == 0:
         for name, data in learner.artefacts(point.state).items():
-            write_json(run.path / f"{name}.json", data)
+            write_json(run.artefact_file(name), data)
         tree = {
             "identity": _identity(config, game),
             "seconds": standing.seconds,
@@ -312,12 +310,9 @@ def _record(
 def score_metrics(scored: Score) -> dict[str, float]:
     """A score as metrics, by name."""
     metrics = {"score/nash_conv": scored.nash_conv, "score/welfare": scored.welfare}
-    if scored.constant_sum:
+    if scored.normaliser is not None:
         metrics["score/exploitability"] = scored.exploitability
-    for name in ("ce_gap", "efce_gap", "efcce_gap", "cce_gap"):
-        gap = getattr(scored, name)
-        if gap is not None:
-            metrics[f"score/{name}"] = gap
+    metrics |= {f"score/{name}": gap for name, gap in scored.gaps.items()}
     for player, (value, gain) in enumerate(zip(scored.values, scored.gains, strict=True)):
         metrics[f"score/value_{player}"] = float(value)
         metrics[f"score/gain_{player}"] = float(gain)

@@ -1,4 +1,7 @@
-"""The directory of a run: its configuration, the facts of its environment, metrics, checkpoints, score and report."""
+"""The directory of a run: its configuration, the facts of its environment, metrics, checkpoints, score and report.
+
+`RunDirectory` names the files and is the one that reads them; `eqagents.training.stored` says what must be in them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ import yaml
 
 import eqenvs
 from eqagents.training.files import write_json, write_text
-from eqagents.training.metrics import METRICS_FILE, TENSORBOARD
+from eqagents.training.metrics import METRICS_FILE, TENSORBOARD, read_metrics
+from eqagents.training.stored import StoredEnd, StoredScore, read_bytes, read_end, read_object, read_score
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -149,19 +153,67 @@ class RunDirectory:
         """The score of the final policy, as JSON."""
         return self.path / "score.json"
 
-    def read_config(self) -> dict[str, Any]:
+    @property
+    def ended_file(self) -> Path:
+        """Of a run that has nothing left to do: why, and where it stands, as JSON."""
+        return self.path / "ended.json"
+
+    def artefact_file(self, name: str) -> Path:
+        """What the learner keeps under a name beside the metrics, as JSON."""
+        return self.path / f"{name}.json"
+
+    def config(self) -> dict[str, Any]:
         """The configuration that the run was made with.
 
         Raises:
             CheckpointError: the file is missing or no YAML mapping.
         """
         try:
-            config = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise CheckpointError(f"{self.config_file}: cannot be read ({type(error).__name__})") from error
+            config = yaml.safe_load(read_bytes(self.config_file).decode())
+        except (ValueError, yaml.YAMLError, RecursionError) as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f" (line {mark.line + 1}: {getattr(error, 'problem', '')})" if mark else ""
+            raise CheckpointError(f"{self.config_file}: not valid YAML{where}") from error
         if not isinstance(config, dict):
-            raise CheckpointError(f"{self.config_file}: holds no mapping")
+            raise CheckpointError(f"{self.config_file}: expected a mapping, got {type(config).__name__}")
         return config
+
+    def environment(self) -> dict[str, Any]:
+        """What `environment` said where the run was made.
+
+        Raises:
+            CheckpointError: the file is missing or no JSON object.
+        """
+        return read_object(self.environment_file)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The metrics, see `eqagents.training.metrics.read_metrics`."""
+        return read_metrics(self.path)
+
+    def score(self) -> StoredScore | None:
+        """The score, where the run was evaluated.
+
+        Raises:
+            CheckpointError: the file is malformed.
+        """
+        return read_score(self.score_file) if self.score_file.exists() else None
+
+    def ended(self) -> StoredEnd | None:
+        """Why the run has nothing left to do, where it has nothing.
+
+        Raises:
+            CheckpointError: the file is malformed.
+        """
+        return read_end(self.ended_file) if self.ended_file.exists() else None
+
+    def artefact(self, name: str) -> dict[str, Any] | None:
+        """What the learner keeps under a name, where it keeps that.
+
+        Raises:
+            CheckpointError: the file is no JSON object.
+        """
+        file = self.artefact_file(name)
+        return read_object(file) if file.exists() else None
 
 
 def environment() -> dict[str, Any]:

@@ -18,9 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot, put_along, take_along
+from eqenvs.arrays import Array, Constants, IntArray, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
-from eqenvs.games.extensive_form._tables import Tables
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
@@ -171,7 +170,7 @@ class Battleship(Rules[BattleshipState]):
             )
         self.loss_multiplier, self.allow_repeated_shots = loss_multiplier, allow_repeated_shots
         self.fleets = list_fleets(height, width, self.sizes)
-        self._tables = Tables(children=self.fleets.children, cells=self.fleets.cells, sizes=self.sizes)
+        self._tables = Constants(children=self.fleets.children, cells=self.fleets.cells, sizes=self.sizes)
         self.num_actions = (3 * self.num_cells,) * 2
         self.observation_size = 2 + self.num_ships * self.num_cells + num_shots * (2 * self.num_cells + 3)
 

@@ -16,9 +16,8 @@ from collections.abc import Collection
 from itertools import combinations
 from math import comb
 
-from eqenvs.arrays import Array, namespace, one_hot
+from eqenvs.arrays import Array, Constants, namespace, one_hot
 from eqenvs.games.extensive_form._phantom_board import PhantomBoard, count_histories
-from eqenvs.games.extensive_form._tables import Tables
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -43,7 +42,7 @@ class DarkHex(PhantomBoard):
         rows, cols = self.num_rows, self.num_cols
         cells = [(r, c) for r in range(rows) for c in range(cols)]
         touching = [[(r + dr, c + dc) for dr, dc in NEIGHBOURS] for r, c in cells]
-        self._tables = Tables(
+        self._tables = Constants(
             # A neighbour off the board is the extra cell after the last one.
             neighbours=[
                 [r * cols + c if 0 <= r < rows and 0 <= c < cols else self.num_cells for r, c in around]

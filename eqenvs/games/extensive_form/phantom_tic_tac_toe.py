@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from eqenvs.arrays import Array, namespace, one_hot
+from eqenvs.arrays import Array, Constants, namespace, one_hot
 from eqenvs.games.extensive_form._phantom_board import PhantomBoard, count_histories
-from eqenvs.games.extensive_form._tables import Tables
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -35,7 +34,7 @@ class PhantomTicTacToe(PhantomBoard):
 
     def __init__(self, abrupt: bool = False) -> None:
         super().__init__(3, 3, abrupt)
-        self._tables = Tables(lines=LINES)
+        self._tables = Constants(lines=LINES)
 
     def _place(self, board: Array, cell: Array, player: Array) -> tuple[Array, Array]:
         xp = namespace(board)

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot, take_along
+from eqenvs.arrays import Array, Constants, IntArray, device_of, namespace, one_hot, take_along
 from eqenvs.errors import InputError
-from eqenvs.games.extensive_form._tables import Tables
 from eqenvs.games.normal_form._lists import read_numbers
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
@@ -66,7 +65,7 @@ class DebateGame(MarkovRules[DebateState]):
         self.num_chance_outcomes = 2**count
         self.view_size = 2 + 2 * count
         verdict = _verdicts(self.weights)
-        self._tables = Tables(verdict=verdict.reshape(-1), place=3 ** np.arange(count)[::-1])
+        self._tables = Constants(verdict=verdict.reshape(-1), place=3 ** np.arange(count)[::-1])
 
     def initial_state(self, batch: int, xp: Any, device: Any = None) -> DebateState:
         bits = xp.full((batch, len(self.weights)), -1, dtype=xp.int64, device=device)

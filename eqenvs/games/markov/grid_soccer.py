@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, namespace, one_hot, take_along
-from eqenvs.games.extensive_form._tables import Tables
+from eqenvs.arrays import Array, Constants, namespace, one_hot, take_along
 from eqenvs.games.markov import _grid, _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
@@ -66,7 +65,7 @@ class GridSoccer(MarkovRules[SoccerState]):
         for row in posts:
             scores[0, row * width, _grid.WEST] = 1
             scores[1, row * width + width - 1, _grid.EAST] = 1
-        self._tables = Tables(to=_grid.targets(height, width), scores=scores, start=self._start)
+        self._tables = Constants(to=_grid.targets(height, width), scores=scores, start=self._start)
 
     def initial_state(self, batch: int, xp: Any, device: Any = None) -> SoccerState:
         nothing = xp.full((batch,), -1, dtype=xp.int64, device=device)

@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, device_of, namespace, one_hot
+from eqenvs.arrays import Array, Constants, device_of, namespace, one_hot
 from eqenvs.errors import InputError
-from eqenvs.games.extensive_form._tables import Tables
 from eqenvs.games.markov import _grid, _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
@@ -81,7 +80,7 @@ class LevelBasedForaging(MarkovRules[ForagingState]):
         apart = _grid.distances(height, width)
         _check(self._start, places, levels, needed, apart)
         to = _grid.targets(height, width)
-        self._tables = Tables(
+        self._tables = Constants(
             to=np.concatenate([to, to[:, :1]], axis=1),  # who loads stands
             next_to=apart[:, places] == 1,
             food_on=np.arange(self.num_squares)[:, None] == np.array(places),

@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot
+from eqenvs.arrays import Array, Constants, IntArray, device_of, namespace, one_hot
 from eqenvs.errors import InputError
-from eqenvs.games.extensive_form._tables import Tables
 from eqenvs.games.markov import _grid, _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
@@ -83,7 +82,7 @@ class PursuitEvasion(MarkovRules[PursuitState]):
                 f"{num_pursuers} pursuers and capture_distance={capture_distance}; take a larger grid"
             )
         digits = np.arange(5**num_pursuers)[:, None] // 5 ** np.arange(num_pursuers)[::-1] % 5
-        self._tables = Tables(to=to, near=apart <= capture_distance, digits=digits)
+        self._tables = Constants(to=to, near=apart <= capture_distance, digits=digits)
 
     def initial_state(self, batch: int, xp: Any, device: Any = None) -> PursuitState:
         evader = xp.full((batch,), self._evader, dtype=xp.int64, device=device)

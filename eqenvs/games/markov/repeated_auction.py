@@ -16,6 +16,7 @@ from eqenvs.arrays import Array, device_of, namespace, one_hot, take_along
 from eqenvs.errors import InputError
 from eqenvs.games.markov import _parameters
 from eqenvs.markov_rules import MarkovRules
+from eqenvs.models.state_search import MAX_TRANSITIONS
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 MAX_DRAWS = 10_000  # outcomes of the draw of all values
@@ -150,6 +151,31 @@ def num_rows(num_players: int, num_values: int, budget: int, max_bid: int | None
     return rows
 
 
+def num_transitions(num_players: int, num_values: int, budget: int, max_bid: int | None, payment: str) -> int:
+    """Transitions of the exact model: who can win at each pair of budgets and bids, times the values before and after.
+
+    A bid of k is legal at budget + 1 - k budgets, and wins if the others' are k at most. Bids of nothing leave budgets
+    as they are. The game ends where the only one with a budget pays all of it, which second prices never ask for.
+    """
+    bids = budget if max_bid is None else max_bid
+    wins, at_most = 0, budget + 1
+    for bid in range(1, bids + 1):
+        at_most += budget + 1 - bid
+        wins += num_players * (budget + 1 - bid) * at_most ** (num_players - 1)
+    unsold = (budget + 1) ** num_players - 1
+    ends = num_players * bids if payment == "first" else 0
+    draws = num_values**num_players
+    transitions: int = draws * ((wins + unsold - ends) * draws + ends)
+    return transitions
+
+
+def _exact(
+    num_players: int, num_values: int, budget: int, max_bid: int | None, payment: str, discount: float, horizon: int
+) -> bool:
+    del discount, horizon
+    return num_transitions(num_players, num_values, budget, max_bid, payment) <= MAX_TRANSITIONS
+
+
 def _legal(budget: int) -> int:
     """Legal pairs of bids of two players, over all budgets but none at all."""
     return sum((1 + own) * (1 + other) for own, other in product(range(budget + 1), repeat=2)) - 1
@@ -161,6 +187,7 @@ SPEC = GameSpec(
     title="Repeated auctions with budgets",
     build=RepeatedAuction,
     constant_sum=False,
+    exact=_exact,
     size=lambda num_players, num_values, budget, max_bid, **_: num_rows(num_players, num_values, budget, max_bid),
     source="Benoit and Krishna (2001), Multiple-object auctions with budget constrained bidders, Rev. Econ. Stud. 68",
     parameters=(

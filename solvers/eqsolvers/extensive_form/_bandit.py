@@ -46,7 +46,7 @@ from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.models.extensive_form import ExtensiveFormModel, Treeplex
 from eqenvs.policies import TabularPolicy
 from eqenvs.rules import CHANCE, TERMINAL
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form._process import nash_conv
 from eqsolvers.extensive_form._tree import Tree, flat_tree
 from eqsolvers.iterative import iterative_solver, require_two_player_zero_sum
@@ -85,7 +85,7 @@ class Layout(NamedTuple):
     gamma: NDArray[np.float64]  # [2]
 
 
-class Tables(NamedTuple):
+class BanditState(NamedTuple):
     """All that changes but the random stream."""
 
     log_policy: NDArray[np.float64]  # [Q]
@@ -221,6 +221,8 @@ class BanditLearner:
         seed: of the random stream.
     """
 
+    unit = "histories"  # of `touched`
+
     def __init__(
         self, model: ExtensiveFormModel, regularisers: tuple[Regulariser, ...], *, adaptive: bool, seed: int
     ) -> None:
@@ -247,7 +249,7 @@ class BanditLearner:
             eta=np.array([regulariser.eta for regulariser in regularisers]),
             gamma=np.array([regulariser.gamma for regulariser in regularisers]),
         )
-        self._tables = Tables(
+        self._tables = BanditState(
             log_policy=np.log(start),
             policy=start,
             average=np.zeros(len(start)),
@@ -362,7 +364,7 @@ def warm_up() -> None:
         payoffs=np.zeros((1, 2)),
     )
     layout = Layout(np.array([2, 3], dtype=np.uint32), index, np.zeros(3), np.ones(2), np.ones(2))
-    tables = Tables(np.zeros(3), np.ones(3), np.zeros(3), np.zeros(1), np.ones(1), np.ones(3))
+    tables = BanditState(np.zeros(3), np.ones(3), np.zeros(3), np.zeros(1), np.ones(1), np.ones(3))
     play(tree, layout, tables, empty_path(1), random_stream(0), 0, 0, False)
     settle(layout, tables.average, tables.seen, tables.policy)
 
@@ -399,6 +401,7 @@ def bandit_solver(
         method,
         start,
         source=source,
+        family=Family.EXTENSIVE_FORM,
         parameters=(
             Parameter(
                 name="horizon",

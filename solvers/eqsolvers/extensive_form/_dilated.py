@@ -31,7 +31,7 @@ from eqsolvers.extensive_form._symmetry import QuotientPlayer
 from eqsolvers.kernels import compiled
 
 
-class Tables(NamedTuple):
+class DilatedState(NamedTuple):
     """One player's numbers, written in place, [Q] each.
 
     The centre is where the next step is measured from: logarithms of behaviour for the entropy, else behaviour.
@@ -172,6 +172,6 @@ def warm_up() -> None:
     """Compile the loops, or load them from the cache, without running a game."""
     _kernel.warm_up(2)
     side = empty_side(2)
-    tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(2))
+    tables = tuple(DilatedState(*(np.ones(2) for _ in DilatedState._fields)) for _ in range(2))
     plans = tuple(table.plan for table in tables)
     iterate((side,) * 2, tables, plans, (np.ones(1),) * 2, 1.0, np.zeros(0), True, True, True)

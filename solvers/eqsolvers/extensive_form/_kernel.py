@@ -37,7 +37,7 @@ class Side(NamedTuple):
     values: NDArray[np.float64]  # [P]
 
 
-class Tables(NamedTuple):
+class RegretState(NamedTuple):
     """One player's numbers, all [Q] and written in place."""
 
     regret: NDArray[np.float64]
@@ -175,7 +175,7 @@ def warm_up(num_players: int) -> None:
         others=np.zeros((0, num_players - 1), dtype=np.uint32),
         values=np.zeros(0),
     )
-    tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(num_players))
+    tables = tuple(RegretState(*(np.ones(2) for _ in RegretState._fields)) for _ in range(num_players))
     plans = tuple(table.plan for table in tables)
     sizes, play = (np.ones(2),) * num_players, (np.zeros(3),) * num_players
     iterate((side,) * num_players, tables, plans, sizes, play, np.zeros((0, 7)), True)
@@ -205,12 +205,12 @@ def side_of(player: QuotientPlayer) -> Side:
     )
 
 
-def _fresh(side: Side) -> Tables:
+def _fresh(side: Side) -> RegretState:
     """Zero regrets and the uniform strategy."""
     size = int(side.first[-1])
     counts = np.diff(side.first)
     strategy = np.concatenate([[1.0], np.repeat(1.0 / counts, counts)])
-    tables = Tables(np.zeros(size), strategy, np.ones(size), np.zeros(size), np.zeros(size))
+    tables = RegretState(np.zeros(size), strategy, np.ones(size), np.zeros(size), np.zeros(size))
     spread(side, tables)
     return tables
 

@@ -23,7 +23,7 @@ from eqsolvers.extensive_form._kernel import (
     POSITIVE,
     PREDICTION,
     WEIGHT,
-    Tables,
+    RegretState,
     normalised,
 )
 from eqsolvers.extensive_form._lanes import WIDTHS, LaneSide, lay_out
@@ -236,7 +236,7 @@ def warm_up() -> None:
             entry_other=none,
             entry_value=np.zeros(0),
         )
-        tables = Tables(*(np.zeros(width) for _ in Tables._fields))
+        tables = RegretState(*(np.zeros(width) for _ in RegretState._fields))
         iterate(lanes, (side, side), (tables, tables), np.zeros(width), np.zeros((0, 7)), True)
         respond(lanes, side, tables.plan, tables.plan, tables.gradient)
         spread(lanes, side, tables)
@@ -254,9 +254,9 @@ class LaneLoops:
         self.play: tuple[Float64Array, ...] = ()
         self._held = np.zeros(self.layout.sizes[0])
 
-    def _fresh(self, side: LaneSide, size: int) -> Tables:
+    def _fresh(self, side: LaneSide, size: int) -> RegretState:
         """Zero regrets and the uniform strategy."""
-        tables = Tables(*(np.zeros(size) for _ in Tables._fields))
+        tables = RegretState(*(np.zeros(size) for _ in RegretState._fields))
         tables.plan[: self.layout.width] = 1.0
         length = side.actions.astype(np.int64) * np.where(side.wide, self.layout.width, 1)
         owner = np.repeat(np.arange(len(length)), length)

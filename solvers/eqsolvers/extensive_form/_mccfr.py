@@ -46,7 +46,7 @@ from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.rules import CHANCE
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form._mccfr_kernel import AVERAGE, STRATEGY, SampledGame, Settings, Workspace
 from eqsolvers.extensive_form._process import nash_conv
 from eqsolvers.extensive_form._tree import flat_tree
@@ -106,6 +106,8 @@ class MonteCarloMinimiser:
         seed: of the random stream.
         regrets, averaging, baseline, decay, epsilon: see the parameters.
     """
+
+    unit = "histories"  # of `touched`
 
     def __init__(
         self,
@@ -326,6 +328,7 @@ def sampling_solver(
         method,
         start,
         source=source,
+        family=Family.EXTENSIVE_FORM,
         parameters=parameters,
         random=True,
         compile=warm_up,

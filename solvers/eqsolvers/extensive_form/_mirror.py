@@ -53,7 +53,7 @@ class Reach(NamedTuple):
     values: NDArray[np.float64]  # [R], chance
 
 
-class Tables(NamedTuple):
+class MirrorState(NamedTuple):
     """One player's numbers, written in place."""
 
     log_policy: NDArray[np.float64]  # [Q]
@@ -185,12 +185,12 @@ class MagneticMirrorDescent(TreeplexProcess):
         return self._nash_conv(self._plans)
 
 
-def _tables(player: QuotientPlayer) -> Tables:
+def _tables(player: QuotientPlayer) -> MirrorState:
     strategy = uniform_strategy(player)
     logarithm = np.log(strategy)
     size = len(strategy)
     plan = realisation(player, strategy)
-    return Tables(logarithm, logarithm.copy(), strategy, plan, np.zeros(size), np.zeros(len(player.parent)))
+    return MirrorState(logarithm, logarithm.copy(), strategy, plan, np.zeros(size), np.zeros(len(player.parent)))
 
 
 def reached_alike(
@@ -279,7 +279,7 @@ def warm_up(num_players: int) -> None:
     _kernel.warm_up(num_players)
     side = empty_side(num_players)
     reach = Reach(side.row_start, side.others, side.values)
-    tables = tuple(Tables(*(np.ones(2) for _ in Tables._fields)) for _ in range(num_players))
+    tables = tuple(MirrorState(*(np.ones(2) for _ in MirrorState._fields)) for _ in range(num_players))
     plans = tuple(table.plan for table in tables)
     iterate((side,) * num_players, (reach,) * num_players, tables, plans, np.zeros((0, 3)))
     evaluate((side,) * num_players, (reach,) * num_players, tables, plans)

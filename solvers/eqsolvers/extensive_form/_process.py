@@ -28,6 +28,8 @@ class TreeplexProcess:
         traversals: of the whole tree in one iteration, as the textbook's method would make them.
     """
 
+    unit = "histories"  # of `touched`
+
     def __init__(
         self, model: ExtensiveFormModel, players: tuple[QuotientPlayer, ...], tables: Sequence[Any], traversals: int
     ) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from eqenvs.arrays import Array, Float64Array, IntArray, device_of, make_backend, namespace
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form import _kernel, _lane_kernel
 from eqsolvers.extensive_form._array_loops import ArrayLoops
 from eqsolvers.extensive_form._kernel import ScalarLoops, normalised
@@ -132,6 +132,8 @@ class RegretMinimiser:
         InputError: if there is no such device.
     """
 
+    unit = "histories"  # of `touched`
+
     def __init__(
         self,
         model: ExtensiveFormModel,
@@ -244,6 +246,7 @@ def regret_solver(
         method,
         start,
         source=source,
+        family=Family.EXTENSIVE_FORM,
         parameters=(*parameters, ALTERNATING, DEVICE),
         compile=_compile,
         preference=preference,

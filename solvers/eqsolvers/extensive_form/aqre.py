@@ -24,7 +24,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqenvs.models.extensive_form import ExtensiveFormModel
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form import _mirror
 from eqsolvers.extensive_form._mirror import MagneticMirrorDescent
 from eqsolvers.iterative import iterative_solver
@@ -78,6 +78,7 @@ SOLVER = iterative_solver(
     "aqre",
     start,
     source="McKelvey and Palfrey (1998), Experimental Economics; Sokota et al. (2023), ICLR",
+    family=Family.EXTENSIVE_FORM,
     parameters=(
         Parameter(
             name="temperature",

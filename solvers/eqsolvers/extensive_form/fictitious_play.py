@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from eqenvs.arrays import Float64Array
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form import _kernel
 from eqsolvers.extensive_form._process import TreeplexProcess, empty_side, realisation, uniform_strategy
 from eqsolvers.extensive_form._regret import exponent
@@ -34,7 +34,7 @@ from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled
 
 
-class Tables(NamedTuple):
+class FictitiousPlayState(NamedTuple):
     """One player's numbers, written in place."""
 
     average: NDArray[np.float64]  # [Q], the average plan
@@ -108,17 +108,17 @@ class FictitiousPlay(TreeplexProcess):
         return self._nash_conv(self._averages)
 
 
-def _tables(player: QuotientPlayer) -> Tables:
+def _tables(player: QuotientPlayer) -> FictitiousPlayState:
     average: Float64Array = realisation(player, uniform_strategy(player))
     size = len(average)
-    return Tables(average, np.ones(size), np.zeros(size), np.zeros(len(player.parent), dtype=np.uint32))
+    return FictitiousPlayState(average, np.ones(size), np.zeros(size), np.zeros(len(player.parent), dtype=np.uint32))
 
 
 def warm_up(num_players: int) -> None:
     """Compile the loops for a number of players, or load them from the cache, without running a game."""
     _kernel.warm_up(num_players)
     side, best = empty_side(num_players), np.ones(1, dtype=np.uint32)
-    tables = tuple(Tables(np.ones(2), np.ones(2), np.ones(2), best) for _ in range(num_players))
+    tables = tuple(FictitiousPlayState(np.ones(2), np.ones(2), np.ones(2), best) for _ in range(num_players))
     averages = tuple(table.average for table in tables)
     iterate((side,) * num_players, tables, averages, np.zeros(0), True)
 
@@ -133,6 +133,7 @@ SOLVER = iterative_solver(
     "fictitious-play",
     start,
     source="Heinrich, Lanctot and Silver (2015), ICML",
+    family=Family.EXTENSIVE_FORM,
     parameters=(
         exponent("gamma", 0.0, "exponent of the averaging weights"),
         Parameter(

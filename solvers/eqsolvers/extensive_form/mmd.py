@@ -22,7 +22,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqenvs.models.extensive_form import ExtensiveFormModel
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form import _mirror
 from eqsolvers.extensive_form._mirror import MagneticMirrorDescent, Schedule
 from eqsolvers.iterative import iterative_solver
@@ -65,6 +65,7 @@ SOLVER = iterative_solver(
     "mmd",
     start,
     source="Sokota et al. (2023), ICLR",
+    family=Family.EXTENSIVE_FORM,
     parameters=(
         Parameter(
             name="variant",

@@ -29,7 +29,7 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy
-from eqenvs.spec import Parameter
+from eqenvs.spec import Family, Parameter
 from eqsolvers.extensive_form import _dilated
 from eqsolvers.extensive_form._process import TreeplexProcess, realisation, uniform_strategy
 from eqsolvers.extensive_form._regret import exponent
@@ -103,11 +103,11 @@ class MirrorDescent(TreeplexProcess):
         return tuple(table.average / table.average[0] for table in self._tables)
 
 
-def _tables(player: QuotientPlayer, entropy: bool) -> _dilated.Tables:
+def _tables(player: QuotientPlayer, entropy: bool) -> _dilated.DilatedState:
     strategy = uniform_strategy(player)
     size = len(strategy)
     centre = np.log(strategy) if entropy else strategy.copy()
-    return _dilated.Tables(
+    return _dilated.DilatedState(
         centre, strategy, realisation(player, strategy), np.zeros(size), np.zeros(size), np.zeros(size)
     )
 
@@ -142,6 +142,7 @@ SOLVER = iterative_solver(
     "omd",
     start,
     source="Farina, Kroer and Sandholm (2019), NeurIPS; Lee, Kroer and Luo (2021), NeurIPS",
+    family=Family.EXTENSIVE_FORM,
     parameters=(
         Parameter(
             name="regulariser",

@@ -60,6 +60,8 @@ class ValueIteration:
             bound has long not fallen.
     """
 
+    unit = "stage games"  # of `touched`
+
     def __init__(
         self,
         model: MarkovModel,
@@ -88,7 +90,6 @@ class ValueIteration:
         self.model, self.stages = model, stages
         self._policy, self._residual = policy, residual
         self._backup = expected_payoffs(model, players) if backup is None else backup
-        self._may_end = bool((model.successors.state == model.num_states).any())
         self.values = np.zeros((model.num_states, players or model.num_players))
         self.iteration, self._done, self.finished = 0, 0, False
         self._bound, self._since = np.inf, 0
@@ -121,7 +122,7 @@ class ValueIteration:
 
     def _look_at(self, values: Float64Array, plays: Plays) -> None:
         """Keep what has the least bound; stop where values changed by rounding."""
-        bound = gain_bound(self.model, values - self.values, may_end=self._may_end)
+        bound = gain_bound(self.model, values - self.values)
         if self._general_sum and self._done % JUDGE_EVERY == 0:
             bound = min(bound, self._residual(self.model, self._policy(self.model, plays)))
         self._since += 1
@@ -171,10 +172,10 @@ class ValueIteration:
         self.stages.restore(state["stages"])
 
 
-def gain_bound(model: MarkovModel, change: Float64Array, *, may_end: bool) -> float:
+def gain_bound(model: MarkovModel, change: Float64Array) -> float:
     """What the players may gain in all where a step changed their values by `change` [S, M]; see the module."""
     high, low = change.max(axis=0), change.min(axis=0)
-    if may_end:
+    if model.may_end:
         high, low = np.maximum(high, 0.0), np.minimum(low, 0.0)
     return model.discount / (1.0 - model.discount) * float((high - low).sum())
 

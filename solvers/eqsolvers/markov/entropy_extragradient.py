@@ -54,7 +54,7 @@ class EntropyStages:
         self._legal, self._tau, self._most_steps = model.legal, tau, most_steps
         self._to_the_end = model.horizon is not None
         self._logs = tuple(np.where(mask, 0.0, -np.inf) for mask in model.legal)
-        self._may_end = bool((model.successors.state == model.num_states).any())
+        self._may_end = model.may_end
         self._last, self._change = np.zeros(model.num_states), np.inf
         self.steps = 0
 

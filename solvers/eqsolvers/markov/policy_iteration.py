@@ -47,11 +47,12 @@ class PolicyIteration:
         value_steps: iterations of `newton` that a step of value iteration took the place of.
     """
 
+    unit = "stage games"  # of `touched`
+
     def __init__(self, model: MarkovModel, *, newton: bool) -> None:
         self.model, self._newton = model, newton
         self._form, self._payoffs = chains(model), expected_payoffs(model, 1)
         self._stages = MatrixStages(model)
-        self._may_end = bool((model.successors.state == model.num_states).any())
         # Rewards add up to another number than 0 only where the game never ends.
         self._total = float(model.reward.sum(axis=0)[model.joint_legal][0]) / (1.0 - model.discount)
         self.iteration, self.finished, self.looks, self.value_steps = 0, False, 0, 0
@@ -107,7 +108,7 @@ class PolicyIteration:
         return float(np.abs(self._next - self.values).max())
 
     def _look(self) -> None:
-        bound = gain_bound(self.model, self._next - self.values, may_end=self._may_end)
+        bound = gain_bound(self.model, self._next - self.values)
         self.errors.append(self._error())
         self.looks += 1
         self._since += 1

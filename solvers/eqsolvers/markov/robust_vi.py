@@ -93,15 +93,14 @@ def _iterated(
         for first in range((model.horizon - 1) * states, -1, -states):
             values = choose(payoffs(values[:, None])[..., 0], slice(first, first + states))
         return values, 0.0
-    may_end = bool((model.successors.state == states).any())
     for _ in range(MOST_STEPS):
         following = choose(payoffs(values[:, None])[..., 0], slice(0, states))
         change, values = following - values, following
-        error = gain_bound(model, change[:, None], may_end=may_end) / 2
+        error = gain_bound(model, change[:, None]) / 2
         if error <= PRECISION * (1.0 + float(np.abs(values).max())):
             break
     high, low = change.max(), change.min()
-    if may_end:
+    if model.may_end:
         high, low = max(high, 0.0), min(low, 0.0)
     return values + model.discount / (1.0 - model.discount) * (high + low) / 2, error
 

@@ -114,6 +114,8 @@ def advance(
 class FirstOrder:
     """A run of PRM+ on a matrix game; see `eqsolvers.iterative.Process`."""
 
+    unit = "payoffs"  # of `touched`
+
     def __init__(self, model: NormalFormModel, *, single: bool = False) -> None:
         matrix = require_matrix_game(model, "first-order")
         kind = np.float32 if single else np.float64

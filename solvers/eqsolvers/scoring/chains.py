@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
@@ -25,6 +24,7 @@ from scipy.sparse import csgraph, linalg
 
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.models.markov import MarkovModel
+from eqsolvers.scoring.scorers import kept_with_model
 
 DENSE = 400  # states up to which systems are factorised
 ROUNDING = 1e-13  # of a policy's improvement that counts, per unit of the values
@@ -65,7 +65,7 @@ class Chains:
         self.kernel = sparse.csr_array(whole[:, : width - 1])
         self.rewards = model.row_rewards
         self.shape = model.reward.shape[1:]
-        self.points = model.num_states * (model.horizon or 1)
+        self.points = model.num_points
 
     @property
     def num_states(self) -> int:
@@ -323,12 +323,7 @@ def _iterated(step: sparse.csr_array, paid: Float64Array, near: Float64Array, di
     return found
 
 
-_MADE: WeakKeyDictionary[MarkovModel, Chains] = WeakKeyDictionary()
-
-
+@kept_with_model
 def chains(model: MarkovModel) -> Chains:
     """The matrices of a model, made once and kept for as long as the model."""
-    found = _MADE.get(model)
-    if found is None:
-        found = _MADE[model] = Chains(model)
-    return found
+    return Chains(model)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqenvs.models import ExtensiveFormModel, NormalFormModel
-from eqenvs.policies import MixturePolicy, flatten, tabulate
-from eqsolvers.scoring.deviations import evaluator
+from eqenvs.policies import tabulate
+from eqsolvers.scoring.deviations import Evaluator
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +33,10 @@ class Device:
     groups: tuple[tuple[list[int], ...], ...]
 
 
-def lay_out(model: ExtensiveFormModel | NormalFormModel, policy: MixturePolicy) -> Device:
+def lay_out(
+    model: ExtensiveFormModel | NormalFormModel, form: Evaluator, components: Sequence[Any], weights: Float64Array
+) -> Device:
     """The arrays of a device over all players; a component is evaluated at every information set once."""
-    form = evaluator(model)
-    components, weights = flatten(policy)
     size = (len(components), form.num_entries)
     plans, gradients, values = np.empty(size), np.empty(size), np.empty((len(components), model.num_players))
     groups: list[dict[bytes, list[int]]] = [{} for _ in range(model.num_players)]

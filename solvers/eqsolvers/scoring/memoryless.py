@@ -17,6 +17,7 @@ numbers, the best of the starts is the result.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from math import prod
 from typing import NamedTuple
@@ -39,6 +40,7 @@ class MarkovReply(NamedTuple):
 
     value: float
     best: bool  # whether there is none better
+    choice: IntArray  # [I], the action at every decision point
 
 
 def best_markov_reply(chains: Chains, player: int, opponents: Float64Array, weights: Float64Array) -> MarkovReply:
@@ -52,19 +54,27 @@ def best_markov_reply(chains: Chains, player: int, opponents: Float64Array, weig
     """
     average = np.tensordot(weights, opponents, axes=1)
     if len(weights) == 1:
-        return MarkovReply(float(chains.at_start(reply_to(chains, player, average)[0])), True)
+        values, choice = reply_to(chains, player, average)
+        return MarkovReply(float(chains.at_start(values)), True, choice)
     legal = np.tile(chains.legal[player], (chains.horizon or 1, 1))
     fits = numbers(chains, opponents) <= MAX_NUMBERS
     problem = Mixture(chains, player, opponents, weights) if fits else None
     if problem and chains.horizon is not None and prod(legal.sum(axis=1).tolist()) <= MAX_SEARCHED:
-        every = product(*(np.flatnonzero(row) for row in legal))
-        return MarkovReply(max(problem.value(np.array(pure)) for pure in every), True)
+        every = (np.array(pure) for pure in product(*(np.flatnonzero(row) for row in legal)))
+        value, choice = _first_of_best((problem.value(pure), pure) for pure in every)
+        return MarkovReply(value, True, choice)
     evaluations = MAX_EFFORT // (len(weights) * chains.effort)
     kept = np.argsort(-weights, kind="stable")[: max(0, evaluations - 1)]
     starts = [reply_to(chains, player, play)[1] for play in (average, *opponents[kept])]
     if problem is None:
-        return MarkovReply(max(_value(chains, player, opponents, weights, start) for start in starts), False)
-    return MarkovReply(_improved(problem, starts, evaluations // 2), False)
+        value, choice = _first_of_best((_value(chains, player, opponents, weights, start), start) for start in starts)
+        return MarkovReply(value, False, choice)
+    value, choice = _improved(problem, starts, evaluations // 2)
+    return MarkovReply(value, False, choice)
+
+
+def _first_of_best(found: Iterable[tuple[float, IntArray]]) -> tuple[float, IntArray]:
+    return max(found, key=lambda pair: pair[0])
 
 
 def numbers(chains: Chains, opponents: Float64Array) -> int:
@@ -95,11 +105,11 @@ def _value(chains: Chains, player: int, opponents: Float64Array, weights: Float6
     return float(weights @ np.array(each))
 
 
-def _improved(problem: Mixture, starts: list[IntArray], sweeps: int) -> float:
-    """The best value from any start, within so many sweeps."""
+def _improved(problem: Mixture, starts: list[IntArray], sweeps: int) -> tuple[float, IntArray]:
+    """The best value from any start, within so many sweeps, and the policy that has it."""
     distinct = list({start.tobytes(): start for start in starts}.values())
     ranked = sorted(((problem.value(start), start) for start in distinct), key=lambda pair: -pair[0])
-    best = ranked[0][0]
+    best = ranked[0]
     for value, start in ranked:
         choice = start
         for _ in range(MAX_SWEEPS):
@@ -108,7 +118,7 @@ def _improved(problem: Mixture, starts: list[IntArray], sweeps: int) -> float:
             sweeps -= 1
             before = value
             choice, value = problem.swept(choice, before)
-            best = max(best, value)
+            best = _first_of_best((best, (value, choice)))
             if value <= before + ROUNDING * (1 + abs(before)):
                 break
     return best

@@ -15,6 +15,11 @@ Both sides are rational functions of the policies. Where they differ anywhere, t
 policy, first-state distribution and pair of directions, and the test draws these at random: one difference beyond
 rounding refutes for certain; none, in several draws, is a potential with probability 1, but for rounding.
 
+What counts as rounding is `ROUNDING` of what a derivative is at most, which grows like 1 / (1 - discount)^3, while
+those of `random_markov_game` grow like 1 / (1 - discount). Near a discount of 1 the threshold is coarse: with payoffs
+of 1 it is some 1e-9 at 0.9, 4e-4 at 0.999 and 0.4 at 0.9999. A game that is no potential game but has smaller
+asymmetries passes there; `PotentialTest` gives both numbers, to be compared with what matters in the game.
+
 Cost of a draw: O(N^2) linear systems of S unknowns without a horizon, O(N^2 H E) with one.
 """
 
@@ -42,7 +47,7 @@ class PotentialTest:
     """The outcome of a test.
 
     Attributes:
-        potential: whether no asymmetry beyond rounding was found.
+        potential: whether no asymmetry beyond rounding was found; a weak statement near a discount of 1, see above.
         asymmetry: the largest |d^2 V_i - d^2 V_j| over the draws and pairs of players, per unit of the directions.
         rounding: what it was compared with, of the same draw and pair.
         players: the pair that it was found for; (0, 0) where there is one player.

@@ -4,7 +4,7 @@ Definitions, in payoff units; everywhere larger is further from equilibrium and 
 
 - gain of a player: its best response's payoff minus its own, against the others as they are; never negative.
 - `nash_conv`: the sum of the gains. For a correlation device, of the product of the players' marginals.
-- `exploitability`: `nash_conv / N`, for two-player constant-sum games only.
+- `exploitability`: `nash_conv / N` of two-player constant-sum games, and of mean-field games per population; no other.
 - `cce_gap`: the sum over players of the gain from committing to one policy before the device draws.
 - `ce_gap`: the sum over players of the gain from deviating after hearing which of its own policies was drawn: the
   deviations of the normal-form correlated equilibrium, over the device's components.
@@ -24,32 +24,18 @@ the gaps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
-from eqenvs.game import Game, Model
-from eqenvs.models import ExtensiveFormModel, MarkovModel, NormalFormModel
-from eqenvs.policies import (
-    CorrelatedStrategy,
-    JointPolicy,
-    MixturePolicy,
-    TabularPolicy,
-    flatten,
-    player_entries,
-    player_table,
-    require_fits,
-    tabulate,
-    uniform,
-)
-from eqsolvers.scoring.deviations import Evaluator, evaluator
-from eqsolvers.scoring.device import lay_out
-from eqsolvers.scoring.triggers import gains_of_device
+from eqenvs.game import Game
+from eqenvs.models import Model
+from eqenvs.policies import JointPolicy
+from eqsolvers.scoring.scorers import scorer
 
 
 class ScoreKind(StrEnum):
@@ -60,6 +46,23 @@ class ScoreKind(StrEnum):
     ESTIMATE = "estimate"  # unbiased up to the stated confidence interval
 
 
+class Gap(NamedTuple):
+    """How a gap is shown."""
+
+    title: str
+    meaning: str  # one line
+
+
+GAPS: Mapping[str, Gap] = {
+    "ce_gap": Gap("CE gap", "gained, in all, by deviating after hearing which of one's own policies was drawn"),
+    "efce_gap": Gap("EFCE gap", "gained, in all, by leaving the device on hearing an action recommended"),
+    "efcce_gap": Gap("EFCCE gap", "gained, in all, by leaving the device on arrival, before the recommendation"),
+    "cce_gap": Gap("CCE gap", "gained, in all, by committing to one policy before the draw"),
+    "markov_ce_gap": Gap("Markov CE gap", "the CE gap with deviations that forget the past"),
+    "markov_cce_gap": Gap("Markov CCE gap", "the CCE gap with deviations that forget the past"),
+}  # every gap that a `Score` can have, in the order in which they are shown
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """How far a joint policy is from equilibrium.
@@ -67,7 +70,8 @@ class Score:
     Attributes:
         values: [N] float64, each player's expected payoff under the joint policy.
         gains: [N] float64, each player's gain from deviating. For a device they belong to the product of its marginals,
-            where the players' payoffs may differ from `values`.
+            where the players' payoffs may differ from `values`. NaN, and null in JSON, where nothing could be computed:
+            `detail` says why.
         ce_gap: the players' gains, in all, from deviating after hearing which of their own policies was drawn; None
             where it was not computed, as with all gaps.
         cce_gap: the same, from committing to one policy before the draw.
@@ -78,17 +82,18 @@ class Score:
         markov_ce_gap: of Markov games, `ce_gap` with deviations that forget the past; see `eqsolvers.scoring.markov`.
         markov_cce_gap: the same of `cce_gap`.
         kind: exact, lower bound or estimate.
-        constant_sum: whether the game is two-player constant-sum, so that `exploitability` is defined.
+        normaliser: what `nash_conv` is divided by to give `exploitability`: 2 in two-player constant-sum games, the
+            number of populations in mean-field games; None where exploitability is undefined.
         detail: what the kind rests on: best-response learner, budget, seeds, half-width of the 95 % interval; of a
             run's score also `measures`, the learner's own figures.
     """
 
     values: Float64Array
     gains: Float64Array
-    ce_gap: float | None
-    cce_gap: float | None
     kind: ScoreKind
-    constant_sum: bool
+    normaliser: int | None
+    ce_gap: float | None = None
+    cce_gap: float | None = None
     efce_gap: float | None = None
     efcce_gap: float | None = None
     markov_ce_gap: float | None = None
@@ -97,8 +102,13 @@ class Score:
 
     @property
     def nash_conv(self) -> float:
-        """The sum of the players' gains."""
+        """The sum of the players' gains; NaN where one of them is."""
         return float(sum(self.gains.tolist()))  # a few numbers: numpy's own sum takes ten times as long
+
+    @property
+    def nash_conv_or_none(self) -> float | None:
+        """The same, None where it is NaN."""
+        return _or_none(self.nash_conv)
 
     @property
     def welfare(self) -> float:
@@ -107,28 +117,36 @@ class Score:
 
     @property
     def exploitability(self) -> float:
-        """`nash_conv / num_players`.
+        """`nash_conv / normaliser`.
 
         Raises:
-            UnsupportedGame: unless the game is two-player constant-sum.
+            UnsupportedGame: unless the game is two-player constant-sum or a mean-field game.
         """
-        if not self.constant_sum:
-            raise UnsupportedGame("exploitability is defined for two-player constant-sum games; use nash_conv")
-        return self.nash_conv / len(self.values)
+        if self.normaliser is None:
+            raise UnsupportedGame(
+                "exploitability is defined for two-player constant-sum games and for mean-field games; use nash_conv"
+            )
+        return self.nash_conv / self.normaliser
+
+    @property
+    def exploitability_or_none(self) -> float | None:
+        """The same, None where it is undefined or NaN."""
+        return None if self.normaliser is None else _or_none(self.exploitability)
+
+    @property
+    def gaps(self) -> dict[str, float]:
+        """Those of `GAPS` that were computed, by name and in its order."""
+        found = {name: getattr(self, name) for name in GAPS}
+        return {name: gap for name, gap in found.items() if gap is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """The score as JSON data; exploitability is null where it is undefined."""
         return {
             "values": [float(v) for v in self.values],
-            "gains": [float(g) for g in self.gains],
-            "nash_conv": self.nash_conv,
-            "exploitability": self.exploitability if self.constant_sum else None,
-            "ce_gap": self.ce_gap,
-            "efce_gap": self.efce_gap,
-            "efcce_gap": self.efcce_gap,
-            "cce_gap": self.cce_gap,
-            "markov_ce_gap": self.markov_ce_gap,
-            "markov_cce_gap": self.markov_cce_gap,
+            "gains": [_or_none(gain) for gain in self.gains.tolist()],
+            "nash_conv": self.nash_conv_or_none,
+            "exploitability": self.exploitability_or_none,
+            **{name: getattr(self, name) for name in GAPS},
             "welfare": self.welfare,
             "kind": self.kind.value,
             "detail": dict(self.detail),
@@ -153,102 +171,7 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     >>> round(score(kuhn, uniform(kuhn)).nash_conv, 6)
     0.916667
     """
-    model = game.model() if isinstance(game, Game) else game
-    if isinstance(model, MarkovModel):
-        # SciPy's sparse matrices take longer to import than a small game to score.
-        from eqsolvers.scoring.markov import score_markov
-
-        return score_markov(model, policy)
-    if not isinstance(model, ExtensiveFormModel | NormalFormModel):
-        raise UnsupportedGame(f"no exact scoring for {type(model).__name__} yet")
-    if isinstance(policy, CorrelatedStrategy):
-        return _score_correlated(model, policy)
-    if isinstance(policy, MixturePolicy) and model.num_players > 1:
-        return _score_device(model, policy)
-    form = evaluator(model)
-    values, gains = _of_product(form, tabulate(model, policy))
-    total = float(sum(gains.tolist()))
-    unfolds = isinstance(model, ExtensiveFormModel)
-    return Score(
-        values=values,
-        gains=gains,
-        ce_gap=total,
-        cce_gap=total,
-        efce_gap=total if unfolds else None,
-        efcce_gap=total if unfolds else None,
-        kind=ScoreKind.EXACT,
-        constant_sum=form.constant_sum,
-    )
-
-
-def warm_up(model: Model) -> None:
-    """Lay out a model for scoring, and compile what that takes or load it from the cache: for timings without these."""
-    if isinstance(model, ExtensiveFormModel):
-        score(model, uniform(model))
-
-
-def _score_device(model: ExtensiveFormModel | NormalFormModel, policy: MixturePolicy) -> Score:
-    form = evaluator(model)
-    device = lay_out(model, policy)
-    values = device.weights @ device.values
-    told = 0.0
-    for player, groups in enumerate(device.groups):
-        for group in groups:
-            weights = device.weights[group]
-            best, _ = form.best_responses(weights @ device.gradients[group])
-            told += max(0.0, float(best[player] - weights @ device.values[group, player]))
-    of_marginals, apart = form.collected(device.weights @ device.plans)
-    committed, _ = form.best_responses(device.weights @ device.gradients)
-    triggers = gains_of_device(model, device) if isinstance(model, ExtensiveFormModel) else None
-    return Score(
-        values=values,
-        gains=_gains(form.best_responses(of_marginals)[0], apart),
-        ce_gap=told,
-        cce_gap=float(_gains(committed, values).sum()),
-        efce_gap=None if triggers is None else sum(gains.efce_gap for gains in triggers),
-        efcce_gap=None if triggers is None else sum(gains.efcce_gap for gains in triggers),
-        kind=ScoreKind.EXACT,
-        constant_sum=form.constant_sum,
-    )
-
-
-def _score_correlated(model: ExtensiveFormModel | NormalFormModel, policy: CorrelatedStrategy) -> Score:
-    """All gaps from one matrix per player: what action b would collect where action a is recommended, [A, A]."""
-    if not isinstance(model, NormalFormModel):
-        raise UnsupportedGame("a distribution over joint actions is scored in normal-form games only")
-    require_fits(model, policy.marginals())
-    form = evaluator(model)
-    values, committed, told = np.empty(model.num_players), 0.0, 0.0
-    for player in range(model.num_players):
-        drawn = np.moveaxis(policy.distribution, player, 0).reshape(model.num_actions[player], -1)
-        payoffs = np.moveaxis(model.payoffs[player], player, 0).reshape(model.num_actions[player], -1)
-        collected = drawn @ payoffs.T
-        obeyed = np.diagonal(collected)
-        values[player] = obeyed.sum()
-        committed += max(0.0, float(collected.sum(axis=0).max() - values[player]))
-        told += float((collected.max(axis=1) - obeyed).sum())
-    return Score(
-        values=values,
-        gains=_of_product(form, policy.marginals())[1],
-        ce_gap=told,
-        cce_gap=committed,
-        efce_gap=None,
-        efcce_gap=None,
-        kind=ScoreKind.EXACT,
-        constant_sum=form.constant_sum,
-    )
-
-
-def _of_product(form: Evaluator, policy: TabularPolicy) -> tuple[Float64Array, Float64Array]:
-    """The players' values and gains under a product policy, [N] each."""
-    values, best = form.evaluate(policy.tables)
-    return values, _gains(best, values)
-
-
-def _gains(best: Float64Array, values: Float64Array) -> Float64Array:
-    """Best value minus value; rounding can leave a negative of a few ulps, which is no gain."""
-    gains: Float64Array = np.maximum(0.0, best - values)
-    return gains
+    return scorer(_model(game)).score(policy)
 
 
 def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple[float, Float64Array]:
@@ -268,25 +191,17 @@ def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple
         PolicyError: if a player's policy is missing.
         UnsupportedGame: if the model's family has no exact evaluation, or the best response has a memory.
     """
-    model = game.model() if isinstance(game, Game) else game
-    if isinstance(model, MarkovModel):
-        from eqsolvers.scoring.markov import best_markov_response
+    return scorer(_model(game)).best_response(player, policy)
 
-        return best_markov_response(model, player, policy)
-    if not isinstance(model, ExtensiveFormModel | NormalFormModel):
-        raise UnsupportedGame(f"no exact best response for {type(model).__name__} yet")
-    n = model.num_players
-    form = evaluator(model)
-    if isinstance(policy, CorrelatedStrategy):
-        policy = policy.mixture()
-    components, weights = flatten(policy) if isinstance(policy, MixturePolicy) and n > 1 else ([policy], np.ones(1))
-    gradient = np.zeros(1)
-    for component, weight in zip(components, weights, strict=True):
-        entries = player_entries(component, n)
-        tables = [
-            model.information_states[p].uniform() if p == player else player_table(model, p, entries[p])
-            for p in range(n)
-        ]
-        gradient = gradient + weight * form.collected(form.plan(tables))[0]
-    values, worth = form.best_responses(gradient)
-    return float(values[player]), form.table(player, worth)
+
+def warm_up(game: Game | Model) -> None:
+    """Lay out a model for scoring, and compile what that takes or load it from the cache: for timings without these."""
+    scorer(_model(game)).warm_up()
+
+
+def _or_none(figure: float) -> float | None:
+    return None if math.isnan(figure) else figure
+
+
+def _model(game: Game | Model) -> Model:
+    return game.model() if isinstance(game, Game) else game

@@ -18,12 +18,14 @@ from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import (
     BehaviourPolicy,
-    CorrelatedStrategy,
     JointPolicy,
+    MarkovCorrelatedPolicy,
     MixturePolicy,
     ProductPolicy,
+    components,
     marginals,
     player_entries,
+    player_table,
 )
 from eqenvs.simulation import simulate
 from eqsolvers.scoring.score import Score, ScoreKind
@@ -72,7 +74,7 @@ def score_by_simulation(
     Args:
         game: any game with rules.
         policy: the joint policy. For a correlation device the gains are those of the product of its marginals, as in an
-            exact score, and `cce_gap` is what committing before the draw gains.
+            exact score, and `cce_gap` is what committing before the draws gains.
         responders: the learners to try, at least one.
         episodes: episodes for each estimate, at least 2.
         seed: of everything.
@@ -86,10 +88,13 @@ def score_by_simulation(
     if episodes < 2:
         raise InputError(f"score_by_simulation: episodes must be at least 2, got {episodes}")
     n = game.num_players
-    if isinstance(policy, CorrelatedStrategy):
-        policy = policy.mixture()
-    device = policy if isinstance(policy, MixturePolicy) and n > 1 else None
-    product = policy if device is None else marginals(device, n)
+    drawn, weights = components(policy, n)
+    device: JointPolicy | None = None
+    if len(drawn) > 1:
+        device = MixturePolicy(drawn, weights)
+    elif isinstance(drawn[0], MarkovCorrelatedPolicy):
+        device = drawn[0]
+    product = drawn[0] if device is None else marginals(device, n)
     of_product, of_device = np.random.SeedSequence(seed).spawn(2)
     bound = _bound(game, product, responders, episodes, of_product)
     detail: dict[str, Any] = {
@@ -110,10 +115,9 @@ def score_by_simulation(
     return Score(
         values=values,
         gains=bound.gains,
-        ce_gap=None,
         cce_gap=cce_gap,
         kind=ScoreKind.LOWER_BOUND,
-        constant_sum=n == 2 and game.constant_sum,
+        normaliser=2 if n == 2 and game.constant_sum else None,
         detail=detail,
     )
 
@@ -148,11 +152,21 @@ def _bound(
 
 
 def replace_player(policy: JointPolicy, player: int, response: BehaviourPolicy, num_players: int) -> JointPolicy:
-    """The joint policy in which `player` plays `response` and nobody else changes."""
-    if isinstance(policy, MixturePolicy) and num_players > 1:
-        return MixturePolicy(
-            [replace_player(c, player, response, num_players) for c in policy.components], policy.weights
-        )
-    entries: list[Any] = list(player_entries(policy, num_players))
+    """The joint policy in which `player` plays `response` and nobody else changes; it hears nothing of a device."""
+    drawn, weights = components(policy, num_players)
+    if len(drawn) > 1:
+        return MixturePolicy([replace_player(each, player, response, num_players) for each in drawn], weights)
+    if isinstance(drawn[0], MarkovCorrelatedPolicy):
+        return _left_by(drawn[0], player, response)
+    entries: list[Any] = list(player_entries(drawn[0], num_players))
     entries[player] = response
     return ProductPolicy(entries)
+
+
+def _left_by(device: MarkovCorrelatedPolicy, player: int, response: BehaviourPolicy) -> MarkovCorrelatedPolicy:
+    """The others are told their parts, the player draws its action from the response, independently."""
+    others = device.distributions.sum(axis=1 + player, keepdims=True)
+    table = player_table(device, player, response)
+    beside = [len(table), *(1 for _ in range(others.ndim - 1))]
+    beside[1 + player] = table.shape[1]
+    return MarkovCorrelatedPolicy(device, others * table.reshape(beside))

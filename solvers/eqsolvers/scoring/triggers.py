@@ -48,16 +48,17 @@ dynamics for extensive-form correlated equilibrium", JACM 69 (trigger deviations
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
-from eqenvs.game import Game, Model
-from eqenvs.models import ExtensiveFormModel
-from eqenvs.policies import JointPolicy, MixturePolicy
-from eqsolvers.scoring.deviations import evaluator
+from eqenvs.game import Game
+from eqenvs.models import ExtensiveFormModel, Model
+from eqenvs.policies import JointPolicy, components
 from eqsolvers.scoring.device import Device, lay_out
+
+if TYPE_CHECKING:
+    from eqsolvers.scoring._sequence_form import SequenceFormEvaluator
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +98,13 @@ def trigger_gains(game: Game | Model, policy: JointPolicy) -> tuple[TriggerGains
     model = game.model() if isinstance(game, Game) else game
     if not isinstance(model, ExtensiveFormModel):
         raise UnsupportedGame(f"triggers are defined for extensive-form games, not for a {type(model).__name__}")
-    components = policy if isinstance(policy, MixturePolicy) else MixturePolicy([policy], np.ones(1))
-    return gains_of_device(model, lay_out(model, components))
+    from eqsolvers.scoring._sequence_form import sequence_form  # numba takes longer to import than a game to score
+
+    form = sequence_form(model)
+    return gains_of_device(form, lay_out(model, form, *components(policy, model.num_players)))
 
 
-def gains_of_device(model: ExtensiveFormModel, device: Device) -> tuple[TriggerGains, ...]:
+def gains_of_device(form: SequenceFormEvaluator, device: Device) -> tuple[TriggerGains, ...]:
     """The same for a device whose plans and gradients are at hand."""
-    found = evaluator(model).trigger_gains(device.weights, device.plans, device.gradients)
+    found = form.trigger_gains(device.weights, device.plans, device.gradients)
     return tuple(TriggerGains(*gains) for gains in found)

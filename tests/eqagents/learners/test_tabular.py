@@ -150,7 +150,30 @@ def test_steps_are_the_methods_own_iterations() -> None:
     process.run(14)
     assert played(learner, state) == [table.tobytes() for table in process.policy().tables]  # type: ignore[union-attr]
     assert metrics["tabular/iterations"] == 14
-    assert metrics["samples/touched"] == process.touched
+    assert metrics["samples/histories"] == process.touched
+
+
+UNITS = [
+    (Family.EXTENSIVE_FORM, "cfr", "samples/histories"),
+    (Family.NORMAL_FORM, "hedge", "samples/payoffs"),
+    (Family.MARKOV, "v-learning", "samples/steps"),
+    (Family.MARKOV, "nash-vi", "samples/stage_games"),
+]
+
+
+@pytest.mark.parametrize(("family", "method", "key"), UNITS)
+def test_work_is_counted_in_the_methods_own_unit(family: Family, method: str, key: str) -> None:
+    learner = make(family, method)
+    state, metrics = learner.step(learner.init(seed(0)))
+    assert [name for name in metrics if name.startswith("samples/")] == [key]
+    assert metrics[key] == learner._at(state).touched > 0
+
+
+def test_a_process_that_says_its_unit_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = make(Family.EXTENSIVE_FORM, "cfr")
+    state = learner.init(seed(0))
+    monkeypatch.setattr(learner._at(state), "unit", "public states", raising=False)
+    assert "samples/public_states" in learner.step(state)[1]
 
 
 def test_compiling_is_told_once_and_apart() -> None:

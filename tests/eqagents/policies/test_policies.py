@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +11,24 @@ import pytest
 import torch
 
 import eqenvs
-from eqagents.policies import MaskedMLP, TorchPolicy, mlp_record, to_policy
+from eqagents.policies import (
+    MaskedMLP,
+    RecordKind,
+    TorchPolicy,
+    kinds,
+    network_sizes,
+    records,
+    tabular_record,
+    to_network,
+    to_policy,
+    uniform_record,
+)
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqenvs import discovery
 from eqenvs.errors import CheckpointError, InputError
+from eqenvs.models import InformationStates
 from eqenvs.policies import ProductPolicy, uniform
+from eqenvs.spec import Family
 from eqsolvers.scoring import score
 from eqsolvers.scoring.score import best_response
 
@@ -67,7 +83,7 @@ def test_same_seed_gives_the_same_weights(leduc: eqenvs.Game) -> None:
 
 def test_records_come_back_from_a_checkpoint_to_the_bit(leduc: eqenvs.Game, tmp_path: Path) -> None:
     table = best_response(leduc, 1, uniform(leduc))[1]
-    records = [{"kind": "uniform"}, {"kind": "tabular", "table": table}, mlp_record(network(leduc, 1), (7, 5))]
+    records = [uniform_record(), tabular_record(table), network(leduc, 1).record()]
     save_checkpoint(tmp_path, 1, records)
     _, loaded = load_checkpoint(tmp_path)
     states = leduc.information_states[1]
@@ -81,7 +97,7 @@ def test_records_come_back_from_a_checkpoint_to_the_bit(leduc: eqenvs.Game, tmp_
 
 def test_record_is_a_copy_of_the_network(leduc: eqenvs.Game) -> None:
     net = network(leduc, 1)
-    record = mlp_record(net, (7, 5))
+    record = net.record()
     before = {name: array.copy() for name, array in record["weights"].items()}
     with torch.no_grad():
         for parameter in net.parameters():
@@ -92,12 +108,12 @@ def test_record_is_a_copy_of_the_network(leduc: eqenvs.Game) -> None:
 
 def test_policies_of_records_can_be_scored(leduc: eqenvs.Game) -> None:
     value, table = best_response(leduc, 0, uniform(leduc))
-    policy = ProductPolicy([to_policy({"kind": "tabular", "table": table}, leduc, 0), uniform(leduc)])
+    policy = ProductPolicy([to_policy(tabular_record(table), leduc, 0), uniform(leduc)])
     assert score(leduc, policy).values[0] == pytest.approx(value, abs=1e-12)
 
 
 def test_record_that_does_not_fit_is_an_error_of_one_line(leduc: eqenvs.Game) -> None:
-    record = mlp_record(network(leduc, 0), (7, 5))
+    record = network(leduc, 0).record()
     kuhn = eqenvs.make("kuhn_poker")
     with pytest.raises(CheckpointError, match="does not fit kuhn_poker") as caught:
         to_policy(record, kuhn, 0)
@@ -118,3 +134,81 @@ def test_record_that_does_not_fit_is_an_error_of_one_line(leduc: eqenvs.Game) ->
 def test_any_malformed_record_is_a_checkpoint_error(record: dict, leduc: eqenvs.Game) -> None:
     with pytest.raises(CheckpointError):
         to_policy(record, leduc, 0)
+
+
+def test_records_without_a_version_are_those_of_the_first_format(leduc: eqenvs.Game) -> None:
+    """What earlier releases stored: no version, and a network's activation is tanh."""
+    states, record = leduc.information_states[1], network(leduc, 1).record()
+    old = {"kind": "mlp", "hidden": [7, 5], "weights": record["weights"]}
+    assert to_policy(old, leduc, 1)(1, states).tobytes() == to_policy(record, leduc, 1)(1, states).tobytes()
+    table = best_response(leduc, 1, uniform(leduc))[1]
+    np.testing.assert_array_equal(to_policy({"kind": "tabular", "table": table}, leduc, 1)(1, states), table)
+    np.testing.assert_array_equal(to_policy({"kind": "uniform"}, leduc, 1)(1, states), states.uniform())
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+@pytest.mark.parametrize("version", [0, "new", None])
+def test_records_of_another_version_are_refused_in_one_line(kind: str, version: object, leduc: eqenvs.Game) -> None:
+    version = kinds()[kind].version + 1 if version == "new" else version
+    with pytest.raises(
+        CheckpointError, match=f"kind '{kind}' has version {version}; this release reads 1 to "
+    ) as caught:
+        to_policy({"kind": kind, "version": version}, leduc, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_activation_is_a_part_of_a_networks_record(leduc: eqenvs.Game) -> None:
+    states = leduc.information_states[0]
+    generator = torch.Generator().manual_seed(0)
+    net = MaskedMLP(*_sizes_in_order(leduc), generator, activation="relu")
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(10.0)
+    record = net.record()
+    played = to_policy(record, leduc, 0)(0, states)
+    assert played.tobytes() == TorchPolicy(net)(0, states).tobytes()
+    assert np.abs(played - to_policy({**record, "activation": "tanh"}, leduc, 0)(0, states)).max() > 0.1
+    again = to_network(record, leduc, 0)
+    assert again is not None
+    assert again.record().keys() == record.keys()
+    with pytest.raises(CheckpointError, match="the activation 'rely'; did you mean 'relu'"):
+        to_policy({**record, "activation": "rely"}, leduc, 0)
+
+
+def _sizes_in_order(game: eqenvs.Game) -> tuple[int, tuple[int, ...], int]:
+    width, actions = network_sizes(game, 0)
+    return width, (7, 5), actions
+
+
+def test_kinds_are_the_files_that_define_one(leduc: eqenvs.Game, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new architecture is one more module with a `RECORD`; nothing else knows of it."""
+    assert {name: kind.id for name, kind in kinds().items()} == {name: name for name in ("mlp", "tabular", "uniform")}
+    module = SimpleNamespace(RECORD=RecordKind(id="first", to_policy=lambda record, game, player: first))
+
+    def first(player: int, states: InformationStates) -> np.ndarray:
+        return np.eye(states.masks.shape[1])[states.masks.argmax(axis=1)]
+
+    kinds.cache_clear()
+    monkeypatch.setitem(sys.modules, "eqagents.policies.first", module)
+    known = discovery.modules("eqagents.policies") | {"first": "eqagents.policies.first"}
+    monkeypatch.setattr(records.discovery, "modules", lambda package: known)
+    try:
+        record = module.RECORD.record({})
+        policy = to_policy(record, leduc, 0)
+        assert to_network(record, leduc, 0) is None
+        np.testing.assert_array_equal(policy(0, leduc.information_states[0]).sum(axis=1), 1)
+    finally:
+        kinds.cache_clear()
+
+
+def test_sizes_of_a_network_are_those_of_the_information_states() -> None:
+    for name in ("leduc_poker", "random_markov_game", "rock_paper_scissors"):
+        game = eqenvs.make(name)
+        for player, states in enumerate(game.information_states):
+            assert network_sizes(game, player) == (states.observations.shape[1], states.masks.shape[1])
+
+
+def test_sizes_of_a_network_do_not_ask_the_many_agents_of_a_mean_field_game() -> None:
+    states = InformationStates(np.zeros((6, 2), np.int64), np.zeros((6, 4), np.float32), np.ones((6, 3), bool))
+    game = SimpleNamespace(family=Family.MEAN_FIELD, information_states=(states,))  # with no rules to look at
+    assert network_sizes(game, 0) == (4, 3)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -14,9 +15,10 @@ import yaml
 
 from eqagents.report import load_report_data, render_report
 from eqagents.report.data import MetaGame
-from eqagents.report.report import others_at_meta_strategy
+from eqagents.report.meta_games import others_at_meta_strategy
 from eqagents.report.svg import Series, heat_map, line_chart, linear_ticks, log_ticks, stacked_bars
 from eqenvs.errors import InputError
+from eqsolvers.scoring import GAPS
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "br"}
@@ -129,7 +131,7 @@ def render(*directories):
 def test_page_is_well_formed_and_stands_alone(make_run):
     parsed, drawings = check_page(render(make_run()))
     text = " ".join(parsed.text)
-    assert len(drawings) == 9  # four charts and a map, four keys of their legends
+    assert len(drawings) == 10  # five charts and a map, four keys of their legends
     for expected in (
         "psro on leduc_poker(num_players=2)",
         "seed 7",
@@ -328,23 +330,68 @@ def test_nash_conv_is_drawn_where_a_run_has_no_exploitability(make_run):
     assert "Exploitability against iteration" not in page
 
 
-def test_seconds_of_learning_and_histories_touched_are_drawn_where_they_are_recorded(make_run):
-    timed = [record(step, **{"run/seconds": 0.5 * step, "samples/touched": 10 * step}) for step in (0.5, 1, 2)]
-    timed[0] |= {"step": 0, "run/seconds": 0.0, "samples/touched": None}
+@pytest.mark.parametrize(
+    ("counted", "unit"), [("histories", "Histories"), ("steps", "Steps"), ("stage_games", "Stage games")]
+)
+def test_seconds_of_learning_and_what_is_counted_are_drawn_where_they_are_recorded(make_run, counted, unit):
+    key = f"samples/{counted}"
+    timed = [record(step, **{"run/seconds": 0.5 * step, key: 10 * step}) for step in (0.5, 1, 2)]
+    timed[0] |= {"step": 0, "run/seconds": 0.0, key: None}
     plain, told = make_run("plain"), make_run("told", metrics=timed)
     (told / "ended.json").write_text('{"stopped": "target"}')
     page = render(told)
     drawings = check_page(page)[1]
     assert "without compiling, scoring, storing and pauses" in page
-    assert "20 histories touched" in page
+    assert f"20 {unit.lower()}" in page
     assert "stopped at its target" in page
     paths = [d.find(f"{SVG}path").get("d") for d in drawings if d.get("aria-label", "").startswith("Exploitability")]
-    assert len(paths) == 3  # against iterations, seconds and histories, all of them even here, from 0 on
+    assert len(paths) == 3  # against iterations, seconds and what is counted, all of them even here, from 0 on
     assert len(set(paths)) == 1
     page = render(plain, told)
-    check_page(page)  # one run has nothing to draw against histories
-    assert "Exploitability against histories touched" in page
+    check_page(page)  # one run has nothing to draw against it
+    assert f"Exploitability against {unit.lower()}" in page
     assert "pauses included" in page  # the seconds of learning are not known of both
+
+
+METRICS = {
+    "tabular/iterations": 100.0,
+    "replicas/residual_mean": 0.5,
+    "oracle/value_0": -0.25,
+    "meta/support_1": 3.0,
+    "samples/steps": 7.0,
+    "samples/episodes": 7.0,
+    "score/welfare": 0.0,
+    "score/value_1": 0.5,
+    "measures/residual": 0.5,
+    "time/other": 1.0,
+    "run/iteration_s": 0.25,
+    "run/seconds": 0.5,
+    "new": 1.0,
+}
+
+
+def test_every_number_of_a_run_is_drawn(make_run):
+    page = render(make_run(metrics=[record(step, **METRICS) for step in (1, 2)]))
+    labels = [drawing.get("aria-label", "") for drawing in check_page(page)[1]]
+    under_another_name = {
+        "samples/steps": "Exploitability against steps",
+        "measures/residual": "Residual against iteration",
+        "run/seconds": "Exploitability against seconds",
+    }
+    for key in METRICS:
+        assert labels.count(under_another_name.get(key, f"{key} against iteration")) == 1, key
+
+
+def test_gaps_are_drawn_with_the_distance_where_they_differ_from_nash_conv(make_run):
+    same = [record(step, **{"score/cce_gap": 2.0 / step}) for step in (1, 2)]
+    apart = [record(step, **{"score/markov_cce_gap": 1.0 / step}) for step in (1, 2)]
+    for metrics, title, section in (
+        (same, "CCE gap against iteration", "Other metrics"),
+        (apart, "Markov CCE gap against iteration", "Distance from equilibrium"),
+    ):
+        page = render(make_run(title, metrics=metrics))
+        assert page.count(f'aria-label="{title}"') == 1
+        assert f'aria-label="{title}"' in page.partition(f"<h2>{section}</h2>")[2].partition("<h2>")[0]
 
 
 def test_measures_of_the_learner_have_a_column_and_a_curve_where_a_run_has_them(make_run):
@@ -370,6 +417,14 @@ def test_gaps_of_leaving_during_play_are_shown_where_a_run_has_them(make_run):
     assert heads == ["CE gap", "EFCE gap", "EFCCE gap", "CCE gap"]
     assert "<td class='num'>0.3125</td><td class='num'>0.2125</td>" in render(with_gaps)
     assert "EFC" not in render(without)
+
+
+@pytest.mark.parametrize("name", list(GAPS))
+def test_every_gap_has_a_column_and_a_note(make_run, name):
+    page = render(make_run(score=SCORE | {name: 0.3125}))
+    assert f"<th>{GAPS[name].title}</th>" in page
+    assert "<td class='num'>0.3125</td>" in page
+    assert f"{GAPS[name].title}: {GAPS[name].meaning}." in html.unescape(page)
 
 
 @pytest.mark.parametrize("detail", ["none", {"measures": [1]}, {"measures": {"gap": "low"}}])
@@ -416,14 +471,14 @@ def test_a_step_recorded_twice_counts_once_and_an_unfinished_line_not_at_all(mak
 
 
 MALFORMED = [
-    ("config.yaml", None, "No such file"),
+    ("config.yaml", None, "holds no run"),
     ("config.yaml", "game: [", "not valid YAML"),
     ("config.yaml", "- 1", "expected a mapping"),
     ("config.yaml", "game: leduc", "'game' is missing"),
     ("environment.json", None, "No such file"),
     ("environment.json", "{", "not valid JSON"),
     ("environment.json", "[" * 100_000, "not valid JSON"),
-    ("metrics.jsonl", None, "No such file"),
+    ("metrics.jsonl", None, "no metrics recorded yet"),
     ("metrics.jsonl", "", "no metrics recorded yet"),
     ("metrics.jsonl", '{"step": 1}\n{"ste\n{"step": 2}\n', "line 2: not valid JSON"),
     ("metrics.jsonl", "[1]\n", "line 1: expected a JSON object"),
@@ -455,5 +510,5 @@ def test_bad_file_is_an_error_of_one_line_that_names_it(make_run, file, content,
 
 
 def test_directory_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere: no such run directory"):
+    with pytest.raises(InputError, match="nowhere holds no run: there is no such directory"):
         load_report_data(tmp_path / "nowhere")

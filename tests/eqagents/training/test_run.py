@@ -18,12 +18,14 @@ import torch
 import yaml
 
 from eqagents.oracles import OracleResult, find_oracle
+from eqagents.report import load_report_data, render_report
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import RunConfig, parse_config
 from eqagents.training.metrics import read_metrics
 from eqagents.training.run import Progress, evaluate, load_trained, resume, train
+from eqagents.training.run_directory import RunDirectory
 from eqenvs.errors import CheckpointError, InputError
-from eqsolvers.scoring import score
+from eqsolvers.scoring import GAPS, score
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -341,3 +343,47 @@ def test_game_that_cannot_be_enumerated_gets_a_lower_bound_by_itself(tmp_path: P
     settings += [f"{part}.oracle={{id: policy_gradient, updates: 1, episodes: 4}}" for part in ("learner", "score")]
     run = train(config(EXACT, *settings), tmp_path / "run")
     assert evaluate(run.path).kind == "lower_bound"
+
+
+# ------------------------------------------------------------------------------------------------------ every gap
+
+V_LEARNING: dict[str, Any] = {
+    "game": {"id": "random_markov_game", "parameters": {"num_states": 2, "horizon": 2}},
+    "learner": {"id": "tabular", "method": "v-learning", "iterations_per_step": 20},
+    "iterations": 2,
+}
+
+
+def test_metrics_score_and_report_have_every_gap_that_was_computed(tmp_path: Path) -> None:
+    run = train(config(V_LEARNING), tmp_path / "run")
+    scored = evaluate(run.path)
+    assert {"markov_ce_gap", "markov_cce_gap"} <= scored.gaps.keys()
+    last = run.metrics()[-1]
+    assert {name: last[f"score/{name}"] for name in scored.gaps} == scored.gaps
+    stored = run.score()
+    assert stored is not None
+    assert stored.gaps == scored.gaps
+    page = render_report([load_report_data(run.path)])
+    for name in scored.gaps:
+        assert f"<th>{GAPS[name].title}</th>" in page
+        assert f'aria-label="{GAPS[name].title} against iteration"' in page
+    assert f"{round(last['samples/steps'])} steps" in page
+    assert "NashConv against steps" in page
+    assert "histories" not in page
+
+
+def test_one_reader_gives_what_a_run_wrote(finished: Path) -> None:
+    run = RunDirectory.open(finished)
+    assert parse_config(run.config()) == config(EXACT)
+    assert run.environment() == json.loads(run.environment_file.read_text())
+    assert run.metrics() == [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
+    ended, meta_game = run.ended(), run.artefact("meta_game")
+    assert ended is not None
+    assert {
+        "stopped": ended.stopped,
+        "iteration": ended.iteration,
+        "seconds": ended.seconds,
+        "nash_conv": ended.nash_conv,
+    } == json.loads(run.ended_file.read_text())
+    assert meta_game == json.loads((finished / "meta_game.json").read_text())
+    assert run.artefact("replicas") is None

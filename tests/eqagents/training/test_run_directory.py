@@ -26,8 +26,8 @@ def one_line(error: pytest.ExceptionInfo[CheckpointError]) -> str:
 def test_created_run_opens_with_its_config(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path / "runs" / "first", CONFIG)
     run = RunDirectory.open(tmp_path / "runs" / "first")
-    assert run.read_config() == CONFIG
-    assert list(run.read_config()) == list(CONFIG)
+    assert run.config() == CONFIG
+    assert list(run.config()) == list(CONFIG)
     names = [run.metrics_file, run.checkpoints, run.tensorboard, run.report_file, run.score_file]
     assert [path.relative_to(run.path).as_posix() for path in names] == [
         "metrics.jsonl",
@@ -56,7 +56,7 @@ def test_existing_run_is_not_overwritten(tmp_path: Path) -> None:
     assert (
         one_line(error) == f"{run.path} holds a run; resume it with `eqenvs resume {run.path}`, or choose another --out"
     )
-    assert run.read_config() == CONFIG
+    assert run.config() == CONFIG
 
 
 def test_directory_with_something_else_is_refused(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_directory_with_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_empty_directory_is_taken(tmp_path: Path) -> None:
-    assert RunDirectory.create(tmp_path, CONFIG).read_config() == CONFIG
+    assert RunDirectory.create(tmp_path, CONFIG).config() == CONFIG
 
 
 @pytest.mark.parametrize("survived", range(4))
@@ -91,9 +91,9 @@ def test_death_in_create_leaves_a_directory_that_can_be_taken(
         with pytest.raises(KeyboardInterrupt):
             RunDirectory.create(tmp_path / "run", CONFIG)
     if (tmp_path / "run" / "config.yaml").exists():
-        assert RunDirectory.open(tmp_path / "run").read_config() == CONFIG
+        assert RunDirectory.open(tmp_path / "run").config() == CONFIG
     else:
-        assert RunDirectory.create(tmp_path / "run", CONFIG).read_config() == CONFIG
+        assert RunDirectory.create(tmp_path / "run", CONFIG).config() == CONFIG
 
 
 def test_no_run_is_one_line_with_the_nearest_run_beside_it(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_damaged_config_is_one_line(text: str, tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", CONFIG)
     run.config_file.write_text(text)
     with pytest.raises(CheckpointError, match=r"config\.yaml") as error:
-        run.read_config()
+        run.config()
     one_line(error)
 
 

@@ -259,7 +259,7 @@ def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(tmp_pa
         "Play CCE gap against iteration",
         "NashConv against iteration",
         "NashConv against seconds",
-        "NashConv against histories touched",
+        "NashConv against histories",
         f"<td class='num'>{gap:.4g}".replace("e-0", "e-"),
         f"<td class='num'>{scored.nash_conv:.4g}".replace("e-0", "e-"),
         "all iterations done",

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from pettingzoo.test.max_cycles_test import max_cycles_test
 
 import eqenvs
 from eqenvs.arrays import make_backend
+from eqenvs.envs.vector import VectorEnv
 from eqenvs.errors import IllegalActionError
 from eqenvs.games.extensive_form.kuhn_poker import KuhnPoker, KuhnState
 from eqenvs.simulation import decision_points
@@ -174,3 +176,16 @@ def test_a_states_first_field_may_have_three_axes():
     rules = Reordered()
     state = KuhnPoker().initial_state(5, make_backend().xp)
     decision_points(rules, state._replace(cards=state.cards[:, None, :]), 0)
+
+
+def test_a_step_asks_for_each_players_view_once(monkeypatch):
+    rules = eqenvs.make("level_based_foraging").rules
+    env = VectorEnv(rules, 3, make_backend())
+    step = env.reset(seed=0)
+    views = {
+        name: MagicMock(wraps=getattr(rules, name)) for name in ("legal_actions", "observation", "information_state")
+    }
+    for name, asked in views.items():
+        monkeypatch.setattr(rules, name, asked)
+    env.step(np.argmax(step.masks, axis=-1))
+    assert {name: asked.call_count for name, asked in views.items()} == dict.fromkeys(views, rules.num_players)

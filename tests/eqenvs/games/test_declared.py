@@ -14,6 +14,7 @@ import pytest
 import eqenvs
 from eqenvs import game as game_module
 from eqenvs.errors import GameTooLargeError
+from eqenvs.models import enumeration
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE, enumerate_rules
 
 
@@ -242,7 +243,7 @@ def test_an_instance_is_exact_if_and_only_if_enumeration_within_the_limit_succee
 
 
 def test_a_game_too_large_is_refused_before_it_is_enumerated(monkeypatch):
-    monkeypatch.setattr(game_module, "enumerate_rules", None)
+    monkeypatch.setattr(enumeration, "enumerate_rules", None)
     with pytest.raises(GameTooLargeError, match=r"879,609,302,220,421 histories or more, .* max_size=20,000,000"):
         eqenvs.make("liars_dice", num_faces=20).model()
 

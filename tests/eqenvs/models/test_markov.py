@@ -8,6 +8,7 @@ import pytest
 import eqenvs
 from eqenvs.errors import GameTooLargeError
 from eqenvs.models import MarkovModel
+from eqenvs.models.information_states import masks_where_acting
 
 S, ACTIONS = 4, (2, 3)
 
@@ -173,3 +174,36 @@ def test_players_of_one_view_share_observations_and_too_many_are_refused():
     large = eqenvs.make("random_markov_game", num_states=1000, branching=1, horizon=1000, discount=1.0).model()
     with pytest.raises(GameTooLargeError, match=r"1,000 steps of 1,000 states .* 1,001 .* 1,001,000,000 numbers"):
         _ = large.information_states
+
+
+def test_what_a_model_says_of_its_start_its_end_and_its_points():
+    initial = np.array([0.0, 0.3, 0.0, 0.7])
+    discounted, timed = build(parts(initial=initial)), build(parts(initial=initial, horizon=5))
+    assert discounted.first.state.tolist() == [1, 3]
+    assert discounted.first.probability.tolist() == [0.3, 0.7]
+    assert discounted.first.cumulative.tolist() == [0.3, 1.0]
+    for array in discounted.first:
+        assert not array.flags.writeable
+    assert (discounted.num_points, timed.num_points) == (4, 20)
+    assert len(timed.information_states[0].keys) == 20
+    assert not discounted.may_end
+    ending = np.concatenate([parts()["transition"], np.zeros((S, *ACTIONS, 1))], axis=-1)
+    ending[2, 1, 0, -1], ending[2, 1, 0, :-1] = 0.5, ending[2, 1, 0, :-1] / 2
+    assert build(parts(transition=ending)).may_end
+
+
+def test_the_first_state_is_drawn_by_the_same_numbers_everywhere():
+    # 1/3 + 1/3 + 1/3 summed up from the left is not 1 in all of these; the last of the cumulative numbers is.
+    for states in range(2, 40):
+        initial = np.full(states, 1 / states)
+        model = MarkovModel(np.full((states, 1, states), 1 / states), np.zeros((1, states, 1)), initial, discount=0.5)
+        assert model.first.cumulative[-1] == 1
+        np.testing.assert_allclose(model.first.cumulative, np.arange(1, states + 1) / states, atol=1e-14)
+
+
+def test_who_does_not_act_is_shown_action_0_alone():
+    masks = np.array([[[False, True, True], [False, False, True]], [[True, True, True], [False, False, False]]])
+    shown = masks_where_acting(masks, np.array([[True, False], [False, True]]))
+    expected = [[[False, True, True], [True, False, False]], [[True, False, False], [False, False, False]]]
+    assert shown.tolist() == expected
+    assert masks_where_acting(masks[0, 1], np.bool_(False)).tolist() == [True, False, False]

@@ -1,4 +1,4 @@
-"""Mean-field models: validation, the flow, and the left-right game worked by hand."""
+"""Mean-field models: validation, moments, the flow, and the two forms of transitions against plain loops."""
 
 from __future__ import annotations
 
@@ -6,109 +6,182 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.models import MeanFieldModel
+from eqenvs.errors import GameTooLargeError
+from eqenvs.models.mean_field import Affine, CommonNoise, MeanFieldModel, Moment
+from eqenvs.testing.mean_field import random_policy
 
 CENTRE, LEFT, RIGHT = range(3)
+KERNEL = np.zeros((3, 2, 3))
+KERNEL[:, 0, LEFT] = KERNEL[:, 1, RIGHT] = 1
+SUCCESSORS = np.broadcast_to(np.arange(3), (3, 2, 3)).copy()
 
 
-def kernel(mean_field, time):
-    """From anywhere, action 0 goes left and action 1 right."""
-    moves = np.zeros((3, 2, 3))
-    moves[:, 0, LEFT] = moves[:, 1, RIGHT] = 1
-    return moves
-
-
-def crowd_aversion(mean_field, time):
+def aversion(mean_field, moment):
     """-mu(L) at L, -2 mu(R) at R, whatever is done there."""
-    return np.repeat(np.array([0.0, -mean_field[LEFT], -2 * mean_field[RIGHT]])[:, None], 2, axis=1)
+    return (mean_field * np.array([0.0, -1.0, -2.0]))[..., None]
 
 
 def left_right(**changes):
-    given = {
-        "num_states": 3,
-        "num_actions": 2,
-        "horizon": 2,
-        "initial": np.array([1.0, 0, 0]),
-        "transition": kernel,
-        "reward": crowd_aversion,
-    }
+    given = {"transition": KERNEL, "reward": aversion, "initial": [1.0, 0, 0], "horizon": 2}
     return MeanFieldModel(**(given | changes))
 
 
-def stationary(left):
-    return np.broadcast_to(np.array([left, 1 - left]), (2, 3, 2))
+def constant(left, model):
+    return np.broadcast_to(np.array([left, 1 - left]), model.policy_shape).copy()
 
 
-def exploitability(model, policy):
-    """What the representative player gains by the best reply to the flow of `policy`, by backward induction."""
-    flow = model.flow(policy)
-    best, own = np.zeros(model.num_states), np.zeros(model.num_states)
-    for t in reversed(range(model.horizon)):
-        moves, reward = model.transition(flow[t], t), model.reward(flow[t], t)
-        best = (reward + moves @ best).max(axis=1)
-        own = (policy[t] * (reward + moves @ own)).sum(axis=1)
-    return float(model.initial @ (best - own))
+def coupled(seed=0, populations=2, states=3, actions=2, outcomes=4, features=2, horizon=4, noise=None):
+    """An affine game whose probabilities stay on the simplex, asymmetric in everything, and its parts."""
+    rng = np.random.default_rng(seed)
+    successors = rng.integers(states, size=(states, actions, outcomes))
+    base = rng.dirichlet(np.ones(outcomes), size=(populations, states, actions))
+    other = rng.dirichlet(np.ones(outcomes), size=(features, populations, states, actions))
+    weight = rng.random((features, states)) / (2 * features)
+    coupling = rng.dirichlet(np.ones(populations), size=populations)
+    slope = other - base  # base + sum_j f_j (other_j - base), a mixture as long as the f_j sum to at most 1
+    parts = {"successors": successors, "base": base, "slope": slope, "weight": weight, "coupling": coupling}
+    model = MeanFieldModel(
+        Affine(base=base, slope=slope, weight=weight),
+        lambda mean_field, moment: (mean_field**2)[..., None] - np.asarray(moment.time)[..., None, None, None],
+        rng.dirichlet(np.ones(states), size=populations),
+        successors=successors,
+        horizon=horizon,
+        coupling=coupling,
+        noise=noise,
+    )
+    return model, parts
 
 
-# By hand: mu = (l, 1 - l) pays -l on the left and -2 (1 - l) on the right; the gain is the better one less the mean.
-@pytest.mark.parametrize(("left", "gain"), [(0.5, 0.25), (1.0, 1.0), (0.0, 2.0), (2 / 3, 0.0)])
-def test_exploitability_in_left_right_is_the_one_worked_by_hand(left, gain):
-    assert exploitability(left_right(), stationary(left)) == pytest.approx(gain, abs=1e-15)
-
-
-def test_the_equilibrium_of_left_right_is_worth_minus_two_thirds():
-    model = left_right()
-    flow = model.flow(stationary(2 / 3))
-    paid = sum(float(flow[t] @ model.reward(flow[t], t).mean(axis=1)) for t in range(2))
-    assert paid == pytest.approx(-2 / 3, abs=1e-15)
+def by_loops(model, parts, mean_field, policy):
+    """A step of the population, one successor after the other."""
+    after = np.zeros_like(mean_field)
+    met = parts["coupling"] @ mean_field
+    feature = met @ parts["weight"].T
+    for p, s, a, k in np.ndindex(*mean_field.shape, *parts["successors"].shape[1:]):
+        probability = parts["base"][p, s, a, k] + feature[p] @ parts["slope"][:, p, s, a, k]
+        after[p, parts["successors"][s, a, k]] += mean_field[p, s] * policy[p, s, a] * probability
+    return after
 
 
 def test_the_flow_follows_the_policy_and_keeps_its_mass():
-    flow = left_right().flow(stationary(0.25))
-    np.testing.assert_allclose(flow, [[1, 0, 0], [0, 0.25, 0.75], [0, 0.25, 0.75]], atol=1e-15)
+    model = left_right()
+    np.testing.assert_allclose(model.flow(constant(0.25, model))[:, 0], [[1, 0, 0], [0, 0.25, 0.75]], atol=1e-15)
 
 
-def test_the_flow_uses_the_policy_of_each_time_and_state():
-    """A lazy three-state walk, asymmetric in states, actions and time, against a simulation-free recursion by loops."""
-    rng = np.random.default_rng(0)
-    kernels = rng.dirichlet(np.ones(3), size=(4, 3, 2))
-    policy = rng.dirichlet(np.ones(2), size=(4, 3))
-    model = left_right(
-        horizon=4, transition=lambda mu, t: 0.5 * kernels[t] + 0.5 * mu, initial=np.array([0.2, 0.3, 0.5])
-    )
-    expected = [np.array([0.2, 0.3, 0.5])]
+def test_the_flow_of_coupled_populations_is_that_of_plain_loops():
+    model, parts = coupled()
+    policy = random_policy(model, np.random.default_rng(1))
+    flow = model.flow(policy)
+    expected = model.initial
     for t in range(4):
-        after = np.zeros(3)
-        for s in range(3):
-            for a in range(2):
-                for other in range(3):
-                    share = 0.5 * kernels[t, s, a, other] + 0.5 * expected[t][other]
-                    after[other] += expected[t][s] * policy[t, s, a] * share
-        expected.append(after)
-    np.testing.assert_allclose(model.flow(policy), expected, atol=1e-14)
+        np.testing.assert_allclose(flow[t], expected, atol=1e-14)
+        expected = by_loops(model, parts, expected, policy[t])
+
+
+def test_an_operator_does_what_its_affine_form_does():
+    model, parts = coupled()
+    called = MeanFieldModel(
+        model.probabilities,
+        model.reward,
+        model.initial,
+        successors=parts["successors"],
+        horizon=4,
+        coupling=parts["coupling"],
+    )
+    policy = random_policy(model, np.random.default_rng(2))
+    assert called.kernel is None
+    np.testing.assert_allclose(called.flow(policy), model.flow(policy), atol=1e-14)
+
+
+def test_histories_of_the_noise_are_moments_of_their_own():
+    """Rain or shine once at time 1, which stays: three steps have 1 + 2 + 2 moments."""
+    kernel = np.array([[[0.25, 0.75], [0, 1]], [[1, 0], [0, 1]]])
+    model, _ = coupled(horizon=3, noise=CommonNoise(initial=[1.0, 0], kernel=kernel))
+    moments = model.moments
+    assert moments.time.tolist() == [0, 1, 1, 2, 2]
+    assert moments.noise.tolist() == [0, 0, 1, 0, 1]
+    assert moments.parent.tolist() == [-1, 0, 0, 1, 2]
+    assert moments.reach.tolist() == [1, 0.25, 0.75, 0.25, 0.75]
+    assert moments.history.tolist() == [[0, -1, -1], [0, 0, -1], [0, 1, -1], [0, 0, 0], [0, 1, 1]]
+    policy = random_policy(model, np.random.default_rng(0))
+    flow = model.flow(policy)
+    np.testing.assert_array_equal(flow[1], flow[2])  # what is known later moves nobody before
+    assert np.abs(flow[3] - flow[4]).max() > 1e-3
+    points = model.information_states[0]
+    assert points.keys.shape == (5 * 3, 1 + 3 + 1)
+    assert points.observations.shape == (5 * 3, 1 + 2 + 3)
+    assert len(np.unique(points.keys, axis=0)) == 15
+
+
+def test_noise_that_branches_everywhere_is_refused_before_it_is_laid_out():
+    noise = CommonNoise(initial=[0.5, 0.5], kernel=np.full((2, 2), 0.5))
+    with pytest.raises(GameTooLargeError, match="more than 1,000,000 histories by time 18 of 40"):
+        left_right(horizon=40, noise=noise)
 
 
 def test_decision_points_are_time_first():
     model = left_right()
-    (states,) = model.information_states
-    assert states.keys.tolist() == [[t, s] for t in range(2) for s in range(3)]
-    assert states.masks.shape == (6, 2)
+    (points,) = model.information_states
+    assert points.keys.tolist() == [[t, s] for t in range(2) for s in range(3)]
+    assert points.masks.shape == (6, 2)
     assert model.num_players == 1
-    assert model.sizes() == {"states": 3, "actions": 2, "horizon": 2}
+    assert model.sizes() == {"populations": 1, "states": 3, "actions": 2, "successors": 1, "moments": 2}
+
+
+def test_tables_and_arrays_are_one_policy():
+    model, _ = coupled(populations=3)
+    policy = random_policy(model, np.random.default_rng(0))
+    tables = model.as_tables(policy)
+    assert [table.shape for table in tables] == [(4 * 3, 2)] * 3
+    np.testing.assert_array_equal(model.as_array(tables), policy)
+    np.testing.assert_array_equal(tables[2][1 * 3 + 2], policy[1, 2, 2])
+
+
+def test_a_game_without_a_horizon_has_one_moment_and_no_clock():
+    model = left_right(horizon=None, discount=0.5)
+    assert model.policy_shape == (1, 1, 3, 2)
+    assert model.information_states[0].keys.tolist() == [[0], [1], [2]]
+
+
+def shrinking(mean_field, moment):
+    return KERNEL[None] * (1 - 0.5 * mean_field[..., LEFT, None, None, None])
 
 
 BAD = {
-    "horizon": ({"horizon": 0}, "horizon must be at least 1 decision, got 0"),
-    "initial shape": ({"initial": np.ones(2) / 2}, "initial must be a distribution over 3 states"),
-    "initial sum": ({"initial": np.ones(3)}, "initial must be a distribution over 3 states"),
-    "initial negative": ({"initial": np.array([2.0, -1, 0])}, "initial must be a distribution over 3 states"),
-    "transition shape": (
-        {"transition": lambda mu, t: np.ones((3, 3, 2)) / 2},
-        r"transition must give \[S, A, S\] arrays, got shape \(3, 3, 2\)",
+    "horizon": ({"horizon": 0}, "horizon must be at least 1 step, got 0"),
+    "endless": ({"horizon": None}, r"discount must be in \[0, 1\), or 1 with a horizon"),
+    "initial shape": ({"initial": np.ones(2) / 2}, r"transition must have shape \(2, 2, 2\) as its successors have"),
+    "initial sum": ({"initial": np.ones(3)}, "initial of population 0 must be .* and sum to 1, got the sum 3"),
+    "initial negative": ({"initial": [2.0, -1, 0]}, "the least entry -1"),
+    "initial nan": ({"initial": [np.nan, 1.0, 0.0]}, "initial of population 0 must be non-negative"),
+    "transition shape": ({"transition": np.ones((3, 2)) / 2}, r"transition must have shape \[S, A, K\]"),
+    "transition sum": (
+        {"transition": KERNEL * 0.9},
+        "transition must be non-negative and sum to 1 over the successors; of state 0, action 0 the sum is 0.9",
     ),
-    "transition sum": ({"transition": lambda mu, t: np.ones((3, 2, 3))}, "rows that sum to 1"),
-    "reward": ({"reward": lambda mu, t: np.zeros((2, 3))}, r"reward must give finite \[S, A\] arrays"),
-}
+    "operator sum": (
+        {"transition": shrinking, "successors": SUCCESSORS},
+        "of state 0, action 0 at the mean field .* the sum is 0.5",
+    ),
+    "no successors": ({"transition": lambda mu, m: KERNEL[None]}, "successors are needed where"),
+    "stray successor": ({"successors": SUCCESSORS + 1}, "state 0, action 0 leads to state 3; there are 3"),
+    "reward shape": ({"reward": lambda mu, m: np.zeros((2, 3))}, r"reward must give arrays that .* \(1, 3, 2\)"),
+    "reward nan": (
+        {"reward": lambda mu, m: np.where(mu > 0, 1.0, np.nan)[..., None]},
+        "reward must be finite, got nan of population 0, state 1, action 0 at time 0, where the mean field is 0; a "
+        "reward must have a limit where nobody is",
+    ),
+    "legal": ({"legal": [[1, 0], [0, 0], [1, 1]]}, "has no legal action in state 1"),
+    "coupling": ({"coupling": [[1.0, 0.0]]}, r"coupling must have shape \(1, 1\), got \(1, 2\)"),
+    "noise without horizon": (
+        {"horizon": None, "discount": 0.5, "noise": CommonNoise(initial=[1.0], kernel=[[1.0]])},
+        "common noise needs a game with a horizon",
+    ),
+    "noise kernel": (
+        {"noise": CommonNoise(initial=[1.0, 0.0], kernel=[[0.5, 0.4], [0, 1]])},
+        "noise.kernel must be non-negative and sum to 1",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("changes", "message"), BAD.values(), ids=BAD)
@@ -117,14 +190,43 @@ def test_bad_parts_are_refused_by_name(changes, message):
         left_right(**changes)
 
 
-def test_an_initial_distribution_with_nan_is_refused():
-    with pytest.raises(eqenvs.InputError, match="initial must be a distribution"):
-        left_right(initial=np.array([np.nan, 1.0, 0.0]), transition=lambda mu, t: np.full((3, 2, 3), 1 / 3))
+def test_a_population_that_loses_mass_on_the_way_is_refused():
+    """The operator is stochastic at the mean fields that are probed, and not at the one that is reached at time 2."""
+
+    def leaking(mean_field, moment):
+        late = np.asarray(moment.time) >= 1
+        return KERNEL[None] * np.where(late, 0.75, 1.0)[..., None, None, None, None]
+
+    model = left_right(transition=leaking, successors=SUCCESSORS, horizon=3)
+    with pytest.raises(eqenvs.InputError, match=r"population 0 has mass 0\.75 at time 2"):
+        model.flow(constant(0.5, model))
+
+
+def test_rewards_that_lose_their_limit_later_are_refused_with_the_time():
+    def late(mean_field, moment):
+        return np.where(np.asarray(moment.time)[..., None, None, None] > 0, np.inf, 0.0) + 0 * mean_field[..., None]
+
+    model = left_right(reward=late)
+    with pytest.raises(eqenvs.InputError, match="got inf of population 0, state 0, action 0 at time 1"):
+        model.rewards(model.flow(constant(0.5, model)), model.at(slice(None)))
 
 
 def test_the_initial_distribution_is_copied_and_read_only():
     given = np.array([1.0, 0, 0])
     model = left_right(initial=given)
     given[:] = 1 / 3
-    assert model.initial.tolist() == [1, 0, 0]
+    assert model.initial.tolist() == [[1, 0, 0]]
     assert not model.initial.flags.writeable
+
+
+def test_agents_move_as_the_mean_field_does():
+    model, _ = coupled()
+    rng = np.random.default_rng(3)
+    mean_field = rng.dirichlet(np.ones(3), size=(5, 2))
+    state, action = rng.integers(3, size=(5, 4)), rng.integers(2, size=(5, 4))
+    population = np.array([0, 0, 1, 1])
+    moment = Moment(np.zeros(5, dtype=np.int64), np.zeros(5, dtype=np.int64))
+    found = model.agent_probabilities(mean_field, moment, population, state, action)
+    full = model.probabilities(mean_field, moment)
+    for b, i in np.ndindex(5, 4):
+        np.testing.assert_allclose(found[b, i], full[b, population[i], state[b, i], action[b, i]], atol=1e-15)

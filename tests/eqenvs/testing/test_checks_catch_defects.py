@@ -98,7 +98,7 @@ def test_a_simulator_that_pays_otherwise_is_caught(hand_made):
 
 def edited(game, **arrays):
     """The game with parts of its model replaced."""
-    game._enumerated = dataclasses.replace(game.model(), **arrays)
+    game._enumerated = (dataclasses.replace(game.model(), **arrays), 0)
     return game
 
 

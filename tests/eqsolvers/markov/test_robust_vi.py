@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, getcontext
 from itertools import pairwise
 
 import numpy as np
@@ -69,6 +70,46 @@ def test_worst_cases_are_those_of_general_programmes(kind, own, radius):
     rows = model.transition.reshape(-1, 5)
     expected = [least_by_programme(p, values, kind, radius, own) for p in rows]
     np.testing.assert_allclose(found, expected, atol=1e-6 if kind == "kl" else 1e-9)
+
+
+def least_by_decimals(p, values, radius):
+    """The least expected value over KL(q, p) <= radius, in 60 digits: q ~ p exp(-t v), t by bisection of KL(q, p)."""
+    getcontext().prec = 60
+    listed = [(Decimal(float(share)), Decimal(float(value))) for share, value in zip(p, values, strict=True) if share]
+    whole, least = sum(share for share, _ in listed), min(value for _, value in listed)
+    over, radius = [(share / whole, value - least) for share, value in listed], Decimal(radius)
+
+    def tilted(t):
+        weights = [(share * (-t * above).exp(), above) for share, above in over]
+        total = sum(weight for weight, _ in weights)
+        mean = sum(weight * above for weight, above in weights) / total
+        return -t * mean - total.ln(), mean
+
+    if radius >= -sum(share for share, above in over if above == 0).ln():
+        return least
+    low = high = 1 / max(above for _, above in over)
+    while tilted(high)[0] < radius:
+        high *= 2
+    while tilted(low)[0] > radius:
+        low /= 16
+    for _ in range(120):
+        t = (low * high).sqrt()
+        low, high = (t, high) if tilted(t)[0] < radius else (low, t)
+    return least + tilted(low)[1]
+
+
+@pytest.mark.parametrize("radius", [1e-40, 1e-20, 1e-16, 3e-14, 1e-10, 1e-6, 1e-3, 0.1, 1.0])
+def test_divergence_sets_of_any_radius_are_exact_to_rounding(radius):
+    rng = np.random.default_rng(3)
+    rows = [rng.dirichlet(np.full(6, spread)) for spread in (0.2, 1.0, 5.0)]
+    rows += [[1e-15, 0, 0, 0, 0, 1 - 1e-15], [1 - 1e-12, 0, 0, 0, 0, 1e-12], [1e-30, 0, 0, 0.5, 0.5, 0]]
+    model = MarkovModel(np.array(rows)[:, None], np.zeros((1, 6, 1)), np.full(6, 1 / 6), discount=0.9)
+    start, state, probability = model.successors
+    for values in (rng.normal(size=6), np.array([1.0, 0.3, -0.2, 1e-10, 0.0, 0.0])):
+        found = worst_case(model, "kl", radius, own=True)(values)
+        for row, (begin, end) in enumerate(pairwise(start)):
+            exact = least_by_decimals(probability[begin:end], values[state[begin:end]], radius)
+            assert abs(Decimal(float(found[row])) - exact) <= Decimal("1e-15"), row
 
 
 def test_the_divergence_of_two_states_in_closed_form():

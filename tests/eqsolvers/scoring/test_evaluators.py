@@ -13,8 +13,7 @@ import eqenvs
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.policies import TabularPolicy, uniform
 from eqsolvers.scoring import score
-from eqsolvers.scoring._extensive_form import ExtensiveFormEvaluator
-from eqsolvers.scoring.deviations import evaluator
+from eqsolvers.scoring._sequence_form import SequenceFormEvaluator, sequence_form
 
 
 def build(game_id: str, parameters: dict[str, Any]) -> ExtensiveFormModel:
@@ -48,7 +47,7 @@ GAMES = [
 @pytest.mark.parametrize(("game_id", "parameters"), GAMES)
 def test_plans_gradients_and_best_responses_are_the_models_own(game_id: str, parameters: dict[str, Any]) -> None:
     model = build(game_id, parameters)
-    form = evaluator(model)
+    form = sequence_form(model)
     for seed in range(3):
         tables = [states.uniform() for states in model.information_states] if seed == 0 else random_tables(model, seed)
         plan = form.plan(tables)
@@ -86,7 +85,7 @@ def test_score_is_what_numpy_says(game_id: str, parameters: dict[str, Any]) -> N
 
 def test_first_of_equal_actions_is_the_response() -> None:
     model = build("kuhn_poker", {})
-    form = evaluator(model)
+    form = sequence_form(model)
     _, worth = form.best_responses(np.zeros(len(form.plan([s.uniform() for s in model.information_states]))))
     for player in range(2):
         np.testing.assert_array_equal(form.table(player, worth), np.eye(2)[np.zeros(6, dtype=int)])
@@ -97,16 +96,16 @@ def test_tables_in_any_memory_order_score_the_same() -> None:
     tables = random_tables(model, 1)
     columns = [np.asfortranarray(table) for table in tables]
     assert score(model, TabularPolicy(model, columns)).to_dict() == score(model, TabularPolicy(model, tables)).to_dict()
-    form = evaluator(model)
+    form = sequence_form(model)
     np.testing.assert_array_equal(form.plan(columns), form.plan(tables))
 
 
 def test_layout_is_made_once_and_dropped_with_its_model() -> None:
     model = build("kuhn_poker", {})
     score(model, uniform(model))
-    form = evaluator(model)
-    assert isinstance(form, ExtensiveFormEvaluator)
-    assert evaluator(model) is form
+    form = sequence_form(model)
+    assert isinstance(form, SequenceFormEvaluator)
+    assert sequence_form(model) is form
     gone = weakref.ref(model)
     del model
     gc.collect()

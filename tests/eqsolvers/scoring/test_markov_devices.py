@@ -9,12 +9,14 @@ import pytest
 
 import eqenvs
 from eqenvs.arrays import joint_play
+from eqenvs.errors import GameTooLargeError, PolicyError
 from eqenvs.models import MarkovModel
-from eqenvs.policies import MixturePolicy, TabularPolicy
+from eqenvs.policies import MarkovCorrelatedPolicy, MixturePolicy, ProductPolicy, TabularPolicy
 from eqenvs.testing.conformance import random_tables
 from eqenvs.testing.markov import expected_returns
-from eqsolvers.scoring import beliefs, markov, memoryless, score
+from eqsolvers.scoring import beliefs, best_response, markov, memoryless, score
 from eqsolvers.scoring.chains import chains
+from eqsolvers.scoring.markov import best_markov_response
 from eqsolvers.scoring.memoryless import Mixture, best_markov_reply
 
 
@@ -104,7 +106,12 @@ class TestBrackets:
         nothing = score(game, mixture(game, 2))
         assert nothing.cce_gap is None
         assert "numbers over 2 draws" in nothing.detail["gaps"]
-        assert nothing.gains.tolist() == [0, 0]
+        # Not deviating is a lower bound of everything, and no finding: what was not computed is left out.
+        assert np.isnan(nothing.gains).all()
+        assert nothing.markov_cce_gap is None
+        assert "numbers over 2 draws" in nothing.detail["markov_gaps"]
+        assert nothing.detail["gains"].startswith("omitted: ")
+        assert nothing.kind == "exact"  # of the values, which are all that there is
 
 
 class TestMarginals:
@@ -129,9 +136,11 @@ class TestMarginals:
         monkeypatch.setattr(markov, "MAX_EFFORT", 1000)
         found = score(game, mixture(game, 3))
         assert (found.cce_gap, found.ce_gap) == (exact.cce_gap, exact.ce_gap)
-        assert found.gains.tolist() == [0, 0, 0]
-        assert found.kind == "lower_bound"
-        assert "3 x 3 x 3 policies are 27 joint policies" in found.detail["gains"]
+        assert np.isnan(found.gains).all()
+        assert (found.nash_conv_or_none, found.exploitability_or_none) == (None, None)
+        data = found.to_dict()
+        assert (data["gains"], data["nash_conv"], data["kind"]) == ([None] * 3, None, "exact")
+        assert found.detail["gains"].startswith("omitted: the marginals' 3 x 3 x 3 policies are 27 joint policies")
 
     @pytest.mark.parametrize("parameters", [{"horizon": 3}, {"discount": 0.9}, {"num_states": 401, "discount": 0.5}])
     def test_values_of_several_tables_are_those_of_each(self, parameters):
@@ -149,6 +158,71 @@ def opponents_of(game, count, player=0):
     form = chains(game.model())
     play = [joint_play(random_tables(game, seed).tables[1:]).reshape(form.points, -1) for seed in range(count)]
     return form, np.stack(play), np.full(count, 1 / count)
+
+
+class TestMarkovResponses:
+    @pytest.mark.parametrize("parameters", [{"horizon": 3, "action_counts": "2x3"}, {"discount": 0.8}])
+    def test_to_a_device_are_those_of_the_markov_gap_and_their_tables_earn_it(self, parameters):
+        game = eqenvs.make("random_markov_game", num_states=2, **parameters)
+        model, device = game.model(), mixture(game, 3)
+        scored, total = score(game, device), 0.0
+        for player in range(2):
+            value, table, _ = best_markov_response(model, player, device)
+            assert set(np.unique(table)) == {0.0, 1.0}
+            changed = []
+            for component in device.components:
+                tables = list(component.tables)
+                tables[player] = table
+                changed.append(expected_returns(model, TabularPolicy(model, tables))[player])
+            assert value == pytest.approx(device.weights @ changed, abs=1e-9)
+            total += max(0.0, value - scored.values[player])
+        assert total == pytest.approx(scored.markov_cce_gap, abs=1e-9)
+
+    def test_to_private_mixtures_of_three_players(self):
+        """Opponents draw independently: 2 x 2 joint policies; the player's own 50 do not count."""
+        game = eqenvs.make("random_markov_game", num_players=3, num_states=2, horizon=2)
+        model = game.model()
+        a, b = (random_tables(game, seed) for seed in range(2))
+        mixed = MixturePolicy([a, b], [0.3, 0.7])
+        many = MixturePolicy([random_tables(game, seed) for seed in range(50)], np.full(50, 0.02))
+        value, table, best = best_markov_response(model, 1, ProductPolicy([mixed, many, mixed]))
+        assert best
+        every = []
+        for actions in product(range(2), repeat=len(table)):
+            pure = np.eye(2)[list(actions)]
+            every.append(
+                sum(
+                    u * v * expected_returns(model, TabularPolicy(model, [x.tables[0], pure, y.tables[2]]))[1]
+                    for (x, u), (y, v) in product(((a, 0.3), (b, 0.7)), repeat=2)
+                )
+            )
+        assert value == pytest.approx(max(every), abs=1e-12)
+        assert (table == np.eye(2)[list(list(product(range(2), repeat=len(table)))[int(np.argmax(every))])]).all()
+
+    def test_to_one_policy_and_to_a_device_drawn_anew_are_the_best(self):
+        game = eqenvs.make("random_markov_game", action_counts="2x3", discount=0.8)
+        model, policy = game.model(), random_tables(game, 0)
+        joint = MarkovCorrelatedPolicy(game, joint_play(policy.tables))
+        for against in (policy, joint):
+            value, table, best = best_markov_response(model, 0, against)
+            expected, pure = best_response(model, 0, against)
+            assert best
+            assert value == pytest.approx(expected, abs=1e-12)
+            np.testing.assert_array_equal(table, pure)
+
+    def test_to_mixtures_of_devices_drawn_anew_are_refused_as_their_scores_are(self):
+        game = eqenvs.make("random_markov_game", horizon=2)
+        device = MarkovCorrelatedPolicy(game, joint_play(random_tables(game, 0).tables))
+        mixed = MixturePolicy([device, random_tables(game, 1)], [0.5, 0.5])
+        for judge in (lambda: score(game, mixed), lambda: best_markov_response(game.model(), 0, mixed)):
+            with pytest.raises(PolicyError, match="a mixture of policies that correlate at every state"):
+                judge()
+
+    def test_to_too_many_joint_policies_are_refused(self, monkeypatch):
+        game = eqenvs.make("random_markov_game", horizon=2)
+        monkeypatch.setattr(markov, "MAX_NUMBERS", 1)
+        with pytest.raises(GameTooLargeError, match=r"best Markov response: the opponents' play has .* over 2 draws"):
+            best_markov_response(game.model(), 0, mixture(game, 2))
 
 
 class TestSweeps:

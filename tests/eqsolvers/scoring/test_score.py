@@ -112,6 +112,8 @@ def brute_gaps(model: NormalFormModel, joint: np.ndarray) -> tuple[float, float]
 
 # ------------------------------------------------------------------------------------------------------------- figures
 
+SCORED = (eqenvs.Family.EXTENSIVE_FORM, eqenvs.Family.NORMAL_FORM, eqenvs.Family.MEAN_FIELD)
+
 
 @pytest.mark.parametrize(("game_id", "parameters", "nash_conv"), [
     ("kuhn_poker", {}, 11 / 12),
@@ -131,7 +133,7 @@ def test_facts_of_the_registry_hold(game_id: str, fact: eqenvs.Fact) -> None:
     game = eqenvs.make(game_id, **fact.parameters)
     if fact.uniform_nash_conv is None and fact.values is None and fact.equilibrium is None:
         pytest.skip("sizes only, which the models' tests check")
-    if game.spec.family not in (eqenvs.Family.EXTENSIVE_FORM, eqenvs.Family.NORMAL_FORM) or not game.exact:
+    if game.spec.family not in SCORED or not game.exact:
         pytest.skip("no exact score for this family or size")
     if fact.uniform_nash_conv is not None:
         assert score(game, uniform(game)).nash_conv == pytest.approx(fact.uniform_nash_conv, abs=fact.tolerance)

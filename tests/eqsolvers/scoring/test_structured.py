@@ -33,7 +33,7 @@ def test_scores_are_those_of_the_tensor(game_id: str, parameters: dict[str, int]
         np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-12)
         np.testing.assert_allclose(found.gains, expected.gains, rtol=0, atol=1e-12)
         assert (found.ce_gap, found.cce_gap) == pytest.approx((expected.ce_gap, expected.cce_gap), abs=1e-12)
-        assert found.constant_sum == expected.constant_sum
+        assert found.normaliser == expected.normaliser
 
 
 def test_braess_drivers_are_scored_by_the_hundred() -> None:

@@ -13,9 +13,9 @@ from eqagents.learners.psro._population import Member
 from eqagents.policies.records import to_policy
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.game import Game
-from eqenvs.models import ExtensiveFormModel, NormalFormModel
 from eqenvs.policies import ProductPolicy
 from eqenvs.simulation import simulate
+from eqsolvers.scoring.scorers import scorer
 
 Cell = tuple[int, ...]
 
@@ -81,39 +81,22 @@ def exact_cells(
 
     Args:
         seed: not used; every task has one.
-        game: an enumerable game.
+        game: an enumerable game of a family with a scorer.
         populations: per player, its members, tabulated.
         cells: the profiles.
 
     Returns:
         [M, N] float64.
     """
-    model = game.model()
+    judge = scorer(game.model())
     tables = [[_table(member) for member in population] for population in populations]
-    if isinstance(model, NormalFormModel):
-        return np.stack([_normal_form_values(model, [tables[p][k][0] for p, k in enumerate(cell)]) for cell in cells])
-    assert isinstance(model, ExtensiveFormModel)
-    plans: dict[tuple[int, int], Float64Array] = {}
-    result = np.zeros((len(cells), model.num_players))
-    for row, cell in enumerate(cells):
-        reach = np.ones(len(model.payoff_sequences))
-        for p, k in enumerate(cell):
-            if (p, k) not in plans:
-                plans[p, k] = model.treeplexes[p].realisation_plan(tables[p][k])
-            reach *= plans[p, k][model.payoff_sequences[:, p]]
-        # Not a BLAS product: its bits would depend on the number of threads.
-        result[row] = np.einsum("p,pn->n", reach, model.payoff_values)
-    return result
+    return np.stack([judge.values([tables[p][k] for p, k in enumerate(cell)]) for cell in cells])
 
 
 def _table(member: Member) -> Float64Array:
     if member.table is None:
         raise ValueError("exact cells need tabulated members")
     return member.table
-
-
-def _normal_form_values(model: NormalFormModel, strategies: Sequence[Float64Array]) -> Float64Array:
-    return np.array([model.gradient(p, strategies) @ strategies[p] for p in range(model.num_players)])
 
 
 def simulated_cell(

@@ -13,7 +13,15 @@ from eqagents.oracles import OracleResult, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array
 from eqenvs.game import Game
-from eqenvs.policies import JointPolicy, MixturePolicy, ProductPolicy, TabularPolicy, player_table, tabulate
+from eqenvs.policies import (
+    JointPolicy,
+    MixableModel,
+    MixturePolicy,
+    ProductPolicy,
+    TabularPolicy,
+    player_table,
+    tabulate,
+)
 from eqsolvers.meta import MetaSolution
 
 
@@ -83,7 +91,7 @@ def respond(
     """Task: one player's response to the meta-strategies of the populations, by the oracle that `config` names."""
     opponents = joint_policy(game, populations, meta)
     tabulated = all(member.table is not None for population in populations for member in population)
-    if tabulated and meta.device is None:
+    if tabulated and meta.device is None and isinstance(game.model(), MixableModel):
         # One table that is realisation-equivalent to each private mixture: the same opponents, played faster.
         opponents = tabulate(game.model(), opponents)
     oracle = find_oracle(config.id)

@@ -27,7 +27,7 @@ class Rule(NamedTuple):
     certify: bool
 
 
-class Tables(NamedTuple):
+class VLearningState(NamedTuple):
     """All that changes; B seeds, I points, S states at the first step."""
 
     visits: IntArray  # [B, I]
@@ -54,6 +54,7 @@ class Scratch(NamedTuple):
     action: IntArray  # [N]
     own: Float64Array  # [N], W of what was played
     gain: Float64Array  # [2, N, A], L by own action, not told and told
+    product: Float64Array  # [joint actions]
 
 
 @compiled

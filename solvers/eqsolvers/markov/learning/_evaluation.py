@@ -105,8 +105,7 @@ def starting_strategies(model: MarkovModel, seeds: tuple[int, ...], spread_out: 
 def reward_scales(model: MarkovModel) -> Float64Array:
     """Each player's largest reward in size, [N]; half their range where a shift of all rewards changes nothing."""
     rewards = model.reward[:, model.joint_legal]
-    ends = (model.successors.state == model.num_states).any()
-    scale = np.abs(rewards).max(axis=1) if ends else np.ptp(rewards, axis=1) / 2
+    scale = np.abs(rewards).max(axis=1) if model.may_end else np.ptp(rewards, axis=1) / 2
     return np.where(scale > 0, scale, 1.0).astype(np.float64)
 
 

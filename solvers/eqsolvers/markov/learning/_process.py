@@ -78,6 +78,8 @@ class SampledProcess:
         length: see `table_of`.
     """
 
+    unit = "steps"  # of `touched`
+
     def __init__(
         self, model: MarkovModel, seed: int | Sequence[int], tables: Any, *, concept: str, length: int = 0
     ) -> None:
@@ -154,11 +156,6 @@ def seeds_of(seed: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(seed) if isinstance(seed, Sequence) else (int(seed),)
 
 
-def points_of(model: MarkovModel) -> int:
-    """I: states, times the horizon."""
-    return model.num_states * (model.horizon or 1)
-
-
 def refuse_large(method: str, *shape: int) -> None:
     """Refuse tables that would not fit.
 
@@ -172,7 +169,7 @@ def refuse_large(method: str, *shape: int) -> None:
 
 def uniform_strategies(model: MarkovModel) -> Float64Array:
     """Uniform play at every point, [N, I, A], 0 at actions that are illegal or that the player does not have."""
-    played = np.zeros((model.num_players, points_of(model), max(model.num_actions)))
+    played = np.zeros((model.num_players, model.num_points, max(model.num_actions)))
     for player, states in enumerate(model.information_states):
         played[player, :, : model.num_actions[player]] = states.uniform()
     return played
@@ -180,4 +177,4 @@ def uniform_strategies(model: MarkovModel) -> Float64Array:
 
 def joint_shape(model: MarkovModel) -> tuple[int, ...]:
     """[I, A_0, ..., A_{N-1}]."""
-    return points_of(model), *model.num_actions
+    return model.num_points, *model.num_actions

@@ -16,7 +16,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.kernels import drawn_entry
-from eqenvs.models.markov import MarkovModel
+from eqenvs.models.markov import FirstStates, MarkovModel
 from eqsolvers.kernels import compiled, uniform
 
 END = -1  # in place of a decision point: the game is over
@@ -33,9 +33,7 @@ class Table(NamedTuple):
     actions: IntArray  # [N, S, A], the legal ones first
     counts: IntArray  # [N, S], of legal actions
     strides: IntArray  # [N], of the players' actions in a joint action's number
-    first_state: IntArray  # [M], that the game may begin in
-    first_probability: Float64Array  # [M]
-    first_cumulative: Float64Array  # [M]
+    first: FirstStates
     states: int  # S
     profiles: int  # joint actions of a state, illegal ones counted
     horizon: int  # 0: none
@@ -49,7 +47,6 @@ def table_of(model: MarkovModel, length: int = 0) -> Table:
     order = np.zeros((players, states, max(actions)), dtype=np.int64)
     for player, mask in enumerate(model.legal):
         order[player, :, : actions[player]] = np.argsort(~mask, axis=1, kind="stable")
-    first = np.flatnonzero(model.initial)
     return Table(
         **model.successors._asdict(),
         cumulative=model.cumulative,
@@ -57,9 +54,7 @@ def table_of(model: MarkovModel, length: int = 0) -> Table:
         actions=order,
         counts=np.stack([mask.sum(axis=1) for mask in model.legal]).astype(np.int64),
         strides=model.strides,
-        first_state=first,
-        first_probability=model.initial[first],
-        first_cumulative=np.cumsum(model.initial[first]),
+        first=model.first,
         states=states,
         profiles=model.num_profiles,
         horizon=model.horizon or 0,
@@ -71,7 +66,7 @@ def table_of(model: MarkovModel, length: int = 0) -> Table:
 @compiled
 def first_of(table: Any, stream: Any) -> int:
     """A state to begin in."""
-    return int(table.first_state[drawn_entry(table.first_cumulative, 0, len(table.first_state), uniform(stream))])
+    return int(table.first.state[drawn_entry(table.first.cumulative, 0, len(table.first.state), uniform(stream))])
 
 
 @compiled

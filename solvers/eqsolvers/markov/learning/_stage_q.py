@@ -22,12 +22,12 @@ from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqsolvers.kernels import compiled, uniform
-from eqsolvers.markov.learning._process import SampledProcess, joint_shape, points_of, refuse_large, seeds_of
+from eqsolvers.markov.learning._process import SampledProcess, joint_shape, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import END, first_of, point_after, successor_entry
 from eqsolvers.markov.learning._stage import solve_stage
 
 
-class Tables(NamedTuple):
+class StageQState(NamedTuple):
     """All that changes; P joint actions."""
 
     payoff: Float64Array  # [B, I, N, P], Q
@@ -151,9 +151,9 @@ class StageQ(SampledProcess):
         exploration: float,
         rate: float,
     ) -> None:
-        runs, points, profiles = len(seeds_of(seed)), points_of(model), int(np.prod(model.num_actions))
+        runs, points, profiles = len(seeds_of(seed)), model.num_points, int(np.prod(model.num_actions))
         refuse_large(method, runs, points, model.num_players, profiles)
-        tables = Tables(
+        tables = StageQState(
             payoff=np.zeros((runs, points, model.num_players, profiles)),
             visits=np.zeros((runs, points, profiles), dtype=np.int64),
             joint=np.zeros((runs, points, profiles)),
@@ -181,7 +181,7 @@ class StageQ(SampledProcess):
 
     def policy_of(self, run: int) -> TabularPolicy | MarkovCorrelatedPolicy:
         """The stage equilibria of the present values, of the seed in that place; looking does not change the state."""
-        own = Tables(*(array[run : run + 1].copy() for array in self._tables))
+        own = StageQState(*(array[run : run + 1].copy() for array in self._tables))
         settle_all(self.table, *self._stage, own, 0)
         policy = MarkovCorrelatedPolicy(self.model, own.joint[0].reshape(joint_shape(self.model)))
         return policy.marginals() if self.concept == "nash" else policy

@@ -38,7 +38,6 @@ from eqsolvers.markov.learning._process import (
     EPISODE_LENGTH,
     SampledProcess,
     compiling,
-    points_of,
     rate_parameter,
     refuse_large,
     seeds_of,
@@ -50,7 +49,7 @@ from eqsolvers.result import two_players_constant_sum
 METHOD = "fictitious-play"
 
 
-class Tables(NamedTuple):
+class FictitiousPlayState(NamedTuple):
     """All that changes."""
 
     belief: Float64Array  # [B, 2, I, A], what is believed about the player
@@ -188,9 +187,9 @@ class FictitiousPlay(SampledProcess):
             raise UnsupportedGame(f"{METHOD}: covers two-player games only; joint-q covers any number of players")
         if value_rate < belief_rate:
             raise InputError(f"{METHOD}: value_rate must be at least belief_rate={belief_rate}, got {value_rate}")
-        runs, points = len(seeds_of(seed)), points_of(model)
+        runs, points = len(seeds_of(seed)), model.num_points
         refuse_large(METHOD, runs, 2, points, *model.num_actions)
-        tables = Tables(
+        tables = FictitiousPlayState(
             belief=np.tile(uniform_strategies(model), (runs, 1, 1, 1)),
             payoff=np.zeros((runs, 2, points, *model.num_actions)),
             visits=np.zeros((runs, points), dtype=np.int64),

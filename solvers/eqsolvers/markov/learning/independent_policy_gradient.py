@@ -46,14 +46,14 @@ from eqsolvers.markov.learning._evaluation import (
     reward_scales,
     starting_strategies,
 )
-from eqsolvers.markov.learning._process import SampledProcess, compiling, points_of, refuse_large, seeds_of
+from eqsolvers.markov.learning._process import SampledProcess, compiling, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import END, drawn_action, first_of, point_after, successor_entry
 from eqsolvers.scoring.chains import chains
 
 METHOD = "independent-policy-gradient"
 
 
-class Tables(NamedTuple):
+class PolicyGradientState(NamedTuple):
     """All that changes."""
 
     strategy: Float64Array  # [B, N, I, A]
@@ -185,8 +185,10 @@ class IndependentPolicyGradient(SampledProcess):
         to_go: bool,
     ) -> None:
         seeds = seeds_of(seed)
-        refuse_large(METHOD, len(seeds), model.num_players, points_of(model), max(model.num_actions))
-        super().__init__(model, seed, Tables(starting_strategies(model, seeds, start == "random")), concept="nash")
+        refuse_large(METHOD, len(seeds), model.num_players, model.num_points, max(model.num_actions))
+        super().__init__(
+            model, seed, PolicyGradientState(starting_strategies(model, seeds, start == "random")), concept="nash"
+        )
         self._sampled, self._exploration, self._episodes, self._to_go = (
             gradient == "sampled",
             exploration,
@@ -215,7 +217,7 @@ class IndependentPolicyGradient(SampledProcess):
             for _ in range(episodes):
                 found = evaluate(self.model, self.table, strategy)
                 ascend(self.table, self._eta, found.visits[None, :, None] * found.averaged, strategy)
-                self._steps[run] += points_of(self.model) * self.table.profiles
+                self._steps[run] += self.model.num_points * self.table.profiles
 
     def policy_of(self, run: int) -> TabularPolicy:
         """The last strategies of the seed in that place."""

@@ -29,7 +29,6 @@ from eqsolvers.markov.learning._process import (
     EXPLORATION,
     SampledProcess,
     compiling,
-    points_of,
     rate_parameter,
     refuse_large,
     seeds_of,
@@ -39,7 +38,7 @@ from eqsolvers.markov.learning._sampler import END, first_of, point_after, succe
 METHOD = "independent-q"
 
 
-class Tables(NamedTuple):
+class IndependentQState(NamedTuple):
     """All that changes."""
 
     payoff: Float64Array  # [B, N, I, A], Q
@@ -107,9 +106,9 @@ class IndependentQ(SampledProcess):
     def __init__(
         self, model: MarkovModel, seed: int | Sequence[int], *, episode_length: int, exploration: float, rate: float
     ) -> None:
-        shape = len(seeds_of(seed)), model.num_players, points_of(model), max(model.num_actions)
+        shape = len(seeds_of(seed)), model.num_players, model.num_points, max(model.num_actions)
         refuse_large(METHOD, *shape)
-        tables = Tables(np.zeros(shape), np.zeros(shape, dtype=np.int64))
+        tables = IndependentQState(np.zeros(shape), np.zeros(shape, dtype=np.int64))
         super().__init__(model, seed, tables, concept="nash", length=episode_length)
         self._exploration, self._rate = exploration, rate
 

@@ -48,7 +48,6 @@ from eqsolvers.markov.learning._process import (
     SampledProcess,
     compiling,
     joint_shape,
-    points_of,
     refuse_large,
     seeds_of,
 )
@@ -62,7 +61,7 @@ from eqsolvers.result import with_horizon
 METHOD = "log-barrier-policy-optimisation"
 
 
-class Tables(NamedTuple):
+class LogBarrierState(NamedTuple):
     """All that changes; E experts of a player, as many as actions."""
 
     strategy: Float64Array  # [B, N, I, A], x
@@ -210,7 +209,7 @@ class LogBarrierPolicyOptimisation(SampledProcess):
 
     def _play(self, episodes: int) -> None:
         iterate(self.table, self._rule, self._tables, self._scratch, self.iteration, episodes)
-        self._steps += episodes * points_of(self.model) * self.table.profiles
+        self._steps += episodes * self.model.num_points * self.table.profiles
 
     def policy_of(self, run: int) -> MarkovCorrelatedPolicy:
         """The Markov policy of the seed in that place; see the module."""
@@ -235,15 +234,15 @@ class LogBarrierPolicyOptimisation(SampledProcess):
         return self.certified()
 
 
-def _tables(model: MarkovModel, seeds: tuple[int, ...], spread_out: bool) -> Tables:
-    runs, players, points, actions = len(seeds), model.num_players, points_of(model), max(model.num_actions)
+def _tables(model: MarkovModel, seeds: tuple[int, ...], spread_out: bool) -> LogBarrierState:
+    runs, players, points, actions = len(seeds), model.num_players, model.num_points, max(model.num_actions)
     profiles = int(np.prod(model.num_actions))
     refuse_large(METHOD, runs, players, points, actions, actions)
     refuse_large(METHOD, runs, points, profiles)
     shape = (runs, players, points)
     legal = model.joint_legal.reshape(model.num_states, profiles).astype(np.float64)
     mixture = np.tile(legal / legal.sum(axis=1, keepdims=True), (runs, model.horizon or 1, 1))
-    return Tables(
+    return LogBarrierState(
         strategy=starting_strategies(model, seeds, spread_out),
         value=np.zeros(shape),
         gains=np.zeros((*shape, actions, actions)),

@@ -21,6 +21,14 @@ whose fixed points are logit (quantal response) equilibria pi ~ exp(Q_tau / tau)
 `barrier` lambda adds lambda times the sum over points and actions of log pi: eta Q(a) + eta lambda / (visits pi(a)) in
 the exponent, where there are visits, which keeps play off the edges, where the gradient without it vanishes.
 
+With l = lambda / visits, the barrier's part l / pi of the exponent changes with the logits by -l diag(1 / pi^2)
+(diag(pi) - pi pi'), which is similar to -l (diag(1 / pi) - 1 1'), of eigenvalues from -l max 1 / pi to 0: its
+smoothness there, without a bound towards the edges. The default step of a player at a point is therefore 1 / (1 / eta +
+l / min pi), eta as above, from the present play. The barrier then adds 1 to an exponent at most, and the least
+probability grows by about a factor of e where it is too small. At a stationary point l / pi(a) is at most A l plus the
+range of Q, which keeps the step away from 0. A given `eta` is taken as it is, and play that leaves the inside, where
+the barrier is finite, is refused.
+
 Any number of players, exact from the model. Cost of an iteration: see `_evaluation`.
 """
 
@@ -32,6 +40,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array
+from eqenvs.errors import InputError
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
@@ -45,13 +54,14 @@ from eqsolvers.markov.learning._evaluation import (
     reward_scales,
     starting_strategies,
 )
-from eqsolvers.markov.learning._process import SampledProcess, compiling, points_of, refuse_large, seeds_of
+from eqsolvers.markov.learning._process import SampledProcess, compiling, refuse_large, seeds_of
 from eqsolvers.markov.learning.independent_policy_gradient import ETA, START
 
 METHOD = "natural-policy-gradient"
+SMALL = 1e-140  # least visits and probability that a lowered step is worked out for
 
 
-class Tables(NamedTuple):
+class NaturalGradientState(NamedTuple):
     """All that changes."""
 
     logit: Float64Array  # [B, N, I, A], log-probabilities; 0 at actions that are none
@@ -77,18 +87,49 @@ def play_of(table: Any, logit: Any, strategy: Any) -> None:
 
 @compiled
 def climb(
-    table: Any, eta: float, temperature: float, barrier: float, averaged: Any, visits: Any, strategy: Any, logit: Any
-) -> None:
-    """Move the logits [N, I, A]."""
+    table: Any,
+    eta: float,
+    temperature: float,
+    barrier: float,
+    cautious: bool,
+    averaged: Any,
+    visits: Any,
+    strategy: Any,
+    logit: Any,
+) -> bool:
+    """Move the logits [N, I, A]; whether play was inside and stays finite.
+
+    Args:
+        table: the game.
+        eta: step.
+        temperature: of the entropy.
+        barrier: lambda.
+        cautious: whether the step is lowered by the barrier's smoothness; see the module.
+        averaged: [N, I, A].
+        visits: [I].
+        strategy: [N, I, A], of the logits.
+        logit: written.
+    """
+    good = True
     for player in range(logit.shape[0]):
         for point in range(logit.shape[1]):
             state = point % table.states
+            step, pushed = eta, barrier > 0.0 and visits[point] > 0.0
+            if pushed and cautious:
+                least = 1.0
+                for k in range(table.counts[player, state]):
+                    least = min(least, strategy[player, point, table.actions[player, state, k]])
+                step = 1.0 / (1.0 / eta + barrier / max(visits[point], SMALL) / max(least, SMALL))
             for k in range(table.counts[player, state]):
                 action = table.actions[player, state, k]
                 move = averaged[player, point, action] - temperature * logit[player, point, action]
-                if barrier > 0.0 and visits[point] > 0.0:
-                    move += barrier / (visits[point] * max(strategy[player, point, action], 1e-300))
-                logit[player, point, action] += eta * move
+                if pushed:
+                    good &= strategy[player, point, action] > 0.0
+                    seen = max(visits[point], SMALL) if cautious else visits[point]
+                    move += barrier / (seen * max(strategy[player, point, action], SMALL if cautious else 1e-300))
+                logit[player, point, action] += step * move
+                good &= np.isfinite(logit[player, point, action])
+    return good
 
 
 class NaturalPolicyGradient(SampledProcess):
@@ -97,7 +138,7 @@ class NaturalPolicyGradient(SampledProcess):
     Args:
         model: the game.
         seed: of random first strategies; several run side by side.
-        eta: step size, per unit of payoff; None: the default of the module.
+        eta: step size, per unit of payoff; None: the default of the module, lowered where there is a barrier.
         temperature: weight of the entropy, in units of payoff.
         barrier: weight of the log-barrier, in units of payoff.
         start: "uniform" or "random" first strategies.
@@ -114,28 +155,35 @@ class NaturalPolicyGradient(SampledProcess):
         start: str,
     ) -> None:
         seeds = seeds_of(seed)
-        refuse_large(METHOD, len(seeds), model.num_players, points_of(model), max(model.num_actions))
+        refuse_large(METHOD, len(seeds), model.num_players, model.num_points, max(model.num_actions))
         played = starting_strategies(model, seeds, start == "random")
         logit = np.log(played, out=np.zeros_like(played), where=played > 0)
-        super().__init__(model, seed, Tables(logit), concept="nash")
+        super().__init__(model, seed, NaturalGradientState(logit), concept="nash")
         self._eta = default_step(model, temperature) if eta is None else eta
+        self._cautious = eta is None
         self._temperature, self._barrier = temperature, barrier
 
     def _play(self, episodes: int) -> None:
         for run, logit in enumerate(self._tables.logit):
             for _ in range(episodes):
                 strategy, found = self._evaluated(logit)
-                climb(
+                good = climb(
                     self.table,
                     self._eta,
                     self._temperature,
                     self._barrier,
+                    self._cautious,
                     found.averaged,
                     found.visits,
                     strategy,
                     logit,
                 )
-                self._steps[run] += points_of(self.model) * self.table.profiles
+                if not good:
+                    raise InputError(
+                        f"{METHOD}: play has left the inside or is not finite: eta={self._eta:g} is too large with "
+                        f"barrier={self._barrier:g}; lower eta, or leave it out for a step that suits the barrier"
+                    )
+                self._steps[run] += self.model.num_points * self.table.profiles
 
     def _evaluated(self, logit: Float64Array) -> tuple[Float64Array, Evaluated]:
         """The strategies of logits, which are shifted, and their values with the entropies to come."""

@@ -44,7 +44,7 @@ from eqsolvers.markov.learning._evaluation import (
     reward_scales,
     starting_strategies,
 )
-from eqsolvers.markov.learning._process import SampledProcess, compiling, points_of, refuse_large, seeds_of
+from eqsolvers.markov.learning._process import SampledProcess, compiling, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import END, drawn_action, first_of, point_after, successor_entry
 from eqsolvers.markov.learning.independent_policy_gradient import ETA, START
 from eqsolvers.result import two_players_constant_sum
@@ -52,7 +52,7 @@ from eqsolvers.result import two_players_constant_sum
 METHOD = "optimistic-gradient"
 
 
-class Tables(NamedTuple):
+class OptimisticGradientState(NamedTuple):
     """All that changes."""
 
     centre: Float64Array  # [B, 2, I, A], z
@@ -214,10 +214,10 @@ class OptimisticGradient(SampledProcess):
     ) -> None:
         require_two_player_zero_sum(model, METHOD)
         seeds = seeds_of(seed)
-        shape = len(seeds), 2, points_of(model), max(model.num_actions)
+        shape = len(seeds), 2, model.num_points, max(model.num_actions)
         refuse_large(METHOD, *shape)
         first = starting_strategies(model, seeds, start == "random")
-        tables = Tables(
+        tables = OptimisticGradientState(
             centre=first.copy(),
             strategy=first,
             value=np.zeros(shape[:3]),
@@ -245,7 +245,7 @@ class OptimisticGradient(SampledProcess):
             )
         else:
             iterate(self.table, self._rule, self._tables, self.iteration, episodes)
-            self._steps += episodes * points_of(self.model) * self.table.profiles
+            self._steps += episodes * self.model.num_points * self.table.profiles
 
     def policy_of(self, run: int) -> TabularPolicy:
         """The last strategies of the seed in that place."""

@@ -36,7 +36,7 @@ from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled, uniform
-from eqsolvers.markov.learning._process import SampledProcess, compiling, joint_shape, points_of, refuse_large, seeds_of
+from eqsolvers.markov.learning._process import SampledProcess, compiling, joint_shape, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import (
     END,
     first_of,
@@ -64,7 +64,7 @@ class Rule(NamedTuple):
     every: int
 
 
-class Tables(NamedTuple):
+class OptimisticNashState(NamedTuple):
     """All that changes; P joint actions, E successors of all rows."""
 
     visits: IntArray  # [B, I, P]
@@ -143,9 +143,9 @@ def make_plan(table: Any, rule: Any, tables: Any, digit: Any, b: int) -> None:
     certificate = 0.0
     for player in range(players):
         gap = 0.0
-        for k in range(len(table.first_state)):
-            state = table.first_state[k]
-            gap += table.first_probability[k] * (tables.upper[b, state, player] - tables.lower[b, state, player])
+        for k in range(len(table.first.state)):
+            state = table.first.state[k]
+            gap += table.first.probability[k] * (tables.upper[b, state, player] - tables.lower[b, state, player])
         certificate = max(certificate, gap)
     if certificate < tables.certificate[b]:
         tables.certificate[b] = certificate
@@ -211,12 +211,12 @@ class OptimisticNashVI(SampledProcess):
             least=least,
             every=plan_every,
         )
-        runs, points, profiles = len(seeds_of(seed)), points_of(model), int(np.prod(model.num_actions))
+        runs, points, profiles = len(seeds_of(seed)), model.num_points, int(np.prod(model.num_actions))
         refuse_large(METHOD, runs, points, profiles)
         refuse_large(METHOD, runs, model.horizon, len(model.successors.state))
         legal = model.joint_legal.reshape(model.num_states, profiles)
         plan = np.tile(legal / legal.sum(axis=1, keepdims=True), (runs, model.horizon, 1))
-        tables = Tables(
+        tables = OptimisticNashState(
             visits=np.zeros((runs, points, profiles), dtype=np.int64),
             moves=np.zeros((runs, model.horizon, len(model.successors.state)), dtype=np.int64),
             plan=plan,

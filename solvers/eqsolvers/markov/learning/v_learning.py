@@ -33,7 +33,9 @@ Jin, Liu, Wang and Yu (2021), "V-learning: a simple, efficient, decentralized al
 sample-efficiently?", ICLR; Mao and Basar (2022), Dynamic Games and Applications 13. The gap after K episodes is of
 order sqrt(H^5 S A / K) with bonus_n = c sqrt(H^3 A i / n), i a logarithm; here with c = `bonus_scale` and i = 1. A is
 squared for swap regret. Losses are scaled by what can be had from step h on, where the papers divide by H. Cost of a
-step: O(N A), O(N A^3) for "ce"; besides, for the policies, O(A_0 ... A_{N-1}) times the successors.
+step: O(N A), O(N A^3) for "ce"; besides O(A_0 ... A_{N-1}) for `policy`, and N^2 times that and the successors for the
+certificate. What a player learns needs neither; games of more than 200 000 joint actions at a state, 5000 with the
+certificate, are refused.
 """
 
 from __future__ import annotations
@@ -44,13 +46,13 @@ from typing import Any
 import numpy as np
 
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import UnsupportedGame
+from eqenvs.errors import GameTooLargeError, UnsupportedGame
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled, uniform
-from eqsolvers.markov.learning._certified import Rule, Scratch, Tables, certify, certify_unvisited, sum_up
+from eqsolvers.markov.learning._certified import Rule, Scratch, VLearningState, certify, certify_unvisited, sum_up
 from eqsolvers.markov.learning._process import (
     SampledProcess,
     compiling,
@@ -63,8 +65,6 @@ from eqsolvers.markov.learning._sampler import (
     END,
     drawn_action,
     first_of,
-    first_profile,
-    next_profile,
     point_after,
     successor_entry,
 )
@@ -73,6 +73,10 @@ from eqsolvers.result import with_horizon
 from eqsolvers.scoring.score import score
 
 METHOD = "v-learning"
+# Joint actions of a state: a visit goes through all of them for `policy`, and with the certificate through what follows
+# each of them for each player. At these a visit takes some 0.4 ms.
+MAX_MIXED = 200_000
+MAX_CERTIFIED = 5_000
 
 
 @compiled
@@ -134,6 +138,20 @@ def learn(
 
 
 @compiled
+def write_product(strategy: Any, point: int, strides: Any, weight: float, out: Any) -> None:
+    """Write `weight` times the product of the players' strategies [N, I, A] at a point, [joint actions]."""
+    out[0] = weight
+    size = 1
+    for player in range(len(strides)):
+        own = (len(out) if player == 0 else strides[player - 1]) // strides[player]
+        for k in range(size - 1, -1, -1):
+            before = out[k]
+            for action in range(own):
+                out[k * own + action] = before * strategy[player, point, action]
+        size *= own
+
+
+@compiled
 def visit(table: Any, rule: Any, tables: Any, scratch: Any, stream: Any, b: int, step: int, state: int) -> int:
     """Play and learn at one state; the state that follows."""
     horizon, players = table.horizon, len(scratch.digit)
@@ -144,13 +162,9 @@ def visit(table: Any, rule: Any, tables: Any, scratch: Any, stream: Any, b: int,
     if rule.certify:
         certify(table, rule, tables, scratch, b, step, state, weight)
     mixture = tables.mixture[b, point]
-    joint = first_profile(table, state, scratch.digit)
-    while joint >= 0:
-        chance = weight
-        for player in range(players):
-            chance *= tables.strategy[b, player, point, table.actions[player, state, scratch.digit[player]]]
-        mixture[joint] = (1.0 - weight) * mixture[joint] + chance
-        joint = next_profile(table, state, scratch.digit)
+    write_product(tables.strategy[b], point, table.strides, weight, scratch.product)
+    for joint in range(table.profiles):
+        mixture[joint] = (1.0 - weight) * mixture[joint] + scratch.product[joint]
     row = state * table.profiles
     for player in range(players):
         actions, count = table.actions[player, state], table.counts[player, state]
@@ -215,7 +229,8 @@ class VLearning(SampledProcess):
 
     Raises:
         UnsupportedGame: if the game has no horizon.
-        GameTooLargeError: if the tables would be too large.
+        GameTooLargeError: if there are more than 200 000 joint actions at a state, or 5000 and `certify`; or if the
+            tables would be too large.
     """
 
     def __init__(
@@ -252,6 +267,7 @@ class VLearning(SampledProcess):
             np.zeros(players, dtype=np.int64),
             np.zeros(players),
             np.zeros((2, players, actions)),
+            np.zeros(model.num_profiles),
         )
         if certify:
             certify_unvisited(self.table, self._rule, self._tables, self._scratch)
@@ -309,27 +325,33 @@ def bounds(model: MarkovModel) -> tuple[Float64Array, Float64Array]:
     legal = model.joint_legal
     high = np.array([own[legal].max() for own in model.reward])
     low = np.array([own[legal].min() for own in model.reward])
-    if (model.successors.state == model.num_states).any():
+    if model.may_end:
         high, low = np.maximum(high, 0.0), np.minimum(low, 0.0)
     left = np.cumsum(model.discount ** np.arange(model.horizon))[::-1]
     return high[:, None] * left, low[:, None] * left
 
 
-def _tables(model: MarkovModel, runs: int, rule: Rule) -> Tables:
+def _tables(model: MarkovModel, runs: int, rule: Rule) -> VLearningState:
     players, actions, states = model.num_players, max(model.num_actions), model.num_states
     strategy = uniform_strategies(model)
     points = strategy.shape[1]
     told = actions if rule.swap else 0
     told_kept = told if rule.certify else 0
+    profiles = model.num_profiles
+    if profiles > (MAX_CERTIFIED if rule.certify else MAX_MIXED):
+        way = f"certify=false takes up to {MAX_MIXED:,}" if profiles <= MAX_MIXED else "use fewer players or actions"
+        raise GameTooLargeError(
+            f"{METHOD}: {profiles:,} joint actions at a state, the limit is {MAX_CERTIFIED:,} with certify=true and "
+            f"{MAX_MIXED:,} without; {way}"
+        )
     refuse_large(METHOD, runs, players, points, max(told, 1), actions)
-    profiles = int(np.prod(model.num_actions))
     refuse_large(METHOD, runs, points, profiles)
     legal = model.joint_legal.reshape(states, profiles).astype(np.float64)
     spread = np.tile(legal / legal.sum(axis=1, keepdims=True), (model.horizon or 1, 1))
     start = np.repeat(rule.highest, states, axis=1)
     shape = (runs, players, points)
     first = (runs, players, states)
-    return Tables(
+    return VLearningState(
         visits=np.zeros((runs, points), dtype=np.int64),
         estimate=np.tile(start, (runs, 1, 1)),
         value=np.tile(start, (runs, 1, 1)),

@@ -4,12 +4,18 @@ Rows are decision points with a joint action, [I * P]; with a horizon every step
 reward plus the discounted mean of the next point's value. For a fixed value function within [low, high] of what can be
 had, Hoeffding's inequality bounds its error after n visits, all rows and both sides at once with probability 1 - delta,
 by (high - low) sqrt(ln(2 N I P / delta) / (2 n)): `errors`.
+
+Where the frame does not say what the first state is drawn from, the share of the episodes that begin in each state
+stands for it. Of n episodes that begin independently, with probability 1 - delta it is off by at most sqrt(2 ln((2^S -
+2) / delta) / n) in the 1-norm, twice what the best of the 2^S - 2 sets of states gains, each by Hoeffding's inequality
+(Weissman, Ordentlich, Seroussi, Verdu and Weinberger 2003, HP Laboratories HPL-2003-97); whence the mean of any value
+function, one made from the same data too, by half of that times (high - low): `first_error`.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from math import log
+from math import log, log1p, sqrt
 from typing import Any
 
 import numpy as np
@@ -31,7 +37,8 @@ class Counts:
         visits: [I, P] int64.
         reward: [N, I, P] float64, mean; 0 where there was no visit.
         kernel: [I * P, I] sparse, frequency of each next point; rows miss what ended the game, or the horizon.
-        first: [I] float64, frequency of the episodes' first points.
+        first: [I] float64, distribution of the first point: the frame's, or else the frequency in the episodes.
+        episodes: how many there are.
         low, high: [N, I] float64, the least and the most that a player can have from a point on.
         legal: [I, P] bool.
     """
@@ -59,7 +66,10 @@ class Counts:
         shape = (points * profiles, points)
         self.kernel: Any = sparse.csr_array(sparse.coo_array((weight, (row[goes_on], after)), shape=shape))
         begun = dataset.state[dataset.step == 0]
-        self.first: Float64Array = np.bincount(begun, minlength=points) / max(len(begun), 1)
+        self.episodes = len(begun)
+        self.first: Float64Array = np.bincount(begun, minlength=points) / self.episodes
+        if frame.initial is not None:
+            self.first = np.append(frame.initial, np.zeros(points - states))
         self.low, self.high = _bounds(frame)
         masks = [np.tile(mask, (frame.horizon or 1, 1)) for mask in frame.legal]
         self.legal: BoolArray = joint_legal(masks).reshape(points, profiles)
@@ -92,6 +102,30 @@ class Counts:
         off = scale * np.sqrt(several / (2 * np.maximum(visits, 1)))
         bounded: Float64Array = np.where(visits > 0, width * np.minimum(off, 1.0), width)
         return bounded
+
+    def first_error(self, delta: float) -> tuple[Float64Array, float]:
+        """What values at the start may be off by for want of the first states' distribution; see the module.
+
+        Args:
+            delta: probability with which anything may fail.
+
+        Returns:
+            The error of each player's, [N], and what is left of `delta`: all of it where the distribution is known, and
+            half of it elsewhere.
+        """
+        states, width = self.frame.states, (self.high - self.low)[:, 0]
+        if self.frame.initial is not None or states == 1:
+            return np.zeros(len(width)), delta
+        events = states * log(2) + log1p(-(2.0 ** (1 - states)))
+        off = sqrt(2 * (events + log(2 / delta)) / self.episodes)
+        return width * min(off / 2, 1.0), delta / 2
+
+    def at_start(
+        self, least: Float64Array | float, most: Float64Array | float, off: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Bounds of values at the start with `off` [N] taken off or added, within what can be had."""
+        low, high = self.low[:, 0], self.high[:, 0]
+        return np.clip(least - off, low, high), np.clip(most + off, low, high)
 
     def steps(self) -> list[slice]:
         """The points of each step, the last first; all at once where there is no horizon."""

@@ -19,6 +19,7 @@ import numpy as np
 from eqenvs.arrays import BoolArray, Float64Array, IntArray, joint_play, read_only, sample_categorical
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.markov import MarkovModel
+from eqenvs.models.markov_checks import checked_initial
 from eqenvs.policies import JointPolicy, MarkovCorrelatedPolicy, require_fits, tabulate
 from eqsolvers.markov.learning._sampler import drawn_entries, table_of
 
@@ -40,6 +41,7 @@ class Frame:
         highest: the most, [N].
         legal: per player the legal actions, [S, A_p] bool.
         ends: whether the game may be over before its horizon.
+        initial: [S], the distribution of the first state; None: not known, but by the first states of the episodes.
     """
 
     states: int
@@ -50,6 +52,16 @@ class Frame:
     highest: Float64Array
     legal: tuple[BoolArray, ...]
     ends: bool
+    initial: Float64Array | None = None
+
+    def __post_init__(self) -> None:
+        """Check `initial`.
+
+        Raises:
+            InputError: if it is no distribution over the states.
+        """
+        if self.initial is not None:
+            object.__setattr__(self, "initial", read_only(checked_initial(self.initial, self.states)))
 
     @property
     def points(self) -> int:
@@ -117,6 +129,10 @@ class Dataset:
             if array.min() < 0 or array.max() >= end:
                 raise InputError(f"dataset: {name} must be from 0 to {end - 1}, got {array.min()} to {array.max()}")
         self._check_order()
+        begun = self.state[self.step == 0]
+        if frame.initial is not None and not (frame.initial[begun] > 0).all():
+            wrong = begun[int(np.argmin(frame.initial[begun] > 0))]
+            raise InputError(f"dataset: an episode begins in state {wrong}, which `initial` of the frame rules out")
         for player, mask in enumerate(frame.legal):
             bad = ~mask[self.state, self.actions[:, player]]
             if bad.any():
@@ -201,7 +217,8 @@ def frame_of(model: MarkovModel) -> Frame:
         lowest=rewards.min(axis=1),
         highest=rewards.max(axis=1),
         legal=model.legal,
-        ends=bool((model.successors.state == model.num_states).any()),
+        ends=model.may_end,
+        initial=model.initial,
     )
 
 
@@ -272,7 +289,7 @@ def joint_of(model: MarkovModel, behaviour: JointPolicy) -> Float64Array:
 
 
 def _described(frame: Frame) -> dict[str, Any]:
-    return {
+    described = {
         "states": frame.states,
         "actions": list(frame.actions),
         "horizon": frame.horizon,
@@ -282,6 +299,7 @@ def _described(frame: Frame) -> dict[str, Any]:
         "legal": [mask.astype(int).tolist() for mask in frame.legal],
         "ends": frame.ends,
     }
+    return described if frame.initial is None else described | {"initial": frame.initial.tolist()}
 
 
 def _frame(described: Mapping[str, Any]) -> Frame:
@@ -294,4 +312,5 @@ def _frame(described: Mapping[str, Any]) -> Frame:
         highest=np.array(described["highest"], dtype=np.float64),
         legal=tuple(np.array(mask, dtype=bool) for mask in described["legal"]),
         ends=bool(described["ends"]),
+        initial=described.get("initial"),
     )

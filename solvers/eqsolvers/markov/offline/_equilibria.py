@@ -70,8 +70,10 @@ def bellman_consistent_equilibrium(
     tried = [_laid_out(counts, candidate, concept) for candidate in candidates]
     if not tried:
         tried = _made(dataset, counts, concept, delta, error_scale)
-    share = delta / (3 * len(tried) * len(dataset.frame.actions))
-    bounds = [_bounds(counts, joint, concept, share, error_scale) for _, joint in tried]
+    off, left = counts.first_error(delta)
+    share = left / (3 * len(tried) * len(dataset.frame.actions))
+    found = [_bounds(counts, joint, concept, share, error_scale) for _, joint in tried]
+    bounds = [counts.at_start(lower, upper, off * error_scale) for lower, upper in found]
     gaps = [float(np.maximum(upper - lower, 0.0).sum()) for lower, upper in bounds]
     best = int(np.argmin(gaps))
     return OfflineResult(

@@ -45,9 +45,11 @@ def pessimistic_nash(dataset: Dataset, *, delta: float = 0.05, error_scale: floa
     """
     require_zero_sum(dataset, METHOD)
     counts = Counts(dataset)
-    low, lower = _half(counts, -1, delta, error_scale)
-    high, upper = _half(counts, +1, delta, error_scale)
-    least, most = float(counts.first @ low), float(counts.first @ high)
+    off, left = counts.first_error(delta)
+    low, lower = _half(counts, -1, left, error_scale)
+    high, upper = _half(counts, +1, left, error_scale)
+    lowest, highest = counts.at_start(counts.first @ low, counts.first @ high, off * error_scale)
+    least, most = float(lowest[0]), float(highest[0])
     tables = (lower, upper)
     return OfflineResult(
         tables=tables,

@@ -18,9 +18,10 @@ class OfflineResult:
     Attributes:
         tables: each player's Markov policy, [I, A_p]; empty where the actions are correlated.
         joint: joint play at every point, [I, A_0, ..., A_{N-1}].
-        lower: each player's least value of `joint` that the data allow, [N], from the dataset's first states on.
+        lower: each player's least value of `joint` that the data allow, [N], from the first state on.
         upper: the most that each player could have by deviating alone, [N].
-        gap_bound: at most the sum of upper - lower: a bound of the equilibrium gap, with probability 1 - delta.
+        gap_bound: at most the sum of upper - lower: a bound of the equilibrium gap, with probability 1 - delta. Where
+            the distribution of the first state is not known, its sampling error is in all three (`_counts`).
         method: how it was found.
         detail: what else there is to say, as JSON data.
     """

@@ -48,21 +48,23 @@ def bellman_consistent_policy(dataset: Dataset, *, delta: float = 0.05, iteratio
     legal, actions = counts.legal, dataset.frame.actions[0]
     width = max(float((counts.high - counts.low).max()), np.finfo(float).tiny)
     eta = sqrt(8 * log(max(actions, 2)) / iterations) / width
+    off, left = counts.first_error(delta)
     score = np.where(legal, 0.0, -np.inf)
     best, least = np.zeros(0), -np.inf
     for _ in range(iterations):
         played = softmax(score)
-        found = value_interval(counts, played, 0, delta=delta / (2 * iterations))
+        found = value_interval(counts, played, 0, delta=left / (2 * iterations))
         if found.lower > least:
             best, least = played, found.lower
         score = score + eta * np.where(legal, found.pessimist, 0.0)
-    most = most_by_deviating(counts, best, 0, delta / 2, told=False)
+    most = most_by_deviating(counts, best, 0, left / 2, told=False)
+    lower, upper = counts.at_start(np.array([least]), np.array([max(most, least)]), off)
     return OfflineResult(
         tables=(best,),
         joint=best,
-        lower=np.array([least]),
-        upper=np.array([max(most, least)]),
-        gap_bound=max(most - least, 0.0),
+        lower=lower,
+        upper=upper,
+        gap_bound=float((upper - lower)[0]),
         method=METHOD,
         detail={"iterations": iterations},
     )

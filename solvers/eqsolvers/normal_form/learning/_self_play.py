@@ -47,6 +47,8 @@ class SelfPlayProcess:
         InputError: if a play-average is asked for where the players move in turn.
     """
 
+    unit = "payoffs"  # of `touched`
+
     def __init__(
         self,
         model: NormalFormModel,

@@ -117,6 +117,8 @@ def advance(
 class VarianceReducedHalpern:
     """A run on a matrix game; see `eqsolvers.iterative.Process`. `touched` counts payoffs looked at."""
 
+    unit = "payoffs"  # of `touched`
+
     def __init__(self, model: NormalFormModel, *, seed: int = 0, eta: float | None = None) -> None:
         matrix = require_matrix_game(model, "vr-halpern")
         m, n = matrix.shape

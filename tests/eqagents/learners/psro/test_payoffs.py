@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,10 +60,12 @@ def random_members(game: eqenvs.Game, sizes: tuple[int, ...], seed: int) -> list
         ("kuhn_poker", {"num_players": 3}, (2, 1, 2)),
         ("leduc_poker", {"suit_isomorphism": True}, (1, 2)),
         ("rock_paper_scissors", {"rock_win": 2.0}, (3, 2)),
+        ("random_markov_game", {"action_counts": "2x3", "horizon": 3}, (2, 3)),
+        ("random_markov_game", {"num_players": 3, "discount": 0.6}, (1, 2, 2)),
     ],
 )
 def test_simulated_cells_agree_with_exact_ones_and_those_with_the_score(
-    game_id: str, parameters: dict[str, float], sizes: tuple[int, ...]
+    game_id: str, parameters: dict[str, Any], sizes: tuple[int, ...]
 ) -> None:
     game = eqenvs.make(game_id, **parameters)
     populations = random_members(game, sizes, 0)

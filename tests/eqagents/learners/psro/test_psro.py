@@ -80,6 +80,34 @@ def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, p
     assert state.payoffs.missing() == []
 
 
+def test_markov_games_end_where_no_markov_policy_pays() -> None:
+    """A population's mixture is drawn for the whole game: responses with memory may still pay."""
+    game = eqenvs.make("random_markov_game", num_states=2, horizon=2, zero_sum=True)
+    learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
+    state = learner.init(np.random.SeedSequence(SEED))
+    for _ in range(12):
+        state, metrics = learner.step(state)
+    scored = score(game, learner.average_policy(state))
+    assert metrics["oracle/value_0"] + metrics["oracle/value_1"] == pytest.approx(0, abs=1e-9)
+    assert scored.markov_cce_gap == pytest.approx(0, abs=1e-9)
+    assert metrics["oracle/value_0"] == pytest.approx(scored.values[0], abs=1e-9)
+    assert state.payoffs.missing() == []
+
+
+def test_correlated_meta_strategies_and_learned_responses_take_markov_games_of_three_players() -> None:
+    game = eqenvs.make("random_markov_game", num_players=3, num_states=2, discount=0.6)
+    for oracle in (EXACT["oracle"], SMALL_ORACLE):
+        learner = PSRO(game, config(oracle=oracle, meta_solver="max_welfare_cce"), InlineExecutor(SEED))
+        state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3)
+        assert state.payoffs.missing() == []
+        scored = score(game, learner.average_policy(state))
+        weights = learner.average_policy(state).weights  # type: ignore[union-attr]
+        assert state.meta.device is not None
+        expected = np.tensordot(state.payoffs.mean, state.meta.device, axes=3)
+        np.testing.assert_allclose(scored.values, expected, atol=1e-9)
+        assert len(weights) == np.count_nonzero(state.meta.device)
+
+
 def test_uniform_meta_solver_is_fictitious_play_on_three_player_kuhn() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
     learner = PSRO(game, config(meta_solver="uniform", **EXACT), InlineExecutor(SEED))

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.errors import GameTooLargeError
+from eqenvs.games.markov.repeated_auction import num_transitions
 from eqenvs.testing import check_game
 
 INSTANCES = {
@@ -112,6 +114,24 @@ def test_truthful_bids_are_no_equilibrium_with_small_budgets_or_at_first_prices(
     kept, best = deviation(eqenvs.make("repeated_auction", horizon=1, payment="first"), min)
     assert kept == pytest.approx(0, abs=1e-12)  # the winner pays its value
     assert best > 0.1
+
+
+@pytest.mark.parametrize(
+    "parameters", [*INSTANCES.values(), {"num_players": 3, "num_values": 2, "max_bid": 2, "payment": "first"}]
+)
+def test_transitions_are_counted_without_the_model(parameters):
+    game = eqenvs.make("repeated_auction", **parameters)
+    of_count = {name: value for name, value in game.parameters.items() if name not in ("discount", "horizon")}
+    assert num_transitions(**of_count) == game.model().sizes()["transitions"]
+
+
+def test_a_game_of_few_rows_but_too_many_transitions_is_not_called_exact():
+    game = eqenvs.make("repeated_auction", num_values=60, budget=1)
+    assert game.size == 3 * 60**2 * 4  # of the 20 million that can be enumerated
+    assert not game.exact
+    with pytest.raises(GameTooLargeError, match=r"transitions .* the limit is 500,000"):
+        game.model(max_size=50_000)  # the same refusal sooner
+    assert eqenvs.make("repeated_auction", num_values=40, budget=1).exact
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.errors import UnsupportedGame
+from eqenvs.arrays import joint_play
+from eqenvs.errors import GameTooLargeError, UnsupportedGame
 from eqenvs.models import MarkovModel
 from eqsolvers import score
 from eqsolvers.markov.learning import v_learning
@@ -308,3 +309,43 @@ def test_certifying_changes_nothing_but_itself():
 def test_games_without_a_horizon_are_refused():
     with pytest.raises(UnsupportedGame, match=r"^v-learning: needs a game with a horizon"):
         SOLVER.start(eqenvs.make("random_markov_game").model())
+
+
+def one_shot(players, actions):
+    shape = (actions,) * players
+    payoffs = np.random.default_rng(0).random((players, 1, *shape))
+    return MarkovModel(np.ones((1, *shape, 1)), payoffs, [1.0], horizon=1)
+
+
+@pytest.mark.parametrize(
+    ("players", "actions", "certify", "message"),
+    [
+        (
+            8,
+            3,
+            True,
+            r"6,561 joint actions .* 5,000 with certify=true .*; certify=false takes up to 200,000",
+        ),
+        (18, 2, True, "262,144 joint actions at a state, .*; use fewer players or actions"),
+        (18, 2, False, "262,144 joint actions at a state, .* and 200,000 without; use fewer players or actions"),
+    ],
+)
+def test_games_of_too_many_joint_actions_are_refused_at_once(players, actions, certify, message):
+    with pytest.raises(GameTooLargeError, match=message) as caught:
+        SOLVER.start(one_shot(players, actions), settings={"certify": certify})
+    assert "\n" not in str(caught.value)
+
+
+def test_without_the_certificate_many_players_learn_and_policy_is_what_they_played():
+    model = one_shot(8, 3)
+    process = SOLVER.start(model, seed=0, settings={"certify": False})
+    played = []
+    for _ in range(3):
+        played.append(process.state()["tables"]["strategy"][0, :, 0])
+        process.run(1)
+    # With one step the weights of visits 1, 2, 3 are 1/6, 1/3, 1/2.
+    expected = sum(
+        weight * joint_play([own[None] for own in strategies])
+        for weight, strategies in zip((1 / 6, 1 / 3, 1 / 2), played, strict=True)
+    )
+    np.testing.assert_allclose(process.policy().distributions, expected, rtol=0, atol=1e-15)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,3 +223,20 @@ def test_a_single_array_is_no_dataset(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(InputError, match="cannot be read as npz"):
         load(tmp_path / "one.npy")
+
+
+def test_the_first_states_distribution_is_kept_and_may_be_missing(tmp_path):
+    dataset = collect(GAME, uniform(GAME), episodes=4, seed=0)
+    arrays = (dataset.episode, dataset.step, dataset.state, dataset.actions, dataset.reward, dataset.after)
+    for initial in (GAME.initial, None):
+        kept = Dataset(replace(dataset.frame, initial=initial), *arrays)
+        kept.save(tmp_path / "play.npz")
+        found = load(tmp_path / "play.npz")
+        assert found.checksum == kept.checksum
+        assert found.frame.initial is None if initial is None else (found.frame.initial == initial).all()
+    shifted = np.roll(GAME.initial, 1)
+    assert GAME.initial[0] == 1
+    with pytest.raises(InputError, match=r"an episode begins in state 0, which `initial` of the frame rules out"):
+        Dataset(replace(dataset.frame, initial=shifted), *arrays)
+    with pytest.raises(InputError, match="initial must be non-negative and sum to 1"):
+        replace(dataset.frame, initial=np.array([0.5, 0.5, 0.5]))

@@ -1,5 +1,8 @@
 """Pessimistic Nash value iteration: rates with coverage, failure without."""
 
+from dataclasses import replace
+from math import log
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,14 @@ import eqenvs
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy, uniform
-from eqsolvers.markov.offline import collect, pessimistic_nash, solve_offline, unilateral_concentrability
+from eqsolvers.markov.offline import (
+    Dataset,
+    bellman_consistent_equilibrium,
+    collect,
+    pessimistic_nash,
+    solve_offline,
+    unilateral_concentrability,
+)
 from eqsolvers.scoring.score import score
 
 
@@ -82,3 +92,44 @@ def test_other_games_are_refused():
     three = eqenvs.make("random_markov_game", num_players=3, horizon=2, discount=1.0, num_states=2).model()
     with pytest.raises(UnsupportedGame, match="the data have 3"):
         pessimistic_nash(collect(three, uniform(three), episodes=10, seed=0))
+
+
+def two_starts(initial):
+    """One step; in state 0 nothing is paid, state 1 is matching pennies."""
+    pennies = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    paid = np.stack([np.zeros((2, 2)), pennies])
+    return MarkovModel(np.ones((2, 2, 2, 1)) * [1.0, 0.0], np.stack([paid, -paid]), initial, horizon=1)
+
+
+def of_frame(dataset, initial):
+    arrays = (dataset.episode, dataset.step, dataset.state, dataset.actions, dataset.reward, dataset.after)
+    return Dataset(replace(dataset.frame, initial=initial), *arrays)
+
+
+def test_the_bound_holds_where_the_episodes_happened_to_begin_elsewhere():
+    # All 400 episodes began in state 0; what is played in state 1, half of all starts, the data cannot say.
+    seen = collect(two_starts([1.0, 0.0]), uniform(two_starts([1.0, 0.0])), episodes=400, seed=0)
+    model = two_starts([0.5, 0.5])
+    known = of_frame(seen, model.initial)
+    for found in (pessimistic_nash(known), bellman_consistent_equilibrium(known, concept="cce")):
+        gap = score(model, found.policy(model)).nash_conv if found.tables else 0.5
+        assert gap <= found.gap_bound
+        assert found.gap_bound >= 1.0  # half of the range of the values in state 1
+        assert found.gap_bound > solve_offline(seen).gap_bound + 0.5
+
+
+@pytest.mark.parametrize("states", [2, 3])
+def test_first_states_that_are_sampled_cost_what_the_inequality_says(states):
+    initial = np.full(states, 1 / states)
+    model = random_game(0, num_states=states)
+    model = MarkovModel(model.successors, model.reward, initial, horizon=3)
+    dataset = collect(model, uniform(model), episodes=20_000, seed=0)
+    blind, delta = of_frame(dataset, None), 0.05
+    share = np.bincount(dataset.state[dataset.step == 0], minlength=states) / 20_000
+    told = pessimistic_nash(of_frame(dataset, share), delta=delta / 2)
+    found = pessimistic_nash(blind, delta=delta)
+    off = np.sqrt(2 * log((2**states - 2) / (delta / 2)) / 20_000) / 2 * 3 * np.ptp(model.reward[0])
+    np.testing.assert_allclose(found.upper - told.upper, [off, off], atol=1e-9)
+    np.testing.assert_allclose(told.lower - found.lower, [off, off], atol=1e-9)
+    assert found.gap_bound == pytest.approx(told.gap_bound + 2 * off, abs=1e-9)
+    assert score(model, found.policy(model)).nash_conv <= found.gap_bound

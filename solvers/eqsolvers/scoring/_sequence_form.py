@@ -14,21 +14,22 @@ import numpy as np
 from eqenvs.arrays import Float64Array, IntArray, read_only
 from eqenvs.models.extensive_form import ExtensiveFormModel
 from eqsolvers.scoring import _passes
+from eqsolvers.scoring.scorers import kept_with_model
 
 
-class ExtensiveFormEvaluator:
+class SequenceFormEvaluator:
     """See `eqsolvers.scoring.deviations.Evaluator`; players are numbered together as in `_passes`.
 
     Holds no reference to the model, so that it can be kept for as long as the model is there.
 
     Attributes:
-        constant_sum: whether the game is two-player constant-sum.
+        normaliser: see `Score`.
         num_entries: sequences of all players together.
     """
 
     def __init__(self, model: ExtensiveFormModel) -> None:
         n, treeplexes = model.num_players, model.treeplexes
-        self.constant_sum = n == 2 and model.constant_sum()
+        self.normaliser = 2 if n == 2 and model.constant_sum() else None
         # Bounds of the players' sequences but the empty ones, and of their information sets.
         self._start = n + _bounds([treeplex.num_sequences - 1 for treeplex in treeplexes])
         self._infoset_start = _bounds([treeplex.num_infosets for treeplex in treeplexes])
@@ -145,6 +146,12 @@ class ExtensiveFormEvaluator:
             )
             for p in range(len(self._shapes))
         ]
+
+
+@kept_with_model
+def sequence_form(model: ExtensiveFormModel) -> SequenceFormEvaluator:
+    """The evaluator of a model, made once and kept for as long as the model."""
+    return SequenceFormEvaluator(model)
 
 
 def _bounds(sizes: Sequence[int] | IntArray) -> IntArray:

@@ -1,0 +1,22 @@
+"""One player's behaviour table as a record: `table` [I, A], in the order of the game's information states."""
+
+from __future__ import annotations
+
+from eqagents.policies.records import PolicyRecord, RecordKind
+from eqenvs.arrays import Float64Array
+from eqenvs.game import Game
+from eqenvs.policies import TabularPolicy
+
+
+def _policy(record: PolicyRecord, game: Game, player: int) -> TabularPolicy:
+    tables = [states.uniform() for states in game.information_states]
+    tables[player] = record["table"]
+    return TabularPolicy(game, tables)
+
+
+RECORD = RecordKind(id="tabular", to_policy=_policy)
+
+
+def tabular_record(table: Float64Array) -> PolicyRecord:
+    """The record of a table."""
+    return RECORD.record({"table": table})

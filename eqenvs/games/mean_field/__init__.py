@@ -1,0 +1,1 @@
+"""Mean-field games, one file each."""

@@ -1,0 +1,1 @@
+"""Solvers for mean-field games, one method per file."""
