@@ -17,6 +17,7 @@ from eqenvs.spec import Fact, Family, GameSpec
 if TYPE_CHECKING:
     from eqenvs.envs.aec import GameAECEnv
     from eqenvs.envs.parallel import GameParallelEnv
+    from eqenvs.envs.population import PopulationEnv
     from eqenvs.envs.tables import TableEnv
     from eqenvs.envs.vector import VectorEnv
 
@@ -188,6 +189,20 @@ class Game:
         from eqenvs.envs.tables import TableEnv
 
         return TableEnv(self, num_envs, max_cycles=max_cycles)
+
+    def population_env(self, num_envs: int = 1, *, max_cycles: int | None = None) -> PopulationEnv:
+        """`num_envs` populations of a mean-field game stepped together on the CPU, agents by their states alone.
+
+        Args:
+            num_envs: B, at least 1.
+            max_cycles: see `vector_env`.
+
+        Raises:
+            UnsupportedGame: for other games.
+        """
+        from eqenvs.envs.population import PopulationEnv
+
+        return PopulationEnv(self, num_envs, max_cycles=max_cycles)
 
 
 def _remake(game_id: str, parameters: Mapping[str, Any]) -> Game:

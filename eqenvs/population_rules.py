@@ -213,7 +213,8 @@ class PopulationRules(Rules[PopulationState]):
         for population in range(self.model.num_populations):
             count = self._roles.count(population)
             draws = uniform[:, start : start + count]
-            found = xp.searchsorted(cumulative[population], xp.reshape(draws, (-1,)), side="right")
+            flat = xp.asarray(xp.reshape(draws, (-1,)), copy=True)  # torch warns of what is not contiguous
+            found = xp.searchsorted(cumulative[population], flat, side="right")
             parts.append(xp.reshape(xp.minimum(xp.astype(found, xp.int64), last[population]), draws.shape))
             start += count
         return xp.concat(parts, axis=1)

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, BoolArray, Float64Array, IntArray, namespace
-from eqenvs.errors import InputError
+from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.mean_field import MeanFieldModel, Moment
 from eqenvs.spec import Parameter
 
+MAX_ENTRIES = 200_000_000  # of a table of successors: 1.6 GB
 EMPTY = 1e-25  # density below which a place counts as empty: -log of it is the most that being alone is worth
 NORTH, WEST, STAY, EAST, SOUTH = range(5)
 MOVES = np.array([[-1, 0], [0, -1], [0, 0], [0, 1], [1, 0]])  # rows and columns that each action moves by
@@ -93,12 +94,25 @@ def exploration(
     )
 
 
+def check_entries(game_id: str, states: int, actions: int, successors: int) -> None:
+    """Refuse a game whose table of successors would not fit.
+
+    Raises:
+        GameTooLargeError: naming the game and its size.
+    """
+    if states * actions * successors > MAX_ENTRIES:
+        raise GameTooLargeError(
+            f"{game_id}: {states:,} cells, {actions:,} actions and {successors:,} successors of each are "
+            f"{states * actions * successors:,} entries, more than {MAX_ENTRIES:,}"
+        )
+
+
 def start_at(game_id: str, text: str, grid: Grid) -> Float64Array:
     """Everybody spread evenly over the cells named by the parameter `starts`, or over all of them, [S]."""
     found = read_cells(game_id, "starts", text, grid)
-    share = np.zeros(len(grid.cells))
-    share[[cell for cell, _ in found] or slice(None)] = 1.0
-    return share / share.sum()
+    share: Float64Array = np.zeros(len(grid.cells))
+    share[[cell for cell, _ in found] or slice(None)] = 1 / (len(found) or len(grid.cells))
+    return share
 
 
 def read_cells(game_id: str, name: str, text: str, grid: Grid, *, value: str | None = None) -> list[tuple[int, float]]:
