@@ -39,6 +39,11 @@ class PopulationState(NamedTuple):
     history: Array  # [B, W] int64, what it has been, -1 where it is still to come; W = 0 without noise
 
 
+def _from_zero(step: Array) -> Array:
+    """The time of a step; agents whose first states are still to be drawn are at time 0."""
+    return namespace(step).where(step < 0, 0, step)
+
+
 class PopulationRules(Rules[PopulationState]):
     """The rules of N agents.
 
@@ -131,7 +136,7 @@ class PopulationRules(Rules[PopulationState]):
     def moment(self, state: PopulationState) -> Moment:
         """The time and the noise as the model's operators take them."""
         xp = namespace(state.step)
-        time = xp.zeros_like(state.step) if self.model.horizon is None else xp.clip(state.step, 0)
+        time = xp.zeros_like(state.step) if self.model.horizon is None else _from_zero(state.step)
         return Moment(time, state.noise)
 
     def legal_actions(self, state: PopulationState, player: Array) -> Array:
@@ -259,7 +264,7 @@ class PopulationRules(Rules[PopulationState]):
         xp, model = namespace(state.step), self.model
         keys, seen = [], []
         if model.horizon is not None:
-            step = xp.clip(state.step, 0)
+            step = _from_zero(state.step)
             keys.append(step[:, None])
             seen.append(xp.astype(step / model.horizon, xp.float32)[:, None])
         if model.noise is not None:

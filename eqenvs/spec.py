@@ -24,7 +24,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter of a game or a solver, with its type, default and range (inclusive) or choices."""
+    """One parameter of a game or a solver, with its type, default and range (inclusive) or choices.
+
+    None is accepted where it is the default, and where the parameter is `optional`.
+    """
 
     name: str
     default: int | float | bool | str | None
@@ -33,10 +36,11 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
     def check(self, game_id: str, value: Any) -> Any:
         """`value` as the parameter's type, or an InputError naming the parameter and its range."""
-        if value is None and self.default is None:
+        if value is None and (self.optional or self.default is None):
             return None
         where = f"{game_id}: parameter {self.name!r}"
         if self.kind is bool:
@@ -64,7 +68,7 @@ class Parameter:
     def parse(self, game_id: str, text: str) -> Any:
         """The value written as `text` on a command line."""
         lowered = text.strip().lower()
-        if self.default is None and lowered in {"none", "null"}:
+        if (self.optional or self.default is None) and lowered in {"none", "null"}:
             return None
         if self.kind is bool and lowered in {"true", "false"}:
             return lowered == "true"

@@ -23,7 +23,7 @@ from eqenvs.testing import (
 )
 from eqenvs.testing.conformance import random_tables
 
-STEPS = 5  # of a mean-field game
+SMALL = {"horizon": 5, "bins": 3, "core_bins": 2, "max_degree": 2}  # of a mean-field game
 HISTORIES = 400_000  # default instances with more are checked by simulation only
 
 INSTANCES = {
@@ -43,10 +43,8 @@ def default_instance(game_id):
     game = eqenvs.make(game_id)
     if game.family is not Family.MEAN_FIELD:
         return game
-    few = {"num_agents": max(3, game.num_players)}
-    if (game.parameters.get("horizon") or 0) > STEPS:
-        few["horizon"] = STEPS
-    return eqenvs.make(game_id, **few)
+    small = {name: size for name, size in SMALL.items() if (game.parameters.get(name) or 0) > size}
+    return eqenvs.make(game_id, **small, num_agents=max(3, eqenvs.make(game_id, **small).num_players))
 
 
 def exact_model(game):
