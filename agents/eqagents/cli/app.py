@@ -194,10 +194,37 @@ def resume(
     _finish(directory, as_json)
 
 
+def _evaluate_in_populations(path: Path, step: int | None, num_agents: str, as_json: bool) -> None:
+    from eqagents.cli.populations import population_table, sizes_of
+    from eqenvs.policy_files import load_policy
+    from eqsolvers.scoring.finite_population import population_curve
+
+    sizes = sizes_of(num_agents)
+    with busy("scoring"):
+        if path.is_file() or path.suffix == ".json":
+            if step is not None:
+                raise InputError(f"--step chooses a run's checkpoint; {path} is a file")
+            game, policy = load_policy(path)
+            curve = population_curve(game, policy, sizes)
+        else:
+            from eqagents.training.run import load_trained
+
+            trained = load_trained(path, step=step)
+            curve = population_curve(trained.game, trained.policy, sizes)
+    if as_json:
+        print_json(curve.to_dict())
+    else:
+        out.print(population_table(curve, str(path)))
+
+
 @app.command()
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN_OR_POLICY", help="A run's directory or a policy's JSON file.")],
     step: Step = None,
+    num_agents: Annotated[
+        str | None,
+        typer.Option(metavar="N[,N...]", help="Score a mean-field policy in games of so many agents instead."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Score a trained run or a policy file against equilibrium."""
@@ -205,6 +232,9 @@ def evaluate(
     from eqenvs.policy_files import load_policy
     from eqsolvers.scoring import score
 
+    if num_agents is not None:
+        _evaluate_in_populations(path, step, num_agents, as_json)
+        return
     if not path.is_file() and path.suffix != ".json":
         from eqagents.training.run import evaluate as evaluate_run
 

@@ -15,6 +15,7 @@ S - 1) counts, each built in D binom(N - 2 + S, S) additions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import comb
 from typing import NamedTuple
 
@@ -26,11 +27,13 @@ from eqenvs.kernels import compiled
 from eqsolvers.scoring._population import (
     ENTRIES,
     Population,
+    best_deviation,
+    others_moves,
     own_fields,
     own_moves,
     own_rewards,
-    others_moves,
     probabilities,
+    row_entries,
 )
 
 MAX_PAIRS = 1_000_000  # of an own state and counts
@@ -74,7 +77,8 @@ def size_of(population: Population) -> Size:
     if population.model.horizon is None:
         kept = population.steps if rows * counts > MAX_KEPT else 1
         return Size(states * counts, kept * build + population.steps * apply)
-    return Size(states * counts, population.num_moments * (build + apply))
+    passes = 1 if population.constant else 2
+    return Size(states * counts, passes * population.num_moments * (build + apply))
 
 
 def require_small(population: Population) -> None:
@@ -86,10 +90,15 @@ def require_small(population: Population) -> None:
     pairs, work = size_of(population)
     if pairs > MAX_PAIRS or work > MAX_WORK:
         raise GameTooLargeError(
-            f"{int(population.sizes[0]):,} agents in {population.model.num_states:,} states: {pairs:.3g} pairs of an own "
-            f"state and counts and {work:.3g} additions pass the limits {MAX_PAIRS:.3g} and {MAX_WORK:.3g}; use fewer "
-            "agents, or method 'estimate'"
+            f"{int(population.sizes[0]):,} agents in {population.model.num_states:,} states: {_rounded(pairs)} pairs "
+            f"of an own state and counts and {_rounded(work)} additions pass the limits {MAX_PAIRS:,} and "
+            f"{MAX_WORK:,}; use fewer agents, or method 'estimate'"
         )
+
+
+def _rounded(count: int) -> str:
+    """Three digits, also of what no float holds."""
+    return f"{count:.3g}" if count < 10**300 else "over 1e+300"
 
 
 def simplex(agents: int, states: int) -> Simplex:
@@ -132,7 +141,8 @@ def spread(
     """Write into `after` [R, C] the distribution of counts where agents at `counts` [R, S] make `moves` [R, S, D]."""
     now, then = np.empty(size[-1]), np.empty(size[-1])
     for row in range(len(counts)):
-        n, now[0] = 0, 1.0
+        n = 0
+        now[0] = 1.0
         for state in range(counts.shape[1]):
             for _ in range(counts[row, state]):
                 then[: size[n + 1]] = 0.0
@@ -142,7 +152,8 @@ def spread(
                         continue
                     for d in range(target.shape[1]):
                         then[up[place, target[state, d]]] += mass * moves[row, state, d]
-                now, then, n = then, now, n + 1
+                now, then = then, now
+                n += 1
         after[row] = now
 
 
@@ -189,14 +200,12 @@ class Counted:
         counts[0, 0] = everybody
         moves = np.tile(distribution, (1, states, 1))
         spread(self.simplex.up, self.simplex.size, counts, moves, there, after)
-        return after[0]
+        return np.asarray(after[0])
 
     def _local(self, moment: int) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Rewards [C, S, A], own moves [C or 1, S, A, K], the others' moves [C, S or 1, S, D]."""
         population, counts = self.population, self.simplex.counts
-        states, actions, outcomes = population.model.successors.shape
-        entries = states * states * actions * (1 if population.constant else outcomes)
-        rows = max(1, ENTRIES // entries)
+        rows = max(1, ENTRIES // row_entries(population))
         parts = []
         for begin in range(0, len(counts), rows):
             some = counts[begin : begin + rows]
@@ -205,28 +214,28 @@ class Counted:
             chance = probabilities(population, fields, moments)
             others = others_moves(population, chance, moments)[:, :, 0]
             parts.append((own_rewards(population, fields, moments, 0), own_moves(population, chance, 0), others))
-        reward, own, others = (list(each) for each in zip(*parts, strict=True))
-        return np.concatenate(reward), own[0] if population.constant else np.concatenate(own), np.concatenate(others)
+        rewards, owns, moves = zip(*parts, strict=True)
+        own = owns[0] if population.constant else np.concatenate(owns)
+        return np.concatenate(rewards), own, np.concatenate(moves)
 
-    def _expected(self, moment: int, others: Float64Array, worth: Float64Array) -> Float64Array:
-        """`worth` [C, X] a step later, by the counts and own state now: [C, S or 1, X]."""
+    def _next_counts(self, moment: int, others: Float64Array) -> Iterator[tuple[slice, Float64Array]]:
+        """Some of the counts now with the distributions of those a step later, [counts, S or 1, C]."""
         counts, up, size = self.simplex
         wide, own = len(counts), others.shape[1]
-        stationary = self.population.model.horizon is None
-        if stationary and moment in self._kept:
-            return (self._kept[moment] @ worth).reshape(wide, own, -1)
-        keep = stationary and wide * own * wide <= MAX_KEPT
+        if moment in self._kept:
+            yield slice(0, wide), self._kept[moment]
+            return
+        keep = self.population.model.horizon is None and wide * own * wide <= MAX_KEPT
         rows = wide if keep else max(1, ENTRIES // (own * wide))
-        parts = []
         for begin in range(0, wide, rows):
-            moves = np.ascontiguousarray(others[begin : begin + rows].reshape(-1, *others.shape[2:]))
+            some = slice(begin, min(begin + rows, wide))
+            moves = np.ascontiguousarray(others[some].reshape(-1, *others.shape[2:]))
             after = np.empty((len(moves), wide))
-            here = np.repeat(counts[begin : begin + rows], own, axis=0)
-            spread(up, size, here, moves, self.population.targets.state, after)
-            parts.append(after @ worth)
+            spread(up, size, np.repeat(counts[some], own, axis=0), moves, self.population.targets.state, after)
+            found = after.reshape(-1, own, wide)
             if keep:
-                self._kept[moment] = after
-        return np.concatenate(parts).reshape(wide, own, -1)
+                self._kept[moment] = found
+            yield some, found
 
     def solve(self, policies: Float64Array) -> Solved:
         """What one agent gets by each of these policies [V, M, S, A] against the others', and by the best play."""
@@ -234,9 +243,6 @@ class Counted:
         moments, (states, _, _) = model.moments, model.successors.shape
         count, wide = len(self.simplex.counts), len(policies) + 1
         stationary = model.horizon is None
-        last = np.zeros(len(moments.time), dtype=bool)
-        if not stationary:
-            last = moments.time == model.horizon - 1
         future = {len(moments.time): np.zeros((count, wide, states))}
         largest = 0.0
         local = self._local(0) if stationary else None
@@ -245,9 +251,10 @@ class Counted:
             reward, own, others = local or self._local(moment)
             largest = max(largest, float(np.abs(reward).max()))
             later = np.zeros((1, 1, wide, states))
-            if moment in future and not last[moment]:
+            if moment in future:  # not at the last moments
                 worth = future.pop(moment).reshape(count, -1)
-                later = self._expected(moment, others, worth).reshape(count, -1, wide, states)
+                parts = [after @ worth for _, after in self._next_counts(moment, others)]
+                later = np.concatenate(parts).reshape(count, -1, wide, states)
             value = self._pull(policies[:, moment], reward, own, later)
             before = moment if stationary else int(moments.parent[moment])
             before = len(moments.time) if before < 0 else before
@@ -279,14 +286,41 @@ class Counted:
                 value[:, which] = np.where(model.legal, quality, -np.inf).max(axis=-1)
         return value
 
-    def expected_terms(self) -> tuple[Float64Array, Float64Array]:
-        """Rewards [M, S, A] and moves [M, S, A, K] where the others are independent draws from the mean field."""
-        model = self.population.model
-        reward = np.empty((self.population.num_moments, *model.legal.shape))
+    def deviation(self) -> Float64Array:
+        """A good pure policy [M, S, A] that sees what the policy sees.
+
+        It is the best against rewards and moves averaged over the counts that a player of the policy meets there. Where
+        nobody's moves depend on the mean field, no other of its kind does better: one's own state tells nothing of the
+        counts, which are those of independent draws from the flow.
+        """
+        population, model = self.population, self.population.model
+        reward = np.empty((population.num_moments, *model.legal.shape))
         chance = np.empty((*reward.shape, model.successors.shape[2]))
+        followed = not population.constant and model.horizon is not None
+        law: dict[int, Float64Array] = {}
         for moment in range(len(reward)):
-            likely = self.independent(self.population.flow[moment, 0])
-            paid, own, _ = self._local(moment)
-            reward[moment] = np.einsum("c,csa->sa", likely, paid)
-            chance[moment] = own[0] if len(own) == 1 else np.einsum("c,csak->sak", likely, own)
-        return reward, chance
+            paid, own, others = self._local(moment)
+            likely = self.independent(population.flow[moment, 0])[:, None]
+            if followed:
+                if model.moments.parent[moment] < 0:
+                    law[moment] = likely * population.start[0]
+                here = law.pop(moment)
+                mass = here.sum(axis=0)
+                likely = np.divide(here, mass, out=np.tile(likely, (1, len(mass))), where=mass > 0)
+                children = np.flatnonzero(model.moments.parent == moment)
+                if len(children):
+                    law |= dict.fromkeys(children.tolist(), self._followed(moment, here, own, others))
+            reward[moment] = np.einsum("cs,csa->sa", np.broadcast_to(likely, paid.shape[:2]), paid)
+            chance[moment] = own[0] if len(own) == 1 else np.einsum("cs,csak->sak", likely, own)
+        return best_deviation(population, reward, chance)
+
+    def _followed(self, moment: int, here: Float64Array, own: Float64Array, others: Float64Array) -> Float64Array:
+        """How likely counts and own states are a step later, [C, S], where the deviator plays the policy."""
+        model = self.population.model
+        going = here[..., None, None] * self.population.policy[moment, 0][..., None] * own
+        after = np.zeros_like(here)
+        place = np.eye(model.num_states)[model.successors]  # [S, A, K, S]
+        leaving = np.einsum("csak,sakt->cst", going, place, optimize=True)
+        for some, counts in self._next_counts(moment, others):
+            after += np.einsum("rsc,rst->ct", counts, leaving[some], optimize=True)
+        return after

@@ -16,12 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Array, Float64Array, IntArray
-from eqenvs.errors import InputError
+from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.mean_field import Affine, MeanFieldModel, Moment
 from eqsolvers.mean_field._dynamics import Dynamics, Stability
 
 MAX_AGENTS = 1_000_000_000
 ENTRIES = 4_000_000  # float64 entries of the largest array at a time
+MAX_ENTRIES = 50_000_000  # the same, where one row alone has more
 
 
 class Targets(NamedTuple):
@@ -41,7 +42,7 @@ def targets_of(model: MeanFieldModel) -> Targets:
     rows = model.successors.reshape(model.num_states, -1)
     found = [np.unique(row, return_inverse=True) for row in rows]
     wide = max(len(distinct) for distinct, _ in found)
-    state = np.array([np.append(distinct, [distinct[0]] * (wide - len(distinct))) for distinct, _ in found])
+    state = np.array([[*distinct, *[distinct[0]] * (wide - len(distinct))] for distinct, _ in found])
     entry = np.stack([inverse.reshape(model.successors.shape[1:]) for _, inverse in found])
     return Targets(state, entry)
 
@@ -86,7 +87,7 @@ class Population:
 
     def others(self, population: int) -> IntArray:
         """[P], how many agents there are of each population beside a deviator from one of them."""
-        return self.sizes - np.eye(len(self.sizes), dtype=np.int64)[population]
+        return np.asarray(self.sizes - np.eye(len(self.sizes), dtype=np.int64)[population])
 
 
 def population_of(
@@ -125,6 +126,26 @@ def population_of(
     return Population(model, policy, np.diff(bounds), start, steps, flow, stability)
 
 
+def row_entries(population: Population) -> int:
+    """How many entries the largest array has for each row of a batch: what the operators give for every own state."""
+    states, actions, outcomes = population.model.successors.shape
+    return int(states * population.start.size * actions * (1 if population.constant else outcomes))
+
+
+def require_rows(population: Population) -> None:
+    """Refuse games of too many states, before anything is allocated.
+
+    Raises:
+        GameTooLargeError: with the numbers.
+    """
+    entries = row_entries(population)
+    if entries > MAX_ENTRIES:
+        raise GameTooLargeError(
+            f"{population.model.num_states:,} states: rewards and moves for every state of the deviator have "
+            f"{entries:,} entries a step, of at most {MAX_ENTRIES:,}; use a smaller game"
+        )
+
+
 def own_fields(population: Population, counts: IntArray, deviator: int) -> Float64Array:
     """The mean field for every state of the deviator, [R, S, P, S], from the others' counts [R, P, S]."""
     states = population.model.num_states
@@ -154,7 +175,7 @@ def probabilities(population: Population, fields: Float64Array, moments: IntArra
     """Of all agents' successors, [R, S, P or 1, S, A, K] by the state of the deviator; [1, 1, ...] if constant."""
     model = population.model
     if population.constant:
-        return np.asarray(model.probabilities(fields[:1, :1], model.at(0)))[None, None]
+        return np.asarray(model.probabilities(fields[0, 0], model.at(0)))[None, None]
     moment = Moment(*(np.broadcast_to(part, fields.shape[:2]) for part in moment_at(model, moments, 1)))
     found = np.asarray(model.probabilities(fields, moment))
     return np.broadcast_to(found, (*fields.shape[:2], *found.shape[-4:]))

@@ -49,7 +49,7 @@ def test_an_affine_map_is_solved_in_one_step_more_than_it_has_dimensions(size, m
         ("sis", {}, 1.0),
         ("crowd_1d", {}, 2.0),
         ("random_mean_field_game", {"num_states": 5, "num_populations": 2, "horizon": 4}, 1.0),
-        ("random_mean_field_game", {"num_states": 5, "horizon": 0, "discount": 0.8}, 1.0),
+        ("random_mean_field_game", {"num_states": 5, "horizon": None, "discount": 0.8}, 1.0),
     ],
 )
 def test_where_the_iteration_converges_it_finds_the_same_equilibrium(name, parameters, tau):

@@ -16,7 +16,7 @@ GAMES = {
     "sis": ("sis", {}, 1.0),
     "crowd": ("crowd_1d", {"size": 7, "horizon": 4}, 2.0),
     "coupled": ("random_mean_field_game", {"num_states": 5, "num_populations": 2, "horizon": 4}, 1.0),
-    "stationary": ("random_mean_field_game", {"num_states": 5, "horizon": 0, "discount": 0.8}, 1.0),
+    "stationary": ("random_mean_field_game", {"num_states": 5, "horizon": None, "discount": 0.8}, 1.0),
 }
 
 

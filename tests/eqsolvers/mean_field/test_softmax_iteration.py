@@ -52,7 +52,7 @@ def test_left_right_ends_at_the_root_of_its_equation(prior):
     assert policy[0, 0, 0, 0] == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("parameters", [{"horizon": 5}, {"horizon": 0, "discount": 0.8}])
+@pytest.mark.parametrize("parameters", [{"horizon": 5}, {"horizon": None, "discount": 0.8}])
 def test_it_is_the_fixed_point_of_policy_mirror_ascent_with_the_entropy(parameters):
     """Coupled populations; another operator, whose fixed points are softmax(q_h / tau) as well."""
     model = eqenvs.make("random_mean_field_game", num_states=5, num_populations=2, **parameters).model()

@@ -161,7 +161,7 @@ def test_a_hundred_by_hundred_cells_and_two_hundred_decisions_fit():
         ("crowd_2d", {"starts": "1,2,3"}, "'starts' must be row,column;"),
         ("crowd_2d", {"starts": "1,2;1,2"}, "'starts': cell 1,2 is there twice"),
         ("four_rooms", {"starts": "0,1"}, "'starts': 0,1 is no open cell"),
-        ("four_rooms", {"horizon": None}, "'horizon' must be"),
+        ("four_rooms", {"horizon": 0}, "'horizon' must be"),
         ("maze", {"starts": "1;1"}, "'starts' must be row,column;"),
         ("maze", {"aversion": -1.0}, "'aversion' must be"),
     ],

@@ -28,7 +28,7 @@ def test_the_law_of_employment_and_the_aggregate_state_is_the_published_one():
 
 
 def test_shares_of_the_unemployed_are_kept_at_every_change():
-    economy = AggregateEconomy(unemployment=(0.05, 0.2), spell=(2.0, 3.0), duration=(5.0, 7.0))
+    economy = AggregateEconomy(unemployment=(0.08, 0.12), spell=(2.0, 3.0), duration=(5.0, 7.0))
     for z in range(2):
         share = np.array([economy.unemployment[z], 1 - economy.unemployment[z]])
         for after in range(2):
