@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, eye_array
+from scipy.sparse import csr_array, eye_array, vstack
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from eqenvs.arrays import Float64Array
@@ -150,9 +151,17 @@ def stable_distribution(
 ) -> tuple[Float64Array, Stability]:
     """Where the population comes to rest, [1, P, S], from `start` or the initial distribution.
 
-    A population that goes round in a cycle is slowed down: half of it moves at a time, which has the same fixed points.
+    Where moves do not depend on the mean field and can settle in one way only, that is one linear solve. Elsewhere the
+    population moves until it rests; one that goes round in a cycle is slowed down: half of it moves at a time, which
+    has the same fixed points.
     """
     at = model.initial if start is None else start
+    if model.kernel is not None and not len(model.kernel.weight):
+        rows = [_only_rest(moves) for moves in matrices(model, model.kernel, at, policy[0])]
+        if all(row is not None for row in rows):
+            found = np.stack(rows)  # type: ignore[arg-type]
+            moved = 0.5 * float(np.abs(model.advance(found, policy) - found).sum(axis=1).max())
+            return found[None], Stability(moved, 0.0, 1)
     change, factor, lazy = np.inf, 0.0, False
     for step in range(1, MAX_STEPS + 1):
         after = model.advance(at, policy)
@@ -165,6 +174,28 @@ def stable_distribution(
         at = 0.5 * (at + after) if lazy else after
         at = at / at.sum(axis=1, keepdims=True)
     return at[None], Stability(change, factor, MAX_STEPS)
+
+
+def _only_rest(moves: csr_array) -> Float64Array | None:
+    """The stationary distribution [S] of a Markov chain [S, S]; None where it has several."""
+    moves = moves.copy()
+    moves.eliminate_zeros()  # which would count as ways
+    _, label = connected_components(moves, directed=True, connection="strong")
+    origin, target = moves.nonzero()
+    leaves = label[origin] != label[target]
+    closed = np.setdiff1d(label, label[origin[leaves]])
+    if len(closed) != 1:
+        return None
+    inside = np.flatnonzero(label == closed[0])
+    chain = moves[inside][:, inside].T - eye_array(len(inside))
+    # One of the equations follows from the others; that the masses sum to 1 takes its place.
+    equations = vstack([chain.tocsr()[:-1], csr_array(np.ones((1, len(inside))))]).tocsc()
+    right = np.zeros(len(inside))
+    right[-1] = 1.0
+    found = np.zeros(moves.shape[0])
+    found[inside] = np.maximum(splu(equations).solve(right), 0.0)
+    total: Float64Array = found / found.sum()
+    return total
 
 
 def matrices(model: MeanFieldModel, kernel: Kernel, mean_field: Float64Array, policy: Float64Array) -> list[csr_array]:

@@ -145,6 +145,25 @@ def test_a_population_that_goes_round_is_brought_to_rest():
     assert evaluation.values[0] == pytest.approx(-2 / 3, abs=1e-11)
 
 
+def test_a_chain_that_can_settle_in_several_ways_settles_by_where_it_began():
+    """From the middle of five places to either end, which hold: the gambler's ruin from 1/4 of the way, and 1/2."""
+    kernel = np.zeros((5, 1, 5))
+    kernel[0, 0, 0] = kernel[4, 0, 4] = 1.0
+    for place in (1, 2, 3):
+        kernel[place, 0, [place - 1, place + 1]] = 0.5
+    model = MeanFieldModel(kernel, lambda mu, m: -mu[..., None], [0, 0.5, 0.5, 0, 0], discount=0.5)
+    flow = Dynamics(model).flow(np.ones(model.policy_shape))
+    np.testing.assert_allclose(flow[0, 0], [0.625, 0, 0, 0, 0.375], atol=1e-11)
+
+
+def test_a_population_that_leaves_for_good_rests_where_it_can():
+    kernel = np.array([[[0.9, 0.1, 0.0]], [[0.0, 0.7, 0.3]], [[0.0, 0.6, 0.4]]])
+    model = MeanFieldModel(kernel, lambda mu, m: -mu[..., None], [1.0, 0, 0], discount=0.5)
+    evaluation = Dynamics(model).evaluate(np.ones(model.policy_shape))
+    np.testing.assert_allclose(evaluation.flow[0, 0], [0, 2 / 3, 1 / 3], atol=1e-15)
+    assert evaluation.stability.residual <= 1e-15
+
+
 def test_a_population_that_never_rests_is_told_with_its_factor(caplog):
     """Everybody flees the fuller of two places, overshooting: no stable distribution is reached by any slowing here."""
 
