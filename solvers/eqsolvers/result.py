@@ -164,8 +164,8 @@ class SolverSpec(Parameterised):
         preference: the method with the highest one, of those that cover the game, is used where none is named.
         covers: whether the method takes a game, by what its spec declares. Only the choice of a method asks: one that
             is named says itself why it refuses.
-        residual_unit: "payoff", "probability" or another unit by which the concept is judged; where it depends on the concept,
-            by concept, those left out in payoff.
+        residual_unit: "payoff", "probability" or another unit by which the concept is judged; where it depends on the
+            concept, by concept, those left out in payoff.
         compile: compiles the kernels that the method needs for a model, or loads them from the cache.
         source: authors, year, venue.
     """

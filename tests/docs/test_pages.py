@@ -33,7 +33,7 @@ def test_python_blocks_run(page):
         exec(compile(code, page.name, "exec"), {})
 
 
-@pytest.mark.parametrize("family", [eqenvs.Family.NORMAL_FORM, eqenvs.Family.EXTENSIVE_FORM, eqenvs.Family.MARKOV])
+@pytest.mark.parametrize("family", eqenvs.Family)
 def test_every_method_of_a_family_is_on_its_pages(family):
     pages = (ROOT / "docs").glob(f"{family.value}*.md")
     text = "".join(page.read_text(encoding="utf-8") for page in pages)

@@ -1,0 +1,1 @@
+"""Methods that learn a mean-field game from the experience of finitely many agents, one file each."""

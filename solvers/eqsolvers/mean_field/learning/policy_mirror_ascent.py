@@ -1,0 +1,373 @@
+"""Policy mirror ascent from experience: N agents on one trajectory, no resets, no model of the population.
+
+Yardim, Cayci, Geist and He (2023), "Policy mirror ascent for efficient and independent learning in mean field games",
+ICML, arXiv 2212.14449. An iteration is one policy step: all tables begin at Q_max; agents play their policies; every
+`mixing` steps the tables learn from one step of the agents' own (`_td`, algorithm 1), `samples` times; then
+
+    p(s)  <-  argmax over u of  <u, Q(s, .)> + h(u) - |u - p(s)|^2 / (2 eta)
+
+as in `eqsolvers.mean_field.pma`. Nobody is told a transition probability or the mean field. Centralised (algorithm 2):
+the first agent of each population learns and everybody plays its policy. Independent (algorithm 3): every agent has a
+table and a policy of its own and learns from its own steps alone.
+
+The published step sizes are small: with k the least probability of a state and action, t_0 is of order 1 / k^2, and
+fewer samples than that leave the tables where they began. These options, off by default, are for practice:
+
+- `pooled`: centralised, with all agents' steps. `trajectories`: as many copies of the N agents side by side.
+- `visits`: step sizes by each state and action's own visits. `offset`: t_0. `warm_start`: tables go on from the last.
+- `replay`: an iteration's looks are kept and learnt from that many times, shuffled each time (Benjamin and Abate, arXiv
+  2306.02766).
+- `traces`: TD(lambda), with `mixing=1`.
+- `communication_rounds` of independent agents within `radius`: `exchange="adopt"` (policies by what they earned in
+  `trial` steps, arXiv 2306.02766), or averages of `"policies"` or of `"tables"` by visits; see `_communication`.
+
+`policy` is what the population plays, of independent learners the mean of their policies; `disagreement` among the
+measures is how far their own are from it. `residual` is its exact NashConv in the game of a continuum, without h;
+`policy_change` how far the exact operator moves it. With finitely many agents the tables tend to the values in a
+population that is never quite at rest, so learnt policies are off by O(1 / sqrt N).
+
+Cost of an iteration: `samples` x `mixing` x N steps of agents, compiled, and a call of the reward operator for some
+thousand looks at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
+from eqenvs.game import Game
+from eqenvs.models.mean_field import MeanFieldModel
+from eqenvs.policies import TabularPolicy
+from eqenvs.spec import Family
+from eqsolvers.iterative import iterative_solver, require_alike
+from eqsolvers.kernels import random_stream
+from eqsolvers.mean_field._dynamics import Dynamics
+from eqsolvers.mean_field._mirror import Mirror
+from eqsolvers.mean_field.learning._communication import adopted, averaged, fill, near
+from eqsolvers.mean_field.learning._settings import ADOPT, METHOD, PARAMETERS, POLICIES, TABLES, Settings
+from eqsolvers.mean_field.learning._simulator import Simulator
+from eqsolvers.mean_field.learning._td import learn, schedule_of, shuffle
+from eqsolvers.mean_field.pma import policy_change
+from eqsolvers.result import SolverSpec
+
+MAX_NUMBERS = 200_000_000
+CHUNK = 2_000_000  # numbers of looks that are held at a time, where they are not kept
+
+
+class Tables(NamedTuple):
+    """All that changes; axis B is the seed, R the trajectory, G a table."""
+
+    stream: Any  # [B, R, 4] uint64, of play
+    own_stream: Any  # [B, 4] uint64, of replay and adoption
+    state: IntArray  # [B, R, N]
+    counts: IntArray  # [B, R, P, S], of agents by population and state
+    quality: Float64Array  # [B, G, S, A]
+    policy: Float64Array  # [B, G, S, A]
+
+
+class PolicyMirrorAscentLearner:
+    """See the module.
+
+    Args:
+        model: without a horizon.
+        seed: one, or several to run side by side.
+        mirror: the policy step.
+        settings: see there.
+
+    Attributes:
+        model: the game.
+        iteration: policy steps done.
+
+    Raises:
+        UnsupportedGame: if the game has a horizon.
+        GameTooLargeError: if the tables would be too large.
+        InputError: if there are fewer agents than populations.
+    """
+
+    unit = "agents' steps"
+
+    def __init__(self, model: MeanFieldModel, seed: int | Sequence[int], mirror: Mirror, settings: Settings) -> None:
+        if model.horizon is not None:
+            raise UnsupportedGame(f"{METHOD}: needs a game without a horizon; one with a horizon is for method 'pma'")
+        if settings.num_agents < model.num_populations:
+            raise InputError(
+                f"{METHOD}: num_agents must be at least {model.num_populations}, one for each population, got "
+                f"{settings.num_agents}"
+            )
+        settings.check()
+        self.model, self.iteration = model, 0
+        self._mirror, self._settings, self._dynamics = mirror, settings, Dynamics(model)
+        populations, states, actions = model.num_populations, model.num_states, model.num_actions
+        agents, runs = settings.num_agents, settings.trajectories
+        role = np.arange(agents) * populations // agents
+        self._owner = role if settings.centralised else np.arange(agents)
+        self._simulator = Simulator(model, agents, self._owner)
+        every = settings.pooled or not settings.centralised
+        self._watched = np.arange(agents) if every else np.searchsorted(role, np.arange(populations))
+        learners = self._owner[self._watched]
+        tables = populations if settings.centralised else agents
+        self._share = 1.0 / (runs * np.bincount(learners, minlength=tables))
+        seeds = tuple(seed) if isinstance(seed, Sequence) else (int(seed),)
+        largest = {
+            "tables": (len(seeds), tables, states, actions),
+            "traces": (runs * (settings.traces > 0), len(self._watched), states, actions),
+            "kept looks": (runs * (settings.replay > 0), settings.samples, len(self._watched), 5),
+        }  # a size of 0: not needed
+        for what, shape in largest.items():
+            _refuse_large(what, shape)
+        self._schedule = schedule_of(
+            model.discount,
+            settings.excitation or float(1.0 / (model.legal.sum())),
+            settings.offset,
+            settings.visits,
+        )
+        self._reach = near(model, settings.radius) if settings.communication_rounds else None
+        self._tables = self._begin(seeds, tables)
+
+    def _begin(self, seeds: tuple[int, ...], tables: int) -> Tables:
+        model, runs = self.model, self._settings.trajectories
+        children = [np.random.SeedSequence(seed).generate_state(runs + 1, np.uint64) for seed in seeds]
+        streams = np.array([[random_stream(int(child)) for child in own] for own in children])
+        started = [[self._simulator.begin(streams[b, r]) for r in range(runs)] for b in range(len(seeds))]
+        uniform = np.broadcast_to(self._dynamics.uniform()[0, 0], (len(seeds), tables, *model.legal.shape))
+        return Tables(
+            stream=streams[:, :runs].copy(),
+            own_stream=streams[:, runs].copy(),
+            state=np.array([[pair[0] for pair in own] for own in started]),
+            counts=np.array([[pair[1] for pair in own] for own in started]),
+            quality=np.full(uniform.shape, self._highest()),
+            policy=uniform.copy(),
+        )
+
+    def _highest(self) -> float:
+        """Q_max."""
+        most = self._settings.reward_bound + self._mirror.most(self.model.num_actions)
+        return most / (1.0 - self.model.discount)
+
+    @property
+    def steps(self) -> int:
+        """Steps of one trajectory in an iteration."""
+        settings = self._settings
+        spoken = settings.communication_rounds * (settings.exchange == ADOPT)
+        return settings.samples * settings.mixing + spoken + (settings.trial if spoken else 0)
+
+    @property
+    def touched(self) -> int:
+        """Steps of agents, of all trajectories and seeds."""
+        return self.iteration * self.steps * int(np.prod(self._tables.state.shape))
+
+    def run(self, iterations: int) -> None:
+        """Do some more policy steps."""
+        for _ in range(iterations):
+            for b in range(len(self._tables.stream)):
+                self._improve(b, self._evaluate(b))
+            self.iteration += 1
+
+    def _evaluate(self, b: int) -> IntArray:
+        """Learn the tables of a seed; how often each state and action was learnt from, [G, S, A]."""
+        settings, quality = self._settings, self._tables.quality[b]
+        if not settings.warm_start:
+            quality[:] = self._highest()
+        decay = self.model.discount * settings.traces
+        traced = quality.shape[1:] if decay > 0 else (1, 1)
+        trace = np.zeros((settings.trajectories, len(self._watched), *traced))
+        visits = np.zeros(quality.shape, dtype=np.int64)
+        policy = self._tables.policy[b]
+        parts = (
+            self._schedule,
+            self.model.discount,
+            decay,
+            self._mirror.bonus(policy),
+            self._owner[self._watched],
+            self._share,
+        )
+        if settings.replay:
+            kept = self._watch(b, policy, self._watched, settings.samples, settings.mixing)
+            order = np.arange(settings.samples)
+            for turn in range(settings.replay):
+                shuffle(order, self._tables.own_stream[b])
+                learn(*parts, order, *kept, quality, visits, trace, turn * settings.samples)
+            return visits
+        numbers = settings.trajectories * (5 * len(self._watched) + self.model.initial.size)
+        done = 0
+        while done < settings.samples:
+            looks = min(max(1, CHUNK // numbers), settings.samples - done)
+            seen = self._watch(b, policy, self._watched, looks, settings.mixing)
+            learn(*parts, np.arange(looks), *seen, quality, visits, trace, done)
+            done += looks
+        return visits
+
+    def _watch(
+        self, b: int, policy: Float64Array, watched: IntArray, looks: int, mixing: int
+    ) -> tuple[IntArray, Float64Array]:
+        """Play on every trajectory of a seed: steps [R, B, L, 4] and rewards [R, B, L] of the looks."""
+        tables = self._tables
+        seen = [
+            self._simulator.watch(policy, watched, looks, mixing, state, count, stream)
+            for state, count, stream in zip(tables.state[b], tables.counts[b], tables.stream[b], strict=True)
+        ]
+        return np.stack([each.steps for each in seen]), np.stack([each.reward for each in seen])
+
+    def _improve(self, b: int, visits: IntArray) -> None:
+        """The policy step of a seed, and what independent agents tell each other."""
+        tables, settings = self._tables, self._settings
+        rounds, exchange = settings.communication_rounds, settings.exchange
+        quality = tables.quality[b]
+        if rounds and exchange == TABLES:
+            # An agent knows nothing of what it never did: its first guess must not weigh on those who did it.
+            weight = self._mixed(b, visits.astype(np.float64))
+            total = self._mixed(b, visits * quality)
+            quality = np.divide(total, weight, out=quality.copy(), where=weight > 0)
+        tables.policy[b] = self._mirror.step(tables.policy[b], quality, self.model.legal)
+        if rounds and exchange == POLICIES:
+            tables.policy[b] = self._mixed(b, tables.policy[b])
+        elif rounds and exchange == ADOPT:
+            self._adopt(b)
+
+    def _mixed(self, b: int, kept: Float64Array) -> Float64Array:
+        """A table of each agent after rounds of averaging; nobody moves meanwhile."""
+        assert self._reach is not None
+        for _ in range(self._settings.communication_rounds):
+            kept = averaged(kept, self._reach, self._simulator.role, self._tables.state[b, 0])
+        return kept
+
+    def _adopt(self, b: int) -> None:
+        """A trial of the new policies, then rounds in which agents adopt each other's."""
+        assert self._reach is not None
+        tables, settings = self._tables, self._settings
+        agents, role = np.arange(settings.num_agents), self._simulator.role
+        worth = np.zeros(settings.num_agents)
+        if settings.trial:
+            policy = tables.policy[b]
+            steps, reward = self._watch(b, policy, agents, settings.trial, 1)
+            bonus = self._mirror.bonus(policy)[agents, steps[..., 0]]
+            weight = self.model.discount ** np.arange(settings.trial)
+            worth = np.einsum("rbl,b->l", reward + bonus, weight) / settings.trajectories
+        draw = np.empty(settings.num_agents)
+        for _ in range(settings.communication_rounds):
+            fill(tables.own_stream[b], draw)
+            found = adopted(worth, settings.temperature, self._reach, role, tables.state[b, 0], draw)
+            worth, tables.policy[b] = worth[found], tables.policy[b][found]
+            self._watch(b, tables.policy[b], agents[:0], 1, 1)
+
+    def played_by(self, run: int) -> Float64Array:
+        """What the population of the seed in that place plays, [1, P, S, A]."""
+        policy = self._tables.policy[run]
+        if self._settings.centralised:
+            alike: Float64Array = policy[None].copy()
+            return alike
+        role = self._simulator.role
+        own = [policy[role == population].mean(axis=0) for population in range(self.model.num_populations)]
+        played: Float64Array = np.stack(own)[None]
+        return played
+
+    def policy_of(self, run: int) -> TabularPolicy:
+        """The same as a policy."""
+        return TabularPolicy(self.model, self.model.as_tables(self.played_by(run)))
+
+    def policy(self) -> TabularPolicy:
+        """Of the first seed."""
+        return self.policy_of(0)
+
+    def residual_of(self, run: int) -> float:
+        """Exact NashConv of `policy_of(run)`."""
+        return float(self._dynamics.evaluate(self.played_by(run)).gains.sum())
+
+    def residual(self) -> float:
+        """Of the first seed."""
+        return self.residual_of(0)
+
+    def residuals(self) -> Float64Array:
+        """Of all seeds, [B]."""
+        return np.array([self.residual_of(run) for run in range(len(self._tables.stream))])
+
+    def measures(self) -> dict[str, float]:
+        """Of the first seed: how far the exact operator moves the policy, and the agents' own are from it, in L1."""
+        policy = self.played_by(0)
+        found = {"policy_change": policy_change(self._dynamics, self._mirror, policy)}
+        if not self._settings.centralised:
+            apart = np.abs(self._tables.policy[0] - policy[0, self._simulator.role]).sum(axis=-1)
+            found["disagreement"] = float(apart.mean())
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, as copies."""
+        return {
+            "iteration": self.iteration,
+            "tables": {name: array.copy() for name, array in self._tables._asdict().items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state()` gave.
+
+        Raises:
+            InputError: if it is of another game or other settings.
+        """
+        require_alike(self.state(), state)
+        self.iteration = int(state["iteration"])
+        for name, array in self._tables._asdict().items():
+            array[:] = state["tables"][name]
+
+
+def _refuse_large(what: str, shape: tuple[int, ...]) -> None:
+    if prod(shape) > MAX_NUMBERS:
+        sizes = " x ".join(f"{size:,}" for size in shape)
+        raise GameTooLargeError(f"{METHOD}: {what} of {sizes} numbers are above the limit of {MAX_NUMBERS:,}")
+
+
+def start(
+    model: MeanFieldModel,
+    *,
+    seed: int | Sequence[int] = 0,
+    eta: float,
+    tau: float,
+    regulariser: str,
+    distance: str,
+    floor: float,
+    **options: Any,
+) -> PolicyMirrorAscentLearner:
+    """The learner with its parameters, which `SOLVER` has checked."""
+    mirror = Mirror(regulariser, tau, distance, eta, floor)
+    return PolicyMirrorAscentLearner(model, seed, mirror, Settings(**options))
+
+
+def without_horizon(game: Game) -> bool:
+    """Whether the method covers a game; nothing is enumerated for that."""
+    model = game.model()
+    return isinstance(model, MeanFieldModel) and model.horizon is None
+
+
+def compiling(spec: SolverSpec) -> SolverSpec:
+    """The solver, which has its loops compiled by an iteration of a game of one state and one action."""
+    small = MeanFieldModel([[[1.0]]], lambda mean_field, moment: mean_field[..., None], [1.0], discount=0.5)
+
+    def compile(model: object) -> None:
+        del model
+        assert spec.start is not None
+        for options in ({}, {"centralised": False, "communication_rounds": 1, "replay": 1}):
+            process = spec.start(small, settings={"num_agents": 2, "samples": 2, **options})
+            process.run(1)
+            process.measures()
+
+    return replace(spec, compile=compile)
+
+
+SOLVER = compiling(
+    iterative_solver(
+        METHOD,
+        start,
+        source="Yardim, Cayci, Geist, He (2023), ICML, arXiv 2212.14449",
+        parameters=PARAMETERS,
+        random=True,
+        family=Family.MEAN_FIELD,
+        covers=without_horizon,
+        check_every=1,
+        default_iterations=50,
+    )
+)
