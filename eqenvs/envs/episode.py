@@ -55,6 +55,11 @@ def make_spaces(game: Game) -> tuple[dict[str, spaces.Space[Any]], dict[str, spa
     return observation, action
 
 
+def named(agents: list[str]) -> str:
+    """Some agents' names, for a message."""
+    return ", ".join(agents if len(agents) <= 10 else [*agents[:3], "...", agents[-1]])
+
+
 class Episode:
     """The state of one game, its randomness and its clock."""
 
@@ -108,6 +113,18 @@ class Episode:
         seen: NDArray[np.float32] = self.rules.observation(self.state, np.array([player]))[0]
         return seen
 
+    def seen_by_all(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Every player's observation [N, D] float32, and legal actions [N, A] bool, those of players who move now."""
+        rules = self.rules
+        if rules.simultaneous:
+            _, seen, legal = rules.seen_by_all(self.state)
+            return np.array(seen[0]), np.array(legal[0])
+        seen = np.stack([self.observation(player) for player in range(rules.num_players)])
+        legal = np.zeros((rules.num_players, rules.max_actions), dtype=bool)
+        for player in self.acting():
+            legal[player, : rules.num_actions[player]] = self.mask(player)
+        return seen, legal
+
     def information_state(self, player: int) -> IntArray:
         """The key of the player's information state, [W] int64."""
         key: IntArray = self.rules.information_state(self.state, np.array([player]))[0]
@@ -120,8 +137,7 @@ class Episode:
         """
         if self.rules.simultaneous:
             move = np.zeros((1, self.rules.num_columns), dtype=np.int64)
-            for player, action in actions.items():
-                move[0, player] = action
+            move[0, list(actions)] = list(actions.values())
         else:
             move = np.array(list(actions.values()), dtype=np.int64)
         self.state, turn, rewards = advance(self.rules, self.state, move, self.stream)
@@ -131,7 +147,7 @@ class Episode:
         self._opening = np.zeros_like(rewards)
         return received
 
-    def check(self, agent: str, action: Any, mask: NDArray[np.int8]) -> int:
+    def check(self, agent: str, action: Any, mask: NDArray[Any]) -> int:
         """The action as an int.
 
         Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from eqenvs.envs.episode import PlayersView
+from eqenvs.envs.episode import PlayersView, named
 from eqenvs.errors import IllegalActionError
 
 Observation = dict[str, NDArray[Any]]
@@ -39,15 +39,21 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
     def _look(self) -> tuple[dict[str, Observation], dict[str, Info]]:
         episode = self._episode
         over = episode.terminated or episode.truncated
-        acting = [] if over else episode.acting()
+        acting = frozenset(() if over else episode.acting())
+        widths = self.game.rules.num_actions
+        seen, legal = episode.seen_by_all()
         observations: dict[str, Observation] = {}
         infos: dict[str, Info] = {}
         for player, agent in enumerate(self.possible_agents):
-            waiting = np.zeros(self.game.rules.num_actions[player], dtype=np.int8)
-            waiting[0] = not over
-            mask = self._set_legal(agent, episode.mask(player) if player in acting else waiting)
-            observations[agent] = {"observation": episode.observation(player), "action_mask": mask}
+            mask = np.zeros(widths[player], dtype=np.int8)
+            if player in acting:
+                mask[:] = legal[player, : widths[player]]
+            else:
+                mask[0] = not over
+            self._set_legal(agent, mask)
+            observations[agent] = {"observation": seen[player], "action_mask": mask}
             infos[agent] = {"action_mask": mask, "acting": player in acting}
+        self._masks = legal
         return observations, infos
 
     def step(
@@ -59,15 +65,17 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
             IllegalActionError: if an action is illegal or missing, the episode is over, or `reset` was not called.
         """
         self._require_running()
+        live = frozenset(self.agents)
         for agent in actions:
-            if agent not in self.agents:
-                raise IllegalActionError(f"no live agent {agent!r}; live agents: {', '.join(self.agents)}")
+            if agent not in live:
+                raise IllegalActionError(f"no live agent {agent!r}; live agents: {named(self.agents)}")
         chosen = {}
         for player in self._episode.acting():
             agent = self.possible_agents[player]
             if agent not in actions:
                 raise IllegalActionError(f"{agent} is to move and was given no action")
-            chosen[player] = self._episode.check(agent, actions[agent], self._episode.mask(player))
+            mask = self._masks[player, : self.game.rules.num_actions[player]]
+            chosen[player] = self._episode.check(agent, actions[agent], mask)
         payoffs = self._episode.apply(chosen)
         observations, infos = self._look()
         terminated, truncated = self._episode.terminated, self._episode.truncated

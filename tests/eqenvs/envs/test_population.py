@@ -126,9 +126,19 @@ def test_bad_use_is_refused_by_name():
     actions = np.zeros((2, 12), dtype=int)
     game, agent = np.argwhere(step.states == 1)[0]
     actions[game, agent] = 1
-    with pytest.raises(
-        IllegalActionError, match=rf"game {game}, agent {agent}: action 1 is illegal here; .* \[0\]"
-    ):
+    with pytest.raises(IllegalActionError, match=rf"game {game}, agent {agent}: action 1 is illegal here; .* \[0\]"):
         env.step(actions)
     with pytest.raises(UnsupportedGame, match="for mean-field games"):
         eqenvs.make("kuhn_poker").population_env(2)
+
+
+def test_a_parallel_env_of_many_agents_steps_them_all_at_once():
+    """Quadratic look-ups would take a minute here."""
+    env = eqenvs.make("sis", num_agents=20_000, horizon=2).parallel_env()
+    observations, infos = env.reset(seed=0)
+    assert len(observations) == len(infos) == 20_000
+    _, rewards, terminations, _, _ = env.step({agent: k % 2 for k, agent in enumerate(env.agents)})
+    ill = np.array([seen["observation"][-1] for seen in observations.values()])
+    expected = -ill - 0.5 * (np.arange(20_000) % 2)
+    np.testing.assert_allclose(list(rewards.values()), expected)
+    assert not any(terminations.values())
