@@ -121,7 +121,8 @@ def _near(name: str, known: dict[str, int]) -> str:
 def _lines(path: str | Path) -> list[tuple[int, str]]:
     """The lines that say something, with their numbers."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        # Editors of some systems begin a file with a mark, which would become part of the first vertex's name.
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise InputError(f"{path}: cannot be read: {reason}") from None

@@ -14,12 +14,15 @@ import numpy as np
 
 from eqenvs.arrays import BoolArray, Float64Array, IntArray, make_backend
 from eqenvs.envs.vector import checked_count
-from eqenvs.errors import IllegalActionError, UnsupportedGame
+from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
-from eqenvs.kernels import compiled, drawn_entry
+from eqenvs.kernels import compiled
 from eqenvs.models.mean_field import MeanFieldModel, Moment
+from eqenvs.models.mean_field_checks import check_rows
 from eqenvs.models.mean_field_kernels import features_of, given_kernel
 from eqenvs.population_rules import PopulationRules
+
+TOLERANCE = 1e-6  # how far a policy's row may be from summing to 1
 
 
 class PopulationStep(NamedTuple):
@@ -88,15 +91,23 @@ def _received(role: IntArray, states: IntArray, chosen: IntArray, reward: Float6
 
 @compiled
 def _sampled(
-    role: IntArray, states: IntArray, moments: IntArray, cumulative: Float64Array, uniform: Float64Array
-) -> IntArray:
-    """Actions [B, N] drawn from policies [M, P, S, A], summed up over actions."""
-    chosen = np.empty(states.shape, dtype=np.int64)
+    role: IntArray, states: IntArray, moments: IntArray, policy: Float64Array, uniform: Float64Array, chosen: IntArray
+) -> int:
+    """Draw actions [B, N] from policies [M, P, S, A]; returns the first agent whose row is no distribution, or -1."""
     for game in range(len(states)):
         for agent in range(states.shape[1]):
-            row = cumulative[moments[game], role[agent], states[game, agent]]
-            chosen[game, agent] = drawn_entry(row, 0, len(row), uniform[game, agent])
-    return chosen
+            row = policy[moments[game], role[agent], states[game, agent]]
+            total, action, last = 0.0, -1, 0
+            for k in range(len(row)):
+                if row[k] > 0.0:
+                    last = k
+                total += row[k]
+                if action < 0 and uniform[game, agent] < total:
+                    action = k
+            if not abs(total - 1.0) <= TOLERANCE or row.min() < 0.0:  # NaN too
+                return int(game * states.shape[1] + agent)
+            chosen[game, agent] = action if action >= 0 else last
+    return -1
 
 
 class PopulationEnv:
@@ -150,13 +161,20 @@ class PopulationEnv:
 
         Raises:
             IllegalActionError: if `reset` was not called.
+            InputError: if the policy has another shape, or a row that an agent needs is no distribution.
         """
         states = self._running()
-        summed = np.cumsum(policy, axis=-1)
-        # Rounding must leave no gap at the end; an action of probability 0 after it is never reached.
-        last = policy.shape[-1] - 1 - (policy[..., ::-1] > 0).argmax(axis=-1)
-        np.put_along_axis(summed, last[..., None], 1.0, axis=-1)
-        return _sampled(self.roles, states, self._moments, summed, self._uniform())
+        shape = self.model.policy_shape
+        policy = np.asarray(policy, dtype=np.float64)
+        if policy.shape != shape:
+            raise InputError(f"sample: the policy must have shape [M, P, S, A] = {shape}, got {policy.shape}")
+        chosen = np.empty(states.shape, dtype=np.int64)
+        bad = _sampled(self.roles, states, self._moments, policy, self._uniform(), chosen)
+        if bad >= 0:
+            game, agent = divmod(bad, self.num_agents)
+            place = (int(self._moments[game]), int(self.roles[agent]), int(states[game, agent]))
+            raise InputError(f"sample: row {place} of the policy is no distribution: {policy[place].tolist()}")
+        return chosen
 
     def step(self, actions: Any) -> PopulationStep:
         """Let every agent act.
@@ -181,7 +199,10 @@ class PopulationEnv:
         if terminated or truncated:
             return self.reset()._replace(rewards=rewards, terminated=terminated, truncated=truncated)
         draws = self._uniform()
-        listed = None if model.kernel is not None else np.asarray(model.probabilities(self._mean_field, moment))
+        listed = None
+        if model.kernel is None:
+            listed = np.asarray(model.probabilities(self._mean_field, moment))
+            check_rows(listed, "transition")
         for game in range(self.num_envs):
             kernel = model.kernel if listed is None else given_kernel(model, listed[game])
             _moved(kernel, self.roles, self._mean_field[game], chosen[game], draws[game], states[game])

@@ -34,6 +34,7 @@ from eqenvs.arrays import (
     namespace,
     read_only,
 )
+from eqenvs.errors import InputError
 from eqenvs.models import markov_checks
 from eqenvs.models import mean_field_checks as checks
 from eqenvs.models.information_states import InformationStates
@@ -117,7 +118,7 @@ class MeanFieldModel:
     Attributes:
         successors: [S, A, K] int64, the states that can follow; entries may repeat, unused ones have probability 0.
         transition: `Affine`, or an `Operator` to [..., P, S, A, K] (P may be 1), rows on the simplex.
-        reward: an `Operator` to [..., P, S, A], or arrays that broadcast to that; undiscounted, of the representative
+        reward: an `Operator` to [..., P, S, A] or to what broadcasts to that; undiscounted, of the representative
             player of each population.
         initial: [P, S] float64, the populations at time 0.
         horizon: T, the number of decisions (rewards are collected at times 0 .. T - 1), or None: the game is played in
@@ -175,11 +176,18 @@ class MeanFieldModel:
             noise: see the class.
 
         Raises:
+            GameTooLargeError: if a policy has more than 250 million numbers, or the noise more than a million
+                histories.
             InputError: if shapes disagree, a distribution is off the simplex by more than 1e-9, a successor is no
-                state, a state has no legal action, the game is neither discounted nor of finite horizon, or the
-                reward or a probability at the initial mean field, or at one with all mass in one state, is not finite.
+                state, a state has no legal action, the game is neither discounted nor of finite horizon, affine
+                probabilities are none at some mean field, or an operator fails where it is tried out: at the initial
+                mean field, with all mass in one state, and at two mean fields at once.
         """
         factor, steps = markov_checks.checked_time(discount, horizon)
+        if not callable(reward):
+            raise InputError(
+                f"reward must be a function of (mean field [..., P, S], moment), got {type(reward).__name__}"
+            )
         start = checks.checked_initial(initial)
         parts = checks.checked_transition(transition, successors, start, coupling)
         states, actions, _ = parts.successors.shape
@@ -199,6 +207,8 @@ class MeanFieldModel:
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+        checks.check_size((steps or 1, len(start), states, actions))
+        checks.check_size(self.policy_shape)  # with the histories of the noise
         checks.probe(self)
 
     @property

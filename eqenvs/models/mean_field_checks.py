@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from eqenvs.models.mean_field import Affine, CommonNoise, MeanFieldModel, Moment, Moments, Operator
 
 MAX_MOMENTS = 1_000_000
-MAX_PROBED = 2_000_000  # probabilities to look at before a game is accepted
+MAX_PROBED = 2_000_000  # of an operator's probabilities to look at before a game is accepted
+MAX_BOUNDED = 500_000_000  # of an affine transition's
+MAX_POLICY = 250_000_000  # numbers in a joint policy, 2 GB
 
 
 class Parts(NamedTuple):
@@ -67,7 +70,7 @@ def checked_transition(
         raise InputError(f"transition must have shape [S, A, K] or [P, S, A, K], got {base.shape}")
     if successors is None:
         if affine.slope is None and base.ndim == 3 and base.shape[::2] == (states, states):
-            _check_rows(base[None], "transition")
+            check_rows(base[None], "transition")
             listed, base = _sparse(base)
         else:
             listed = np.broadcast_to(np.arange(states), (states, base.shape[-2], states)).copy()
@@ -87,8 +90,12 @@ def checked_transition(
         slope = slope[:, None] if slope.ndim == 4 else slope
         if weight.ndim != 2 or weight.shape[1] != states:
             raise InputError(f"weight must have shape [J, {states}], got {weight.shape}")
-        if slope.ndim != 5 or slope.shape[2:] != shape or slope.shape[:1] != weight.shape[:1]:
-            raise InputError(f"slope must have shape {(len(weight), *shape)}, got {slope.shape}")
+        fits = slope.ndim == 5 and slope.shape[2:] == shape and len(slope) == len(weight)
+        if not fits or slope.shape[1] not in (1, populations):
+            raise InputError(
+                f"slope must have shape {(len(weight), *shape)} or {(len(weight), populations, *shape)}, got "
+                f"{np.shape(affine.slope)}"
+            )
         alike = max(base.shape[0], slope.shape[1])
         base = np.broadcast_to(base, (alike, *shape)).copy()
         slope = np.broadcast_to(slope, (len(slope), alike, *shape)).copy()
@@ -115,7 +122,7 @@ def _sparse(kernel: Float64Array) -> tuple[IntArray, Float64Array]:
     return listed.astype(np.int64), np.take_along_axis(kernel, listed, axis=-1)
 
 
-def _check_rows(rows: Array, name: str, where: str = "") -> None:
+def check_rows(rows: Array, name: str, where: str = "") -> None:
     """Refuse probabilities [..., S, A, K] that are no distributions over their last axis."""
     array = np.asarray(rows)
     sums = array.sum(axis=-1)
@@ -133,21 +140,25 @@ def checked_noise(noise: CommonNoise | None, horizon: int | None) -> CommonNoise
     """The common noise, with the kernel as [T - 1, Z, Z]."""
     if noise is None:
         return None
+    from eqenvs.models.mean_field import CommonNoise
+
+    if not isinstance(noise, CommonNoise):
+        raise InputError(f"noise must be CommonNoise(initial=..., kernel=...) or None, got {type(noise).__name__}")
     if horizon is None:
         raise InputError("noise: common noise needs a game with a horizon")
     initial, kernel = real_array("noise.initial", noise.initial), real_array("noise.kernel", noise.kernel)
     size = len(initial) if initial.ndim == 1 else 0
     if kernel.ndim == 2:
-        kernel = np.broadcast_to(kernel, (max(horizon - 1, 0), *kernel.shape))
+        kernel = np.broadcast_to(kernel, (max(horizon - 1, 0), *kernel.shape))  # a view: T may be large
     if size == 0 or kernel.shape != (horizon - 1, size, size):
         raise InputError(
             f"noise must have initial [Z] and kernel [Z, Z] or [{horizon - 1}, Z, Z], got {initial.shape} and "
             f"{kernel.shape}"
         )
-    for name, rows in (("initial", initial), ("kernel", kernel)):
+    for name, rows in (("initial", initial), ("kernel", kernel[:1] if kernel.strides[0] == 0 else kernel)):
         if not ((rows >= 0).all() and (np.abs(rows.sum(axis=-1) - 1) <= TOLERANCE).all()):
             raise InputError(f"noise.{name} must be non-negative and sum to 1 over its last axis")
-    return type(noise)(initial=read_only(initial), kernel=read_only(kernel.copy()))
+    return type(noise)(initial=read_only(initial), kernel=read_only(kernel))
 
 
 def moments_of(horizon: int | None, noise: CommonNoise | None) -> Moments:
@@ -171,46 +182,115 @@ def moments_of(horizon: int | None, noise: CommonNoise | None) -> Moments:
         _, last, _, _, reach, history = levels[-1]
         origin, state = np.nonzero(kernel[t - 1][last])
         probability = kernel[t - 1][last[origin], state]
-        past = history[origin].copy()
-        past[:, t] = state
-        levels.append((np.full(len(state), t), state, before + origin, probability, reach[origin] * probability, past))
         before += len(last)
         if before + len(state) > MAX_MOMENTS:
             raise GameTooLargeError(
                 f"noise: more than {MAX_MOMENTS:,} histories by time {t} of {horizon}; use a shorter horizon, or a "
                 "kernel [T - 1, Z, Z] that branches at few times"
             )
+        past = history[origin].copy()
+        past[:, t] = state
+        step = (np.full(len(state), t), state, before - len(last) + origin)
+        levels.append((*step, probability, reach[origin] * probability, past))
     return Moments(*(read_only(np.concatenate(part)) for part in zip(*levels, strict=True)))
 
 
-def probe(model: MeanFieldModel) -> None:
-    """Evaluate the operators at the initial mean field and with all mass in one state.
+def check_size(shape: tuple[int, ...]) -> None:
+    """Refuse a policy [M, P, S, A] of more than 250 million numbers, before anything of that size is made."""
+    if prod(shape) > MAX_POLICY:
+        moments, populations, states, actions = shape
+        raise GameTooLargeError(
+            f"{moments:,} moments, {populations:,} populations, {states:,} states and {actions:,} actions make a "
+            f"policy of {prod(shape):,} numbers, the limit is {MAX_POLICY:,}; use a shorter horizon or fewer states"
+        )
 
-    These are the extreme points: what is affine in the mean field is a distribution everywhere if it is one there.
+
+def probe(model: MeanFieldModel) -> None:
+    """Evaluate the operators where that shows most of what can be wrong.
+
+    Affine transitions are bounded over all mean fields. Others, and rewards, are evaluated at the initial mean field,
+    with all mass in one state for as many as is affordable, and at two mean fields at once.
     """
     from eqenvs.models.mean_field import Affine
 
-    populations, states = model.initial.shape
-    constant = isinstance(model.transition, Affine) and len(model.transition.slope) == 0  # type: ignore[arg-type]
-    if constant:
-        _check_rows(model.transition.base, "transition")  # type: ignore[union-attr]
-    looked_at = [model.initial]
-    afford = MAX_PROBED // max(1, populations * model.successors.size)
-    shape = (populations, states)
-    looked_at += [np.broadcast_to(np.eye(1, states, state), shape) for state in range(min(states, afford))]
+    affine = isinstance(model.transition, Affine)
+    if affine:
+        _check_affine(model)
+    shape = model.initial.shape
+    afford = MAX_PROBED // max(1, shape[0] * model.successors.size)
+    corners = [np.broadcast_to(np.eye(1, shape[1], state), shape) for state in range(min(shape[1], afford))]
     first = model.at(0)
-    for mean_field in looked_at:
-        if not constant:
+    for mean_field in (model.initial, *corners):
+        if not affine:
             _probe_kernel(model, mean_field, first)
         reward = np.asarray(model.reward(mean_field, first))
         try:
-            np.broadcast_to(reward, (populations, states, model.num_actions))
+            np.broadcast_to(reward, (*shape, model.num_actions))
         except ValueError:
             raise InputError(
-                f"reward must give arrays that broadcast to {(populations, states, model.num_actions)}, got "
-                f"{reward.shape}"
+                f"reward must give arrays that broadcast to {(*shape, model.num_actions)}, got {reward.shape}"
             ) from None
         model.rewards(mean_field, first)
+    _probe_batches(model, operators=("reward",) if affine else ("reward", "transition"))
+
+
+def _check_affine(model: MeanFieldModel) -> None:
+    """Refuse probabilities that are none at some mean field.
+
+    With g(s) = sum_j weight[j, s] slope_j they are base + sum_q coupling[p, q] mu_q . g, whose extremes put each
+    population's mass into one state.
+    """
+    base, slope, weight = (np.asarray(getattr(model.transition, name)) for name in ("base", "slope", "weight"))
+    check_rows(base, "transition") if not len(slope) else None
+    columns = np.unique(weight, axis=1).T if len(slope) else np.zeros((0, 0))
+    if not len(columns) or len(columns) * base.size > MAX_BOUNDED:
+        return
+    least, most = np.full(base.shape, np.inf), np.full(base.shape, -np.inf)
+    least_sum, most_sum = np.full(base.shape[:-1], np.inf), np.full(base.shape[:-1], -np.inf)
+    for column in columns:
+        there = np.tensordot(column, slope, axes=1)
+        total = there.sum(axis=-1)
+        least, most = np.minimum(least, there), np.maximum(most, there)
+        least_sum, most_sum = np.minimum(least_sum, total), np.maximum(most_sum, total)
+    coupling = np.ones((1, 1)) if model.coupling is None else model.coupling
+    for population, row in enumerate(coupling):
+        own = population if len(base) > 1 and len(coupling) > 1 else slice(None)
+        for_, against = float(row[row > 0].sum()), float(-row[row < 0].sum())
+        low = base[own] + for_ * least[own] - against * most[own]
+        sums = base[own].sum(axis=-1)
+        off = np.maximum(
+            np.abs(sums + for_ * least_sum[own] - against * most_sum[own] - 1),
+            np.abs(sums + for_ * most_sum[own] - against * least_sum[own] - 1),
+        )
+        if (low >= -TOLERANCE).all() and (off <= TOLERANCE).all():
+            continue
+        state, action = (int(i) for i in np.argwhere((low < -TOLERANCE).any(axis=-1) | (off > TOLERANCE))[0][-2:])
+        raise InputError(
+            f"transition must be non-negative and sum to 1 at every mean field; of state {state}, action {action} in "
+            f"population {population} the least probability is {low[..., state, action, :].min():.6g}, and sums are "
+            f"off by {off[..., state, action].max():.6g}"
+        )
+
+
+def _probe_batches(model: MeanFieldModel, operators: tuple[str, ...]) -> None:
+    """Refuse operators that do not treat leading axes apart: two mean fields at once, at the first and last moment."""
+    fields = np.stack([model.initial, np.roll(model.initial, 1, axis=-1)])
+    which = np.array([0, len(model.moments.time) - 1])
+    for name in operators:
+        operator = getattr(model, name)
+        single = [np.asarray(operator(field, model.at(int(k)))) for field, k in zip(fields, which, strict=True)]
+        tail = (model.num_actions,) if name == "reward" else model.successors.shape[1:]
+        shape = (*model.initial.shape, *tail)
+        try:
+            together = np.broadcast_to(np.asarray(operator(fields, model.at(which))), (2, *shape))
+            good = np.allclose(np.stack([np.broadcast_to(one, shape) for one in single]), together)
+        except (ValueError, IndexError, TypeError):
+            good = False
+        if not good:
+            raise InputError(
+                f"{name} must take mean fields with leading axes, [..., P, S], and moments [...]; two at once give "
+                "other numbers than one after the other"
+            )
 
 
 def _probe_kernel(model: MeanFieldModel, mean_field: Float64Array, moment: Moment) -> None:
@@ -218,7 +298,7 @@ def _probe_kernel(model: MeanFieldModel, mean_field: Float64Array, moment: Momen
     shape = model.successors.shape
     if kernel.shape not in ((1, *shape), (model.num_populations, *shape)):
         raise InputError(f"transition must give [P, S, A, K] arrays, here {(1, *shape)}, got {kernel.shape}")
-    _check_rows(kernel, "transition", f" at the mean field {_written(mean_field)}")
+    check_rows(kernel, "transition", f" at the mean field {_written(mean_field)}")
 
 
 def _written(mean_field: Array) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.kernels import compiled
-from eqenvs.models.mean_field_checks import check_mass
+from eqenvs.models.mean_field_checks import check_mass, check_rows
 
 if TYPE_CHECKING:
     from eqenvs.models.mean_field import MeanFieldModel
@@ -146,7 +146,9 @@ def kernel_at(model: MeanFieldModel, mean_field: Float64Array, moment: int) -> K
     """What happens next at a mean field [P, S]."""
     if model.kernel is not None:
         return model.kernel
-    return given_kernel(model, np.asarray(model.probabilities(mean_field, model.at(moment))))
+    probability = np.asarray(model.probabilities(mean_field, model.at(moment)))
+    check_rows(probability, "transition", f" at time {int(model.moments.time[moment])}")
+    return given_kernel(model, probability)
 
 
 def levels(model: MeanFieldModel) -> list[slice]:

@@ -36,6 +36,12 @@ def test_an_edge_list_is_read_with_its_comments_repeats_and_loops(tmp_path):
     assert not graph.edges.flags.writeable
 
 
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / "marked.txt"
+    path.write_text("a b\n", encoding="utf-8-sig")
+    assert read_edges(path).names == read_edges(path, read_vertices(written(tmp_path, "a\nb\n"))).names == ("a", "b")
+
+
 def test_listed_vertices_keep_their_order_and_may_be_alone(tmp_path):
     names = read_vertices(written(tmp_path, "c\nb # second\na\nd\n", "names.txt"))
     graph = read_edges(written(tmp_path, "a b\n"), names)

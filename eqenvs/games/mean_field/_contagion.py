@@ -149,11 +149,14 @@ def model_of(
         contacts: [P], of each population, who pass it on one by one; None for its share among those met.
     """
     populations = 1 if coupling is None else len(coupling)
-    met = Constants(coupling=np.ones((1, 1)) if coupling is None else coupling)
+    constants = Constants(coupling=np.eye(populations) if coupling is None else coupling)
+
+    def met(mean_field: Array) -> Array:
+        # As `MeanFieldModel.met`; the model asks for rewards while it is made.
+        return mean_field if coupling is None else constants.on("coupling", mean_field) @ mean_field
 
     def reward(mean_field: Array, moment: Moment) -> Array:
-        seen = mean_field if coupling is None else met.on("coupling", mean_field) @ mean_field
-        return process.reward(seen)
+        return process.reward(met(mean_field))
 
     towards = np.zeros_like(process.base)
     towards[..., 0], towards[..., 1] = -process.base[..., 0], process.base[..., 0]
@@ -177,8 +180,10 @@ def model_of(
     )
 
 
-def _exposed(process: Contagion, towards: Float64Array, met: Constants, contacts: Float64Array) -> Operator:
-    """Probabilities that are not affine in the mean field."""
+def _exposed(
+    process: Contagion, towards: Float64Array, met: Callable[[Array], Array], contacts: Float64Array
+) -> Operator:
+    """Probabilities that are not affine in the mean field; `met` is the mean field as it is met."""
     constants = Constants(
         base=process.base,
         towards=towards,
@@ -189,8 +194,7 @@ def _exposed(process: Contagion, towards: Float64Array, met: Constants, contacts
 
     def probabilities(mean_field: Array, moment: Moment) -> Array:
         xp = namespace(mean_field)
-        seen = met.on("coupling", mean_field) @ mean_field
-        share = xp.sum(seen * constants.on("spreads", mean_field), axis=-1)[..., None, None]
+        share = xp.sum(met(mean_field) * constants.on("spreads", mean_field), axis=-1)[..., None, None]
         each = xp.clip(constants.on("rate", mean_field) * share, 0.0, 1.0)
         caught = 1 - (1 - each) ** constants.on("contacts", mean_field)
         return constants.on("base", mean_field) + caught[..., None] * constants.on("towards", mean_field)

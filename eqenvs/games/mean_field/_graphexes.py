@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array
-from eqenvs.games.mean_field._graphons import load
+from eqenvs.games.mean_field._graphons import load, require_defaults
 from eqenvs.graphs import fit_graphex
 from eqenvs.spec import Parameter
 
@@ -45,11 +45,12 @@ def structure_of(game_id: str, network: Network) -> tuple[Float64Array, Float64A
     """The coupling [P, P] and, of separate contacts, their numbers [P]; the core's bins first.
 
     Raises:
-        InputError: if the graph cannot be read.
+        InputError: if the graph cannot be read, or a sparsity or size is given besides.
     """
     sparsity, size = network.sparsity, network.size
     graph = load(game_id, network.edges, network.vertices)
     if graph is not None:
+        require_defaults(game_id, {"sparsity": sparsity, "size": size}, PARAMETERS)
         sparsity, size = fit_graphex(graph)
     weight, degrees = core(sparsity, size, network.core_width, network.core_bins)
     populations = network.core_bins + network.max_degree

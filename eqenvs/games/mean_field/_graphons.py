@@ -10,6 +10,7 @@ A graph from a file stands in for the graphon as its step graphon (`eqenvs.graph
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -61,12 +62,26 @@ def load(game_id: str, edges: str | None, vertices: str | None) -> Graph | None:
         raise InputError(f"{game_id}: {error}") from None
 
 
+def require_defaults(game_id: str, given: Mapping[str, object], parameters: tuple[Parameter, ...]) -> None:
+    """Refuse parameters that a graph from a file would replace without a word.
+
+    Raises:
+        InputError: naming the first that is not at its default.
+    """
+    for parameter in parameters:
+        if parameter.name in given and given[parameter.name] != parameter.default:
+            raise InputError(
+                f"{game_id}: parameter {parameter.name!r} has no effect with 'edges', whose graph takes its place; got "
+                f"{given[parameter.name]!r}: leave it out, or leave out 'edges'"
+            )
+
+
 def coupling_of(game_id: str, network: Network) -> Float64Array:
     """[P, P], how much of each bin's mean field each bin meets.
 
     Raises:
-        InputError: if the graph cannot be read, has fewer vertices than bins, or a bin without neighbours is to be
-            normalised.
+        InputError: if the graph cannot be read, has fewer vertices than bins, a bin without neighbours is to be
+            normalised, or a graphon is given besides.
     """
     count = network.bins
     graph = load(game_id, network.edges, network.vertices)
@@ -75,6 +90,8 @@ def coupling_of(game_id: str, network: Network) -> Float64Array:
         weight = graphon(network.graphon, middle[:, None], middle, network.density, network.exponent)
         coupling = weight / count
     else:
+        own = {"graphon": network.graphon, "density": network.density, "exponent": network.exponent}
+        require_defaults(game_id, own, PARAMETERS)
         if count > graph.num_vertices:
             raise InputError(
                 f"{game_id}: parameter 'bins' must be at most {graph.num_vertices}, the number of vertices of "

@@ -22,16 +22,19 @@ of one core an iteration.
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Array, BoolArray, Constants, Float64Array, IntArray, namespace
+from eqenvs.errors import GameTooLargeError
 from eqenvs.games.mean_field._road_networks import NETWORKS, RoadNetwork
 from eqenvs.models.mean_field import MeanFieldModel, Moment
 from eqenvs.population_rules import mean_field_spec
 from eqenvs.spec import Fact, Parameter
 
+MAX_NUMBERS = 200_000_000  # of the table of successors, and of a policy
 ROUNDING = 1e-9  # time steps: a travel time this little below a whole number of steps counts as that number
 ENTERED, AT_ORIGIN, OUT = -1, -2, -3  # instead of the steps to wait, in the states' keys
 
@@ -84,6 +87,31 @@ def layout_of(network: RoadNetwork, waits: Waits) -> Layout:
     )
 
 
+def require_size(network: RoadNetwork, horizon: int, waits: Waits) -> None:
+    """Refuse a game whose tables would be too large, before any is made.
+
+    Raises:
+        GameTooLargeError: if the table of successors or a policy has more than 200 million numbers.
+    """
+    origins, destinations = ({trip[end] for trip in network.trips} for end in (0, 1))
+    states = len(network.tail) + len(origins) + int(waits.longest.sum()) + 1
+    actions, outcomes = max(map(len, choices_of(network))), _outcomes(waits)
+    for what, shape in (
+        ("successors", (states, actions, outcomes)),
+        ("probabilities in a policy", (horizon, len(destinations), states, actions)),
+    ):
+        if prod(shape) > MAX_NUMBERS:
+            raise GameTooLargeError(
+                f"dynamic_routing: {' x '.join(f'{size:,}' for size in shape)} {what} are more than {MAX_NUMBERS:,}; "
+                f"use a horizon below {horizon:,} or a longer time_step"
+            )
+
+
+def _outcomes(waits: Waits) -> int:
+    """K: where a driver without a wait gets to, and the waits of the road whose waits differ most."""
+    return 1 + int(np.maximum(waits.longest - np.maximum(waits.shortest, 1) + 1, 0).max())
+
+
 def choices_of(network: RoadNetwork) -> list[list[int]]:
     """At each node the roads that begin there, and -1 last where the network can be left."""
     nodes = 1 + int(max(network.head.max(), network.tail.max()))
@@ -102,8 +130,7 @@ def successors_of(network: RoadNetwork, waits: Waits, layout: Layout) -> tuple[I
     choices = choices_of(network)
     states, out = len(layout.road), len(layout.road) - 1
     first = np.maximum(waits.shortest, 1)
-    wide = 1 + int(np.maximum(waits.longest - first + 1, 0).max())
-    successors = np.full((states, max(map(len, choices)), wide), out)
+    successors = np.full((states, max(map(len, choices)), _outcomes(waits)), out)
     legal = np.zeros(successors.shape[:2], dtype=bool)
     legal[:, 0] = True
     place = {(int(road), int(wait)): state for state, (road, _, wait) in enumerate(zip(*layout, strict=True))}
@@ -134,8 +161,13 @@ def _leaving(network: RoadNetwork, layout: Layout, destinations: IntArray, actio
 
 
 def routing_model(network: RoadNetwork, horizon: int, time_step: float) -> MeanFieldModel:
-    """The model of a network, over `horizon` steps of length `time_step`."""
+    """The model of a network, over `horizon` steps of length `time_step`.
+
+    Raises:
+        GameTooLargeError: if its tables would be too large; see `require_size`.
+    """
     waits = waits_of(network, horizon, time_step)
+    require_size(network, horizon, waits)
     layout = layout_of(network, waits)
     successors, legal = successors_of(network, waits, layout)
     states, actions, outcomes = successors.shape

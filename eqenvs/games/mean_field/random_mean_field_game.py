@@ -21,14 +21,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqenvs.arrays import Array, Constants, namespace
+from eqenvs.arrays import Array, Constants, IntArray, namespace
 from eqenvs.errors import GameTooLargeError
+from eqenvs.games.markov.random_markov_game import _subsets
 from eqenvs.games.mean_field import _time
 from eqenvs.models.mean_field import Affine, MeanFieldModel, Moment
 from eqenvs.population_rules import mean_field_spec
 from eqenvs.spec import Fact, Parameter
 
-MAX_NUMBERS = 50_000_000  # of probabilities and interactions
+MAX_NUMBERS = 50_000_000  # of all tables together, and of the numbers that successors are drawn by
 
 
 def build(
@@ -47,17 +48,19 @@ def build(
     """The model.
 
     Raises:
-        GameTooLargeError: if it would take more than 50 million numbers.
+        GameTooLargeError: if its tables would take more than 50 million numbers.
     """
     wide, cells = min(branching, num_states), num_populations * num_states
     features = num_features if mixing > 0 else 0
-    numbers = (1 + features) * cells * num_actions * wide + cells**2
+    rows = num_states * num_actions
+    numbers = (1 + (1 + features) * num_populations) * rows * wide + cells * num_actions + cells**2
     if numbers > MAX_NUMBERS:
         raise GameTooLargeError(
-            f"random_mean_field_game: {numbers:,} probabilities and interactions are more than {MAX_NUMBERS:,}"
+            f"random_mean_field_game: {numbers:,} successors, probabilities, rewards and interactions are more than "
+            f"{MAX_NUMBERS:,}"
         )
     rng = np.random.default_rng(seed)
-    places = rng.random((num_states, num_actions, num_states)).argpartition(wide - 1, axis=-1)[..., :wide]
+    places = _places(rng, num_states, num_actions, wide)
     shape = (num_populations, num_states, num_actions)
     base = rng.dirichlet(np.ones(wide), size=shape)
     worth = rng.uniform(-1, 1, size=shape)
@@ -86,6 +89,14 @@ def build(
         discount=factor,
         coupling=None if num_populations == 1 else np.full((num_populations, num_populations), 1 / num_populations),
     )
+
+
+def _places(rng: np.random.Generator, states: int, actions: int, wide: int) -> IntArray:
+    """The successors of each state and action, all different, [S, A, K]."""
+    rows = states * actions
+    if rows * states > MAX_NUMBERS:  # then wide < states: Floyd's algorithm, whose time is quadratic in `wide`
+        return _subsets(rng, states, rows, wide).reshape(states, actions, wide)
+    return rng.random((states, actions, states)).argpartition(wide - 1, axis=-1)[..., :wide]
 
 
 SPEC = mean_field_spec(

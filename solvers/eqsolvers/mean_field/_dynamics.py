@@ -40,6 +40,13 @@ class Stability(NamedTuple):
     factor: float
     steps: int
 
+    @property
+    def distance(self) -> float:
+        """About how far it was left from rest, total variation: what still moves, summed up; infinite if for ever."""
+        if self.residual <= RESTS:
+            return 0.0
+        return self.residual / (1 - self.factor) if self.factor < 1 else float("inf")
+
 
 AT_REST = Stability(0.0, 0.0, 0)
 

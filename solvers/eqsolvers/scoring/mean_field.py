@@ -5,7 +5,8 @@ time; without a horizon, in the population's stable distribution and averaged ov
 gains, `exploitability` is their mean: of one population both are the exploitability of the literature.
 
 A population that does not come to rest under the policy has no stationary mean field to be judged in: `detail` says by
-how much it still moves and by what factor that shrinks a step, and a warning is logged where it does not shrink.
+how much it still moves, by what factor that shrinks a step, and how far from rest that leaves it. Above a distance of
+1e-6 a warning is logged, and the score is called an estimate: that of where the population was left.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-import numpy as np
-
 from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import JointPolicy, tabulate
-from eqsolvers.mean_field._dynamics import RESTS, Dynamics, Stability
+from eqsolvers.mean_field._dynamics import Dynamics, Stability
 from eqsolvers.scoring.score import Score, ScoreKind
 
 _LOG = logging.getLogger(__name__)
+FAR = 1e-6  # total variation from the stable distribution above which a score is no longer called exact
 
 
 class MeanFieldScorer:
@@ -41,13 +41,14 @@ class MeanFieldScorer:
         if self._model.horizon is None:
             _warn_of_unrest(stability)
             detail = {"stability_residual": stability.residual, "contraction_factor": stability.factor}
+            detail["distance_from_rest"] = stability.distance
         total = float(evaluation.gains.sum())
         return Score(
             values=evaluation.values,
             gains=evaluation.gains,
             ce_gap=total,
             cce_gap=total,
-            kind=ScoreKind.EXACT,
+            kind=ScoreKind.EXACT if stability.distance <= FAR else ScoreKind.ESTIMATE,
             normaliser=self._model.num_populations,
             detail=detail,
         )
@@ -70,7 +71,7 @@ class MeanFieldScorer:
 
 
 def _warn_of_unrest(stability: Stability) -> None:
-    if stability.residual > np.sqrt(RESTS):
+    if stability.distance > FAR:
         _LOG.warning(
             "the population does not come to rest under this policy: after %d steps %.3g of it still moves, %.6g times "
             "as much as a step before; the score is that of where it was left",

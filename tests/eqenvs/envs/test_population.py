@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.errors import IllegalActionError, UnsupportedGame
+from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.models.mean_field import CommonNoise, MeanFieldModel
 from eqenvs.population_rules import mean_field_spec
@@ -128,6 +128,11 @@ def test_bad_use_is_refused_by_name():
     actions[game, agent] = 1
     with pytest.raises(IllegalActionError, match=rf"game {game}, agent {agent}: action 1 is illegal here; .* \[0\]"):
         env.step(actions)
+    shape = env.model.policy_shape
+    with pytest.raises(InputError, match=r"shape \[M, P, S, A\] = \(4, 2, 3, 2\), got \(1, 2, 3, 2\)"):
+        env.sample(np.full((1, *shape[1:]), 0.5))
+    with pytest.raises(InputError, match=r"row \(0, 0, \d\) of the policy is no distribution: \[nan"):
+        env.sample(np.full(shape, np.nan))
     with pytest.raises(UnsupportedGame, match="for mean-field games"):
         eqenvs.make("kuhn_poker").population_env(2)
 

@@ -190,16 +190,93 @@ def test_bad_parts_are_refused_by_name(changes, message):
         left_right(**changes)
 
 
-def test_a_population_that_loses_mass_on_the_way_is_refused():
-    """The operator is stochastic at the mean fields that are probed, and not at the one that is reached at time 2."""
+def test_an_operator_that_loses_mass_later_is_refused_there():
+    """It is stochastic at time 0, where it is tried out, and not at time 1."""
 
     def leaking(mean_field, moment):
         late = np.asarray(moment.time) >= 1
         return KERNEL[None] * np.where(late, 0.75, 1.0)[..., None, None, None, None]
 
     model = left_right(transition=leaking, successors=SUCCESSORS, horizon=3)
-    with pytest.raises(eqenvs.InputError, match=r"population 0 has mass 0\.75 at time 2"):
+    with pytest.raises(eqenvs.InputError, match=r"of state 0, action 0 at time 1 the sum is 0\.75"):
         model.flow(constant(0.5, model))
+
+
+def test_affine_probabilities_are_bounded_over_all_mean_fields():
+    """Met with weights 1 and -1: .5 - .3 f is within [0, 1] for |f| <= 1, and not for |f| <= 2."""
+    base = np.full((2, 1, 2), 0.5)
+    slope = np.broadcast_to([-0.3, 0.3], (1, 2, 1, 2))
+
+    def made(coupling):
+        return MeanFieldModel(
+            Affine(base=base, slope=slope, weight=[[1.0, 0.0]]),
+            lambda mu, m: -mu[..., None],
+            [[0.5, 0.5], [0.5, 0.5]],
+            horizon=3,
+            coupling=coupling,
+        )
+
+    assert made([[1.0, -1.0], [0.0, 1.0]]).num_populations == 2
+    with pytest.raises(eqenvs.InputError, match=r"action 0 in population 1 the least probability is -0\.1,"):
+        made([[1.0, 0.0], [2.0, 0.0]])
+    with pytest.raises(eqenvs.InputError, match=r"at every mean field; .* sums are off by 0\.1"):
+        left_right(transition=Affine(base=KERNEL, slope=0.1 * KERNEL[None], weight=[[1.0, 1, 1]]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_bound_of_affine_probabilities_is_reached(seed):
+    """At corners, population by population: no mean field is worse, and the refusal is where one is negative."""
+    rng = np.random.default_rng(seed)
+    model, parts = coupled(seed)
+    slope = parts["slope"] * rng.uniform(2, 6)
+    worst = min(
+        (parts["base"][p] + np.einsum("j,jsak->sak", feature, slope[:, p])).min()
+        for p in range(2)
+        for corner in np.ndindex(3, 3)
+        for feature in [parts["coupling"][p] @ np.eye(3)[list(corner)] @ parts["weight"].T]
+    )
+    arguments = {"successors": parts["successors"], "horizon": 2, "coupling": parts["coupling"]}
+    transition = Affine(base=parts["base"], slope=slope, weight=parts["weight"])
+    if worst >= 0:
+        assert MeanFieldModel(transition, model.reward, model.initial, **arguments).num_states == 3
+    else:
+        with pytest.raises(eqenvs.InputError, match="at every mean field"):
+            MeanFieldModel(transition, model.reward, model.initial, **arguments)
+
+
+def test_operators_that_take_one_mean_field_only_are_refused():
+    """Right at one mean field, wrong at several: the reward of time 0 would be everybody's."""
+    with pytest.raises(eqenvs.InputError, match="reward must take mean fields with leading axes"):
+        left_right(reward=lambda mu, m: np.stack([-mu[0], -mu[0] - 0.2], axis=-1))
+    with pytest.raises(eqenvs.InputError, match="transition must take mean fields with leading axes"):
+        left_right(
+            transition=lambda mu, m: KERNEL[None] * mu[0, 0] + (1 - mu[0, 0]) * KERNEL[None, :, ::-1],
+            successors=SUCCESSORS,
+        )
+
+
+def test_sizes_are_refused_before_anything_is_made():
+    with pytest.raises(GameTooLargeError, match=r"100,000,000 moments, .* the limit is 250,000,000"):
+        left_right(horizon=100_000_000)
+    noise = CommonNoise(initial=np.full(3000, 1 / 3000), kernel=np.full((3000, 3000), 1 / 3000))
+    with pytest.raises(GameTooLargeError, match="histories by time 1 of 100000"):
+        left_right(horizon=100_000, noise=noise)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reward": np.zeros((3, 2))}, "reward must be a function of .*, got ndarray"),
+        ({"noise": [0.5, 0.5]}, "noise must be CommonNoise"),
+        (
+            {"transition": Affine(base=KERNEL, slope=np.zeros((1, 3, 3, 2, 3)), weight=np.zeros((1, 3)))},
+            r"slope must have shape \(1, 3, 2, 3\) or \(1, 1, 3, 2, 3\)",
+        ),
+    ],
+)
+def test_parts_of_another_kind_are_refused_by_name(changes, message):
+    with pytest.raises(eqenvs.InputError, match=message):
+        left_right(**changes)
 
 
 def test_rewards_that_lose_their_limit_later_are_refused_with_the_time():

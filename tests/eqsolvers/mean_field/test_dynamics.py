@@ -164,6 +164,23 @@ def test_a_population_that_leaves_for_good_rests_where_it_can():
     assert evaluation.stability.residual <= 1e-15
 
 
+def test_a_population_that_rests_too_slowly_is_not_called_exact(caplog):
+    """A share of 1e-7 (1 + mu) of each place moves to the other a step: next to nothing, and far from rest."""
+
+    def slow(mean_field, moment):
+        leaving = 1e-7 * (1 + mean_field)
+        there = np.stack([1 - leaving, leaving], axis=-1)
+        return np.stack([there[..., 0, :], there[..., 1, ::-1]], axis=-2)[..., None, :]
+
+    both = np.broadcast_to(np.arange(2), (2, 1, 2)).copy()
+    model = MeanFieldModel(slow, lambda mu, m: -mu[..., None], [0.9, 0.1], successors=both, discount=0.5)
+    found = score(model, uniform(model))
+    assert found.detail["stability_residual"] < 3e-7
+    assert found.detail["distance_from_rest"] > 0.1
+    assert found.kind == "estimate"
+    assert "does not come to rest" in caplog.text
+
+
 def test_a_population_that_never_rests_is_told_with_its_factor(caplog):
     """Everybody flees the fuller of two places, overshooting: no stable distribution is reached by any slowing here."""
 
@@ -177,6 +194,7 @@ def test_a_population_that_never_rests_is_told_with_its_factor(caplog):
     model = MeanFieldModel(flee, lambda mu, m: -mu[..., None], [0.9, 0.1], successors=both, discount=0.5)
     found = score(model, uniform(model))
     assert found.detail["stability_residual"] > 0.01
+    assert found.kind == "estimate"
     assert "does not come to rest" in caplog.text
 
 

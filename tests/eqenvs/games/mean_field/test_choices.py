@@ -9,7 +9,7 @@ import pytest
 
 import eqenvs
 from eqenvs.errors import GameTooLargeError
-from eqenvs.games.mean_field import biased_indirect_rps, mean_field_rps
+from eqenvs.games.mean_field import biased_indirect_rps, mean_field_rps, random_mean_field_game
 from eqenvs.games.mean_field.contraction_game import least_dominant_cost
 from eqenvs.models.mean_field import Moment
 from eqenvs.policies import TabularPolicy, uniform
@@ -270,8 +270,17 @@ def test_garnet_uniform_policy_against_plain_arithmetic(plain_gains):
 
 
 def test_a_garnet_too_large_is_refused_before_it_is_drawn():
-    with pytest.raises(GameTooLargeError, match="random_mean_field_game: 104,500,000 probabilities"):
+    # 3 tables of 1.5 million probabilities, as many successors, half a million rewards and 10^8 interactions.
+    with pytest.raises(GameTooLargeError, match="random_mean_field_game: 106,500,000 successors, probabilities"):
         garnet(num_states=10_000, num_actions=50, branching=3).model()
+
+
+def test_successors_of_many_states_are_drawn_without_a_table_of_all(monkeypatch):
+    monkeypatch.setattr(random_mean_field_game, "MAX_NUMBERS", 1_900)
+    model = garnet(num_states=30, num_actions=3, branching=2, mixing=0.0).model()  # a table of 2,700; 1,350 are kept
+    assert model.successors.shape == (30, 3, 2)
+    assert (model.successors[..., 0] != model.successors[..., 1]).all()
+    assert set(model.successors.reshape(-1).tolist()) == set(range(30))
 
 
 # Investment

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 import eqenvs
-from eqenvs.games.mean_field import _road_networks
+from eqenvs.errors import GameTooLargeError
+from eqenvs.games.mean_field import _road_networks, dynamic_routing
 from eqenvs.games.mean_field.dynamic_routing import AT_ORIGIN, ENTERED, routing_model
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field.omd import MirrorDescent
@@ -139,3 +140,26 @@ def test_mirror_descent_spreads_the_drivers_of_sioux_falls():
 def test_agents_of_every_destination_are_needed():
     with pytest.raises(ValueError, match="num_agents must be from 24"):
         eqenvs.make("dynamic_routing", network="sioux_falls", num_agents=23, horizon=4).parallel_env()
+
+
+@pytest.mark.parametrize(
+    ("horizon", "time_step", "named"),
+    [
+        (10_000, 2e-4, r"41,252 x 2 x 5,002 successors"),
+        (10_000, 5e-4, r"10,000 x 1 x [\d,]+ x 2 probabilities in a policy"),
+    ],
+)
+def test_tables_beyond_memory_are_refused_before_they_are_made(horizon, time_step, named):
+    with pytest.raises(GameTooLargeError, match=rf"^dynamic_routing: {named} are more than 200,000,000; use a horizon"):
+        eqenvs.make("dynamic_routing", horizon=horizon, time_step=time_step).model()
+
+
+@pytest.mark.parametrize("network", ["line", "braess", "sioux_falls_dummy_demand"])
+def test_what_is_counted_is_what_the_model_has(network, monkeypatch):
+    model = eqenvs.make("dynamic_routing", network=network, horizon=12).model()
+    for numbers, shape in ((0, model.successors.shape), (model.successors.size, model.policy_shape)):
+        monkeypatch.setattr(dynamic_routing, "MAX_NUMBERS", numbers)
+        with pytest.raises(GameTooLargeError) as error:
+            eqenvs.make("dynamic_routing", network=network, horizon=12).model()
+        counted = str(error.value).split(": ")[1].split(" x ")
+        assert [int(size.split()[0].replace(",", "")) for size in counted] == [*shape]

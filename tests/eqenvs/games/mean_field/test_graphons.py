@@ -283,3 +283,19 @@ def test_more_bins_than_vertices_or_a_bin_alone_are_refused(edge_list, tmp_path)
 def test_vertices_without_edges_are_refused(game_id, edge_list):
     with pytest.raises(InputError, match=f"{game_id}: parameter 'vertices' needs 'edges'"):
         eqenvs.make(game_id, vertices=str(edge_list)).model()
+
+
+@pytest.mark.parametrize(
+    ("game_id", "given"),
+    [
+        ("sis_graphon", {"graphon": "power_law"}),
+        ("sir_graphon", {"density": 0.25}),
+        ("rumour_graphon", {"exponent": 0.25}),
+        ("sis_graphex", {"sparsity": 0.25}),
+        ("rumour_graphex", {"size": 10.0}),
+    ],
+)
+def test_a_graph_and_what_it_would_replace_are_refused_together(game_id, given, edge_list):
+    (name,) = given
+    with pytest.raises(InputError, match=f"^{game_id}: parameter '{name}' has no effect with 'edges'"):
+        eqenvs.make(game_id, edges=str(edge_list), **given).model()
