@@ -38,7 +38,7 @@ GAMES = {
     "sis": lambda: eqenvs.make("sis").model(),
     "crowd_1d": lambda: eqenvs.make("crowd_1d").model(),
     "coupled": lambda: eqenvs.make("random_mean_field_game", num_populations=3).model(),
-    "stationary": lambda: eqenvs.make("random_mean_field_game", horizon=0, discount=0.9).model(),
+    "stationary": lambda: eqenvs.make("random_mean_field_game", horizon=None, discount=0.9).model(),
     "noisy": noisy,
 }
 
