@@ -30,9 +30,10 @@ from eqagents.oracles import OracleResult, find_oracle
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
 from eqagents.policies.records import PolicyRecord
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import InputError
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
+from eqenvs.spec import Family
 from eqsolvers.meta import MetaSolution, find_meta_solver
 
 ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)
@@ -100,6 +101,10 @@ class PSRO:
     def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
         oracle_id = config.oracle.id
         oracle = find_oracle(oracle_id)
+        if game.family is Family.MEAN_FIELD:
+            raise UnsupportedGame(
+                f"psro: {game.spec.id} is a mean-field game, whose payoffs are no tensor; use learner 'mean_field_psro'"
+            )
         for asked, what in (
             (oracle.needs_model, f"oracle {oracle_id!r}"),
             (config.payoffs.method == "exact", "payoffs.method 'exact'"),

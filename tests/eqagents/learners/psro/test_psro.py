@@ -199,6 +199,11 @@ def test_nash_meta_solver_refuses_three_players() -> None:
         )
 
 
+def test_mean_field_games_have_a_learner_of_their_own() -> None:
+    with pytest.raises(UnsupportedGame, match="use learner 'mean_field_psro'"):
+        PSRO(eqenvs.make("left_right"), config(**EXACT), InlineExecutor(SEED))
+
+
 def test_game_that_cannot_be_enumerated_needs_other_settings() -> None:
     game = eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 8)  # too many histories to be exact
     for fields in (EXACT, {"oracle": SMALL_ORACLE}, {**CASES["simulated payoffs"], "tabulate": True}):

@@ -1,0 +1,90 @@
+"""Learned responses to a mean field: nearly as good as the exact one, and to the mean field that was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import eqenvs
+from eqagents.configuration import validate
+from eqagents.learners.mean_field._experience import Experience
+from eqagents.learners.mean_field._restricted import RestrictedGame
+from eqagents.oracles import find_oracle
+from eqagents.oracles.mean_field_policy_gradient import returns_to_go
+from eqagents.policies import PolicyRecord, to_policy
+from eqenvs.errors import InputError
+from eqenvs.models.mean_field import MeanFieldModel
+from eqenvs.policies import player_table, uniform
+from eqsolvers.scoring.score import best_response, score
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "mean_field_q": {"training": {"hidden": [32, 32], "updates": 200}},
+    "mean_field_policy_gradient": {"training": {"hidden": [32], "updates": 120, "learning_rate": 0.02}},
+}
+
+
+def respond(
+    oracle_id: str, game: eqenvs.Game, player: int, seed: int = 0, previous: PolicyRecord | None = None
+) -> PolicyRecord:
+    oracle = find_oracle(oracle_id)
+    config = validate(oracle.config, {"id": oracle_id, **SETTINGS[oracle_id]})
+    oracle.check(config)
+    found = oracle.respond(config, game, player, uniform(game), np.random.SeedSequence(seed), previous)
+    assert found.episodes > 0
+    return found.record
+
+
+@pytest.mark.parametrize("oracle_id", SETTINGS)
+@pytest.mark.parametrize(
+    ("game_id", "parameters", "player"),
+    [("crowd_1d", {"size": 6, "horizon": 5}, 0), ("sis", {"horizon": 8}, 0), ("predator_prey", {"horizon": 3}, 1)],
+)
+def test_responses_gain_nearly_what_can_be_gained(
+    oracle_id: str, game_id: str, parameters: dict[str, Any], player: int
+) -> None:
+    game = eqenvs.make(game_id, num_agents=300, **parameters)
+    table = player_table(game.model(), player, to_policy(respond(oracle_id, game, player), game, player))
+    tables = [states.uniform()[None] for states in game.information_states]
+    tables[player] = np.stack([tables[player][0], table])
+    model = game.model()
+    assert isinstance(model, MeanFieldModel)
+    everybody = tuple(np.eye(len(each))[0] for each in tables)
+    worth = RestrictedGame(model, tables).payoffs(everybody)[player]
+    gain = best_response(game, player, uniform(game))[0] - score(game, uniform(game)).values[player]
+    assert worth[1] - worth[0] > 0.85 * gain
+    assert worth[1] - worth[0] <= gain + 1e-9
+
+
+@pytest.mark.parametrize("oracle_id", SETTINGS)
+def test_the_seed_decides(oracle_id: str) -> None:
+    game = eqenvs.make("left_right", num_agents=30)
+    records = [respond(oracle_id, game, 0, seed) for seed in (1, 1, 2)]
+    heads = [record["weights"]["layers.2.bias"].tolist() for record in records]
+    assert heads[0] == heads[1] != heads[2]
+
+
+def test_a_warm_start_goes_on_from_the_last_response() -> None:
+    game = eqenvs.make("sis", horizon=5, num_agents=100)
+    oracle = find_oracle("mean_field_q")
+    fields = {"id": "mean_field_q", "rounds": 1, "training": {"hidden": [8], "updates": 1, "learning_rate": 1e-9}}
+    config, before = validate(oracle.config, fields), respond("mean_field_q", game, 0)
+    small = {**fields, "training": {"hidden": [32, 32], "updates": 1, "learning_rate": 1e-9}}
+    config = validate(oracle.config, small)
+    after = oracle.respond(config, game, 0, uniform(game), np.random.SeedSequence(0), before).record
+    for name, weight in before["weights"].items():
+        np.testing.assert_allclose(after["weights"][name], weight, rtol=1e-5, atol=1e-5)
+
+
+def test_returns_are_what_is_still_to_come() -> None:
+    """Two players for three steps at a discount of 1/2; the second was cut off at a point worth 8."""
+    after = np.array([2, 2, 4, 4, -1, 5])
+    steps = Experience(np.zeros(6, np.int64), np.zeros(6, np.int64), np.array([1.0, 0, 2, 0, 4, 1]), after)
+    found = returns_to_go(steps, 2, np.array([0, 0, 0, 0, 0, 8.0]), 0.5)
+    assert found.tolist() == [1 + 0.5 * (2 + 0.5 * 4), 0.5 * 0.5 * (1 + 0.5 * 8), 2 + 0.5 * 4, 0.5 * 5, 4, 5]
+
+
+def test_other_games_are_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"mean_field_q: learns mean-field games from N agents, kuhn_poker is"):
+        respond("mean_field_q", eqenvs.make("kuhn_poker"), 0)
