@@ -400,7 +400,7 @@ class MeanFieldModel:
 
         return mixed_table(self, player, tables, weights)
 
-    def at(self, moments: slice | int) -> Moment:
+    def at(self, moments: slice | int | IntArray) -> Moment:
         """Some of the moments as operators take them."""
         return Moment(self.moments.time[moments], self.moments.noise[moments])
 
