@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import eqenvs
 from eqagents.cli import app as cli
+from eqagents.cli.populations import population_table
 from eqenvs.policies import uniform
 from eqenvs.policy_files import policy_to_json
+from eqsolvers.scoring.finite_population import population_curve
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -55,11 +59,27 @@ def test_a_policy_is_scored_in_games_of_n_agents(two_thirds: Path, call: Call) -
     assert [each["num_agents"] for each in data["scores"]] == [2, 5, 1000]
     assert [each["exploitability"] for each in data["scores"]] == pytest.approx([1 / 6, 1 / 15, 1 / 3000], abs=1e-12)
     assert [each["kind"] for each in data["scores"]] == ["exact", "exact", "lower_bound"]
+    assert [each["nash_conv"] for each in data["scores"]] == pytest.approx([1 / 3] * 3, abs=1e-12)
     assert data["fits"]["gain"]["rate"] == pytest.approx(1.0)
     status, said, _ = call("evaluate", two_thirds, "--num-agents", "2,5,1000")
     assert status == 0
     assert "like N^-1 " in said
     assert "conditional" in said
+    assert "not told apart" not in said
+
+
+def test_gains_below_their_half_width_are_marked() -> None:
+    game = eqenvs.make("sis")
+    curve = population_curve(game, uniform(game), [2, 1000], method="estimate", episodes=20)
+    gains, widths = np.array([[0.3, 0.2], [0.1, 0.4]])
+    marked = [
+        replace(each, detail={**each.detail, "own_state_gain": [gain], "own_state_half_width": [width]})
+        for each, gain, width in zip(curve.scores, gains, widths, strict=True)
+    ]
+    table = population_table(replace(curve, scores=tuple(marked)), "it")
+    assert [*table.columns[1].cells] == ["0.3 +- 0.1", "0.2 +- 0.4 *"]
+    assert [*table.columns[2].cells] == ["-", "-"]
+    assert str(table.caption).startswith("* not told apart from 0: below its 95 % half-width\n")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ MEANINGS = {
     "full_information": "gain, seeing the others' counts",
 }
 
+NOISE = " *"
+NOTE = "* not told apart from 0: below its 95 % half-width"
+
 
 def sizes_of(text: str) -> list[int]:
     """The numbers of agents, N or N,N,...
@@ -32,22 +35,30 @@ def sizes_of(text: str) -> list[int]:
 
 def population_table(curve: PopulationCurve, title: str) -> Table:
     """The curve and its fits, for people."""
-    table = Table("agents", "value", "gain", "sees what the policy sees", "kind", "method", title=title)
+    table = Table("agents", "gain", "seeing the counts too", "value", "kind", "method", title=title)
+    lines = []
     for size, scored in zip(curve.sizes, curve.scores, strict=True):
         detail = scored.detail
-        widths = detail.get("own_state_half_width")
-        own = ", ".join(
-            f"{gain:.4g}" + ("" if widths is None else f" +- {widths[i]:.2g}")
-            for i, gain in enumerate(detail["own_state_gain"])
-        )
-        table.add_row(
-            f"{size:,}", f"{scored.values.mean():.6g}", f"{scored.exploitability:.4g}", own, scored.kind.value,
-            str(detail["method"]),
-        )  # fmt: skip
-    table.caption = "\n".join(
-        [f"limit: {curve.limit:.4g}", *(_fitted(MEANINGS[name], fit) for name, fit in curve.fits.items())]
-    )
+        gains = detail["own_state_gain"]
+        widths = detail.get("own_state_half_width", [None] * len(gains))
+        own = ", ".join(_measured(gain, width) for gain, width in zip(gains, widths, strict=True))
+        ways = detail["method"] if isinstance(detail["method"], list) else [detail["method"]]
+        counted = f"{scored.exploitability:.4g}" if ways == ["exact"] else "-"
+        value = ", ".join(f"{each:.6g}" for each in scored.values)
+        table.add_row(f"{size:,}", own, counted, value, scored.kind.value, ", ".join(ways))
+        if NOISE in own and NOTE not in lines:
+            lines.append(NOTE)
+    rest = curve.scores[0].detail.get("stable_distribution")
+    lines += [] if rest is None else [f"stable distribution: {rest}"]
+    lines += [f"limit: {curve.limit:.4g}", *(_fitted(MEANINGS[name], fit) for name, fit in curve.fits.items())]
+    table.caption = "\n".join(lines)
     return table
+
+
+def _measured(gain: float, width: float | None) -> str:
+    if width is None:
+        return f"{gain:.4g}"
+    return f"{gain:.4g} +- {width:.2g}" + (NOISE if gain < width else "")
 
 
 def _fitted(meaning: str, fit: Fit) -> str:

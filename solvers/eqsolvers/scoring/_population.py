@@ -18,11 +18,15 @@ import numpy as np
 from eqenvs.arrays import Array, Float64Array, IntArray
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.mean_field import Affine, MeanFieldModel, Moment
+from eqenvs.models.mean_field_checks import check_rows
 from eqsolvers.mean_field._dynamics import Dynamics, Stability
 
 MAX_AGENTS = 1_000_000_000
 ENTRIES = 4_000_000  # float64 entries of the largest array at a time
 MAX_ENTRIES = 50_000_000  # the same, where one row alone has more
+MAX_STEPS = 200_000  # decisions of a game without a horizon
+MAX_DECISIONS = 50_000_000  # of all episodes, some microseconds each where states are few
+MAX_DRAWN = 10_000_000_000  # entries of all episodes, about a minute for each thousand million
 
 
 class Targets(NamedTuple):
@@ -105,6 +109,7 @@ def population_of(
     Raises:
         InputError: if N is no whole number from 2 (and one for each population) to a thousand million, or the tolerance
             is not between 0 and 1.
+        GameTooLargeError: if without a horizon too many decisions are left by the tolerance.
     """
     populations = model.num_populations
     least = max(2, populations)
@@ -114,16 +119,26 @@ def population_of(
             f"{where}: num_agents must be a whole number from {least} (2, and one for each population) to "
             f"{MAX_AGENTS:,}, got {num_agents!r}"
         )
-    if not 0 < tolerance < 1:
+    real = isinstance(tolerance, float | int | np.floating) and not isinstance(tolerance, bool)
+    if not real or not 0 < tolerance < 1:
         raise InputError(f"{where}: tolerance must be a discounted weight between 0 and 1, got {tolerance!r}")
     count = int(num_agents)
     bounds = -(-np.arange(populations + 1) * count // populations)  # agent i is of population i P // N
+    steps = _steps(model, tolerance, where) if model.horizon is None else model.horizon
     flow, stability = Dynamics(model).rest(policy)
-    steps, start = model.horizon, model.initial
-    if steps is None:
-        start = flow[0]
-        steps = 1 if model.discount == 0 else max(1, int(np.ceil(np.log(tolerance) / np.log(model.discount))))
+    start = flow[0] if model.horizon is None else model.initial
     return Population(model, policy, np.diff(bounds), start, steps, flow, stability)
+
+
+def _steps(model: MeanFieldModel, tolerance: float, where: str) -> int:
+    """How many decisions carry all but that discounted weight."""
+    steps = 1 if model.discount == 0 else max(1, int(np.ceil(np.log(tolerance) / np.log(model.discount))))
+    if steps > MAX_STEPS:
+        raise GameTooLargeError(
+            f"{where}: the discount {model.discount:.9g} takes {steps:,} decisions until the discounted weight is "
+            f"below {tolerance:g}, of at most {MAX_STEPS:,}; use a larger tolerance, or a smaller discount"
+        )
+    return steps
 
 
 def row_entries(population: Population) -> int:
@@ -132,8 +147,8 @@ def row_entries(population: Population) -> int:
     return int(states * population.start.size * actions * (1 if population.constant else outcomes))
 
 
-def require_rows(population: Population) -> None:
-    """Refuse games of too many states, before anything is allocated.
+def require_playable(population: Population, episodes: int) -> None:
+    """Refuse games of too many states and play that would take too long, before anything is allocated.
 
     Raises:
         GameTooLargeError: with the numbers.
@@ -143,6 +158,14 @@ def require_rows(population: Population) -> None:
         raise GameTooLargeError(
             f"{population.model.num_states:,} states: rewards and moves for every state of the deviator have "
             f"{entries:,} entries a step, of at most {MAX_ENTRIES:,}; use a smaller game"
+        )
+    decisions = population.steps * episodes
+    if decisions > MAX_DECISIONS or decisions * entries > MAX_DRAWN:
+        rule = "use fewer episodes" + (", or a larger tolerance" if population.model.horizon is None else "")
+        raise GameTooLargeError(
+            f"{population.steps:,} decisions in each of {episodes:,} episodes, with {entries:,} entries a decision: "
+            f"{decisions:,} decisions and {decisions * entries:.3g} entries pass the limits {MAX_DECISIONS:,} and "
+            f"{MAX_DRAWN:,}; {rule}"
         )
 
 
@@ -178,6 +201,8 @@ def probabilities(population: Population, fields: Float64Array, moments: IntArra
         return np.asarray(model.probabilities(fields[0, 0], model.at(0)))[None, None]
     moment = Moment(*(np.broadcast_to(part, fields.shape[:2]) for part in moment_at(model, moments, 1)))
     found = np.asarray(model.probabilities(fields, moment))
+    if not isinstance(model.transition, Affine):  # affine ones are checked once and for all
+        check_rows(found, "transition")
     return np.broadcast_to(found, (*fields.shape[:2], *found.shape[-4:]))
 
 

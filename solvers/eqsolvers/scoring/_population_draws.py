@@ -14,7 +14,9 @@ To first order a gain fluctuates with the counts, like 1 / sqrt(N), where its me
 what each draw of counts was off its mean, and what these say of the figures (`learned`, from other
 episodes) can be taken out: control variates of mean 0, so nothing is biased.
 
-Cost of an episode's step: `conditional` O(S) mean fields, `paired` two.
+What the policy itself is worth needs no deviator: `everybody` draws all agents and takes their mean.
+
+Cost of an episode's step: `conditional` O(S) mean fields, `paired` two, `everybody` one.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.models.mean_field import Moment
 from eqsolvers.scoring._population import (
     ENTRIES,
     Population,
@@ -294,9 +297,7 @@ def paired(
             fields[rows, arm, deviator, own] += 1.0
             fields /= population.sizes[:, None]
             now = np.repeat(clock.now[:, None], 2, axis=1)
-            moment = type(moment_at(population.model, clock.now, 1))(
-                *(np.broadcast_to(part, now.shape) for part in moment_at(population.model, clock.now, 1))
-            )
+            moment = Moment(*(np.broadcast_to(part, now.shape) for part in moment_at(population.model, clock.now, 1)))
             reward = np.asarray(population.model.rewards(fields, moment))[rows, arm, deviator, own]
             playing = both[now, arm, own]  # [E, 2, A]
             total += population.model.discount**step * (playing * reward).sum(axis=-1)
@@ -316,6 +317,29 @@ def paired(
         values.append(total)
     found = np.concatenate(values)
     return Played(found, np.ones_like(found), np.zeros((len(found), 0)))
+
+
+def everybody(population: Population, episodes: int, stream: np.random.SeedSequence) -> Float64Array:
+    """What an agent of each population gets where all play the policy, [E, P], each the mean over these agents."""
+    model, sizes = population.model, population.sizes
+    values = []
+    for rng, size in _chunks(population, episodes, stream):
+        clock = _Clock(population, rng, size)
+        start = np.broadcast_to(population.start, (size, *population.start.shape))
+        counts = _multinomial(rng, np.broadcast_to(sizes, start.shape[:2]), start)
+        total = np.zeros((size, len(sizes)))
+        for step in range(population.steps):
+            fields = counts / sizes[:, None]
+            reward = np.asarray(model.rewards(fields, moment_at(model, clock.now, 0)))
+            paid = (population.policy[clock.now] * reward).sum(axis=-1)
+            total += model.discount**step * (fields * paid).sum(axis=-1)
+            if step + 1 < population.steps:
+                every = probabilities(population, fields[:, None], clock.now)
+                movers = _multinomial(rng, counts, others_moves(population, every, clock.now)[:, 0])
+                counts = np.rint(landed(population, movers)).astype(np.int64)
+                clock.go_on()
+        values.append(total)
+    return np.concatenate(values)
 
 
 def _coupled(population: Population, rng: np.random.Generator, counts: IntArray, moves: Float64Array) -> IntArray:

@@ -13,7 +13,8 @@ equilibrium of the limit that mixes, the first reacts to chance fluctuations of 
 
 Several populations have as many agents each as `eqenvs.population_rules` gives them. Without a horizon, agents begin
 independently in the population's stable distribution under the policy, and what follows once the discounted weight is
-below `tolerance` is left out (`detail["truncation"]`).
+below `tolerance` is left out (`detail["truncation"]`). A population that does not come to rest has no such
+distribution: agents begin where it was left, `detail["stable_distribution"]` says so, and the score is an estimate.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from scipy.stats import norm
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.models import Model
@@ -36,13 +37,42 @@ from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import JointPolicy, tabulate
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.scoring._counts import Counted
-from eqsolvers.scoring._population import Population, best_deviation, population_of, require_rows
-from eqsolvers.scoring._population_draws import conditional, learned, limit, met, paired
+from eqsolvers.scoring._population import Population, best_deviation, population_of, require_playable
+from eqsolvers.scoring._population_draws import conditional, everybody, learned, limit, met, paired
+from eqsolvers.scoring.mean_field import FAR
 from eqsolvers.scoring.score import Score, ScoreKind
 
 Method = Literal["auto", "exact", "estimate", "conditional", "paired"]
 Z_95 = float(norm.ppf(0.975))
 EFFECTIVE = 0.5  # share of the episodes that must count for weighed ones to be trusted
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationScore(Score):
+    """A score in the game of N agents: agents of one population are alike, so it has one figure for each population.
+
+    Attributes:
+        values: [P] float64, of one agent of each population.
+        gains: [P] float64, the same.
+        normaliser: N, so that `exploitability` is the mean gain of an agent.
+        sizes: [P] int64, the agents of each population.
+    """
+
+    sizes: IntArray
+
+    @property
+    def nash_conv(self) -> float:
+        """The sum of all N agents' gains."""
+        return float(self.sizes @ self.gains)
+
+    @property
+    def welfare(self) -> float:
+        """The sum of all N agents' values."""
+        return float(self.sizes @ self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The score as JSON data."""
+        return {**super().to_dict(), "sizes": self.sizes.tolist()}
 
 
 class Fit(NamedTuple):
@@ -67,12 +97,13 @@ class PopulationCurve:
         sizes: N.
         scores: one for each.
         limit: the gain against the mean field itself, the mean over populations.
-        fits: `gain` of deviations that see what the policy sees; `distance`, how far that is from `limit`, of a policy
-            that is no equilibrium of the limit; `full_information`, gains of deviations that see the counts.
+        fits: of means over populations. `gain`, of deviations that see what the policy sees; `distance`, how far that
+            is from `limit`, of a policy that is no equilibrium of the limit; `full_information`, gains of deviations
+            that see the counts.
     """
 
     sizes: tuple[int, ...]
-    scores: tuple[Score, ...]
+    scores: tuple[PopulationScore, ...]
     limit: float
     fits: Mapping[str, Fit]
 
@@ -96,7 +127,7 @@ def score_in_population(
     episodes: int = 1_000,
     seed: int = 0,
     tolerance: float = 1e-6,
-) -> Score:
+) -> PopulationScore:
     """What one agent of N gains by deviating alone from a mean-field policy that all play.
 
     Args:
@@ -110,17 +141,18 @@ def score_in_population(
         tolerance: without a horizon, the discounted weight below which what follows is left out.
 
     Returns:
-        `values` and `gains` [P] of one agent of each population, so that `exploitability` is one agent's mean gain.
-        Exact gains are those of the best deviation that sees the counts of all others. Estimated ones are what a good
-        deviation that sees what the policy sees gains in fresh episodes, at least 0: a lower bound, up to its sampling
-        error. `detail` has `method`, `own_state_gain` [P] (as it was measured, so possibly below 0), and of estimates
-        `own_state_half_width` [P], of the 95 % interval.
+        `values` and `gains` [P] of one agent of each population; `nash_conv` sums the gains of all N agents, and
+        `exploitability` is their mean. Exact gains are those of the best deviation that sees the counts of all others.
+        Estimated ones are what a good deviation that sees what the policy sees gains in fresh episodes, at least 0: a
+        lower bound, up to its sampling error, which cutting off at 0 biases upwards where gains are about that small.
+        `detail` has `method`, `own_state_gain` [P] (as it was measured, so possibly below 0), and of estimates
+        `own_state_half_width` and `values_half_width` [P], of 95 % intervals.
 
     Raises:
         InputError: if an argument is out of range.
         UnsupportedGame: if the game is no mean-field game, or exact scores of several populations are asked for.
-        GameTooLargeError: if `exact` was asked for and passes the stated limits, or there are too many states for an
-            estimate (several thousand).
+        GameTooLargeError: if `exact` was asked for and passes the stated limits, or an estimate passes its own, with
+            the numbers: several thousand states, or too many decisions in too many episodes.
         PolicyError: as `eqsolvers.scoring.score`.
 
     >>> import eqenvs
@@ -130,11 +162,17 @@ def score_in_population(
     True
     """
     where = "score_in_population"
-    model, array = _checked(game, policy, method, episodes, where)
+    model, array = _checked(game, policy, method, episodes, seed, where)
     population = population_of(model, array, num_agents, tolerance, where)
     detail: dict[str, Any] = {"num_agents": int(num_agents)}
     if model.horizon is None:
-        detail |= {"truncation": population.steps, "stability_residual": population.stability.residual}
+        stability = population.stability
+        detail |= {"truncation": population.steps, "stability_residual": stability.residual}
+        if stability.distance > FAR:
+            detail["stable_distribution"] = (
+                f"not reached: after {stability.steps:,} steps {stability.residual:.3g} of the population still moves, "
+                f"{stability.factor:.6g} times as much as a step before; agents begin where it was left"
+            )
     if method in ("auto", "exact"):
         try:
             return _exact(population, detail)
@@ -166,11 +204,14 @@ def population_curve(
         seed: see there; each N draws from a stream of its own.
         tolerance: see there.
     """
-    if not len(sizes) or any(later <= earlier for earlier, later in pairwise(sizes)):
-        raise InputError(f"population_curve: sizes must be increasing numbers of agents, got {list(sizes)}")
-    model, array = _checked(game, policy, method, episodes, "population_curve")
+    listed = isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str)
+    if not listed or not len(sizes):
+        raise InputError(f"population_curve: sizes must be increasing numbers of agents, got {sizes!r}")
+    model, array = _checked(game, policy, method, episodes, seed, "population_curve")
     for size in sizes:  # a bad one is refused before any is scored
         population_of(model, array, size, tolerance, "population_curve")
+    if any(later <= earlier for earlier, later in pairwise(sizes)):
+        raise InputError(f"population_curve: sizes must be increasing numbers of agents, got {list(sizes)}")
     tabular = tabulate(model, policy)
     scores = []
     for size in sizes:
@@ -182,7 +223,7 @@ def population_curve(
     limit = float(Dynamics(model).evaluate(array).gains.mean())
     own = [float(np.mean(each.detail["own_state_gain"])) for each in scores]
     noise = [_half_width(each) for each in scores]
-    exact = [(size, each.exploitability, 0.0) for size, each in zip(sizes, scores, strict=True) if _is_exact(each)]
+    exact = [(n, float(each.gains.mean()), 0.0) for n, each in zip(sizes, scores, strict=True) if _is_exact(each)]
     fits = {
         "gain": _fit(list(zip(sizes, own, noise, strict=True))),
         "distance": _fit([(n, abs(gain - limit), error) for n, gain, error in zip(sizes, own, noise, strict=True)]),
@@ -192,15 +233,16 @@ def population_curve(
 
 
 def _checked(
-    game: Game | Model, policy: JointPolicy, method: str, episodes: int, where: str
+    game: Game | Model, policy: JointPolicy, method: str, episodes: int, seed: int, where: str
 ) -> tuple[MeanFieldModel, Float64Array]:
     model = game.model() if isinstance(game, Game) else game
     if not isinstance(model, MeanFieldModel):
         raise UnsupportedGame(f"{where}: games of N agents are made from mean-field games, got {model.family.value}")
     if method not in get_args(Method):
         raise InputError(f"{where}: method must be one of {', '.join(get_args(Method))}, got {method!r}")
-    if isinstance(episodes, bool) or not isinstance(episodes, int | np.integer) or episodes < 2:
-        raise InputError(f"{where}: episodes must be a whole number of at least 2, got {episodes!r}")
+    for name, given, least in (("episodes", episodes, 2), ("seed", seed, 0)):
+        if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < least:
+            raise InputError(f"{where}: {name} must be a whole number of at least {least}, got {given!r}")
     return model, model.as_array(tabulate(model, policy).tables)
 
 
@@ -214,7 +256,7 @@ def _half_width(scored: Score) -> float:
     return float(np.linalg.norm(widths)) / len(widths)
 
 
-def _exact(population: Population, detail: Mapping[str, Any]) -> Score:
+def _exact(population: Population, detail: Mapping[str, Any]) -> PopulationScore:
     """By counts, of one population."""
     if population.model.num_populations > 1:
         raise UnsupportedGame(
@@ -228,11 +270,12 @@ def _exact(population: Population, detail: Mapping[str, Any]) -> Score:
     if population.model.horizon is None:
         factor = population.model.discount
         found["truncation_error"] = factor**population.steps * solved.largest / (1 - factor)
-    return Score(
+    return PopulationScore(
         values=np.array([value]),
         gains=np.array([max(0.0, solved.best - value)]),
-        kind=ScoreKind.EXACT,
-        normaliser=1,
+        kind=ScoreKind.EXACT if population.stability.distance <= FAR else ScoreKind.ESTIMATE,
+        normaliser=int(population.sizes.sum()),
+        sizes=population.sizes,
         detail={
             **found,
             "own_state_gain": [max(0.0, float(own - value))],
@@ -242,57 +285,78 @@ def _exact(population: Population, detail: Mapping[str, Any]) -> Score:
     )
 
 
-def _estimate(population: Population, method: str, episodes: int, seed: int, detail: Mapping[str, Any]) -> Score:
+class _Deviated(NamedTuple):
+    """What a deviator of one population was measured to gain.
+
+    Attributes:
+        gains: [E], one figure per episode.
+        way: `conditional` or `paired`.
+        effective: the share of the episodes that count.
+    """
+
+    gains: Float64Array
+    way: str
+    effective: float
+
+
+def _estimate(
+    population: Population, method: str, episodes: int, seed: int, detail: Mapping[str, Any]
+) -> PopulationScore:
     """By play."""
-    require_rows(population)
-    count = population.model.num_populations
-    size = int(population.sizes.sum())
-    streams = np.random.SeedSequence([seed, size]).spawn(3 * count)
-    values, gains, widths, value_widths = np.zeros((4, count))
-    ways, shares = [], []
-    for deviator in range(count):
-        learning, trying, judging = streams[3 * deviator : 3 * deviator + 3]
-        candidates = np.stack(
-            [
-                best_deviation(population, *found)
-                for found in (met(population, deviator, episodes, learning), limit(population, deviator))
-            ]
-        )
-        pilot = conditional(population, deviator, candidates, episodes, trying)
-        told = learned(pilot)
-        best = int(np.argmax((pilot.values - pilot.surprise @ told).mean(axis=0)[1:]))
-        way = "conditional" if method in ("auto", "estimate") else method
-        if method in ("auto", "estimate") and pilot.effective < EFFECTIVE:
-            way = "paired"
-        if way == "conditional":
-            played = conditional(population, deviator, candidates[best : best + 1], episodes, judging)
-            figures = played.values - played.surprise @ told[:, [0, best + 1]]
-        else:
-            played = paired(population, deviator, candidates[best], episodes, judging)
-            figures = played.values
-        values[deviator] = figures[:, 0].mean()
-        gain = figures[:, 1] - figures[:, 0]
-        gains[deviator], widths[deviator] = gain.mean(), Z_95 * gain.std(ddof=1) / math.sqrt(episodes)
-        value_widths[deviator] = Z_95 * figures[:, 0].std(ddof=1) / math.sqrt(episodes)
-        ways.append(way)
-        shares.append(played.effective)
-    return Score(
-        values=values,
-        gains=np.maximum(0.0, gains),
-        kind=ScoreKind.LOWER_BOUND,
-        normaliser=count,
+    require_playable(population, episodes)
+    count, size = len(population.sizes), int(population.sizes.sum())
+    *streams, whole = np.random.SeedSequence([seed, size]).spawn(3 * count + 1)
+    found = [_deviated(population, p, method, episodes, streams[3 * p : 3 * p + 3]) for p in range(count)]
+    # Unweighed, and of all agents: the weighed figures of `conditional` have tails too heavy for intervals.
+    values = everybody(population, episodes, whole)
+    gain = np.stack([each.gains for each in found], axis=1)
+    ways = [each.way for each in found]
+    return PopulationScore(
+        values=values.mean(axis=0),
+        gains=np.maximum(0.0, gain.mean(axis=0)),
+        kind=ScoreKind.LOWER_BOUND if population.stability.distance <= FAR else ScoreKind.ESTIMATE,
+        normaliser=size,
+        sizes=population.sizes,
         detail={
             **detail,
             "method": ways[0] if len(set(ways)) == 1 else ways,
             "deviation": "sees what the policy sees; learned from as many episodes as it was judged on",
-            "own_state_gain": gains.tolist(),
-            "own_state_half_width": widths.tolist(),
-            "values_half_width": value_widths.tolist(),
-            "effective_episodes": [share * episodes for share in shares],
+            "own_state_gain": gain.mean(axis=0).tolist(),
+            "own_state_half_width": _half_widths(gain),
+            "values_half_width": _half_widths(values),
+            "effective_episodes": [each.effective * episodes for each in found],
             "episodes": int(episodes),
             "seed": int(seed),
         },
     )
+
+
+def _half_widths(figures: Float64Array) -> list[float]:
+    """Of the 95 % intervals of means over episodes [E, P]."""
+    widths: list[float] = (Z_95 * figures.std(axis=0, ddof=1) / math.sqrt(len(figures))).tolist()
+    return widths
+
+
+def _deviated(
+    population: Population, deviator: int, method: str, episodes: int, streams: Sequence[np.random.SeedSequence]
+) -> _Deviated:
+    """Learn a deviation for one population's agent, choose how to measure it, and measure it in fresh episodes."""
+    learning, trying, judging = streams
+    seen = met(population, deviator, episodes, learning), limit(population, deviator)
+    candidates = np.stack([best_deviation(population, *each) for each in seen])
+    pilot = conditional(population, deviator, candidates, episodes, trying)
+    told = learned(pilot)
+    best = int(np.argmax((pilot.values - pilot.surprise @ told).mean(axis=0)[1:]))
+    way = method
+    if method in ("auto", "estimate"):
+        way = "conditional" if pilot.effective >= EFFECTIVE else "paired"
+    if way == "conditional":
+        played = conditional(population, deviator, candidates[best : best + 1], episodes, judging)
+        figures = played.values - played.surprise @ told[:, [0, best + 1]]
+    else:
+        played = paired(population, deviator, candidates[best], episodes, judging)
+        figures = played.values
+    return _Deviated(figures[:, 1] - figures[:, 0], way, played.effective)
 
 
 def _fit(points: Sequence[tuple[int, float, float]]) -> Fit:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+import numpy as np
+
 from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import JointPolicy, tabulate
@@ -37,11 +39,12 @@ class MeanFieldScorer:
         """See `eqsolvers.scoring.score.score`."""
         evaluation = self._dynamics.evaluate(self._array(policy))
         stability = evaluation.stability
-        detail = {}
+        detail: dict[str, float | None] = {}
         if self._model.horizon is None:
             _warn_of_unrest(stability)
             detail = {"stability_residual": stability.residual, "contraction_factor": stability.factor}
-            detail["distance_from_rest"] = stability.distance
+            far = stability.distance
+            detail["distance_from_rest"] = far if np.isfinite(far) else None
         total = float(evaluation.gains.sum())
         return Score(
             values=evaluation.values,
