@@ -16,8 +16,9 @@ from math import prod
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.arrays import Float64Array
 from eqenvs.errors import GameTooLargeError, InputError
+from eqenvs.games._draws import subsets
 from eqenvs.games.normal_form import _tensors
 from eqenvs.models import MarkovModel, Successors
 from eqenvs.spec import Family, GameSpec, Parameter
@@ -72,7 +73,7 @@ def build(
         elif common:
             reward = np.repeat(reward, num_players, axis=0)
     own = num_states if potential else rows  # different rows
-    state = _subsets(rng, num_states, own, wide)
+    state = subsets(rng, num_states, own, wide)
     cuts = np.sort(rng.random((own, wide - 1)), axis=1)
     edges = np.concatenate([np.zeros((own, 1)), cuts, np.ones((own, 1))], axis=1)
     state, probability = (np.repeat(part, rows // own, axis=0).reshape(-1) for part in (state, np.diff(edges, axis=1)))
@@ -92,19 +93,6 @@ def _potential_rewards(rng: np.random.Generator, shape: tuple[int, ...], sparsit
     return np.stack(
         [phi + draw(tuple(1 if axis == 1 + i else n for axis, n in enumerate(shape[1:]))) for i in range(shape[0])]
     )
-
-
-def _subsets(rng: np.random.Generator, size: int, rows: int, wide: int) -> IntArray:
-    """In each row `wide` different numbers below `size`, increasing, every such set as likely.
-
-    Floyd's algorithm: Bentley and Floyd (1987), "A sample of brilliance", Communications of the ACM 30.
-    """
-    chosen = np.empty((rows, wide), dtype=np.int64)
-    for column, last in enumerate(range(size - wide, size)):
-        drawn = rng.integers(last + 1, size=rows)
-        taken = (chosen[:, :column] == drawn[:, None]).any(axis=1)
-        chosen[:, column] = np.where(taken, last, drawn)
-    return np.sort(chosen, axis=1)
 
 
 SPEC = GameSpec(

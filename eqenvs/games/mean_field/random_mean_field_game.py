@@ -23,7 +23,7 @@ import numpy as np
 
 from eqenvs.arrays import Array, Constants, IntArray, namespace
 from eqenvs.errors import GameTooLargeError
-from eqenvs.games.markov.random_markov_game import _subsets
+from eqenvs.games._draws import subsets
 from eqenvs.games.mean_field import _time
 from eqenvs.models.mean_field import Affine, MeanFieldModel, Moment
 from eqenvs.population_rules import mean_field_spec
@@ -95,7 +95,7 @@ def _places(rng: np.random.Generator, states: int, actions: int, wide: int) -> I
     """The successors of each state and action, all different, [S, A, K]."""
     rows = states * actions
     if rows * states > MAX_NUMBERS:  # then wide < states: Floyd's algorithm, whose time is quadratic in `wide`
-        return _subsets(rng, states, rows, wide).reshape(states, actions, wide)
+        return subsets(rng, states, rows, wide).reshape(states, actions, wide)
     return rng.random((states, actions, states)).argpartition(wide - 1, axis=-1)[..., :wide]
 
 

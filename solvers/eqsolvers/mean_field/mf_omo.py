@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from eqenvs.arrays import Float64Array, sum_by_index
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models.mean_field import MeanFieldModel, Moment
 from eqenvs.spec import Parameter
 from eqsolvers.mean_field._process import MeanFieldProcess, mean_field_solver
@@ -68,6 +69,9 @@ class OccupationOptimisation(MeanFieldProcess):
             flow_weight: of the flow equations.
             scale: the largest slack at the uniform policy.
             start: one of `STARTS`.
+
+        Raises:
+            UnsupportedGame: if an operator of the game cannot be differentiated by torch.
         """
         super().__init__(model, {})
         self._torch = importlib.import_module("torch")
@@ -89,11 +93,26 @@ class OccupationOptimisation(MeanFieldProcess):
         self._initial = send(model.initial.copy())
         self._index = send(model.successors.reshape(-1).copy())
         self._legal = send(model.legal.copy())
+        self._require_differentiable()
 
     def _begin(self, measure: Float64Array, values: Float64Array) -> None:
         start = {"measure": measure, "values": values}
         zeros = {f"{which}_{name}": np.zeros_like(a) for which in ("first", "second") for name, a in start.items()}
         self._arrays = {**start, **zeros}
+
+    def _require_differentiable(self) -> None:
+        """Refuse operators that take numpy arrays alone, which torch tells in words of its own."""
+        mean_field = self._torch.tensor(self._arrays["measure"][:1], requires_grad=True).sum(dim=-1)
+        first = Moment(*(part[:1] for part in self._moment))
+        for name, operator in (("reward", self.model.rewards), ("transition", self.model.probabilities)):
+            try:
+                found = operator(mean_field, first)
+            except InputError:
+                raise
+            except Exception as error:
+                raise UnsupportedGame(f"mf-omo: {_told(name)} ({type(error).__name__})") from error
+            if not isinstance(found, self._torch.Tensor):
+                raise UnsupportedGame(f"mf-omo: {_told(name)} (it gives {type(found).__name__})")
 
     def _top(self, quality: Float64Array) -> Float64Array:
         return np.asarray(np.where(self.model.legal, quality, -np.inf).max(axis=-1))
@@ -157,6 +176,13 @@ class OccupationOptimisation(MeanFieldProcess):
         found = [torch.tensor(self._arrays[name]) for name in ("measure", "values")]
         own = {"objective": float(self.objective(*found)), "flow_violation": float(self.terms(*found)[0]) ** 0.5}
         return super().measures() | own
+
+
+def _told(operator: str) -> str:
+    return (
+        f"the game's {operator} operator does not take torch tensors; write it against "
+        "eqenvs.arrays.namespace(mean_field), with constants from eqenvs.arrays.Constants(...).on(name, mean_field)"
+    )
 
 
 def on_simplex(points: Float64Array) -> Float64Array:

@@ -35,8 +35,11 @@ class MirrorDescent(MeanFieldProcess):
         flow = self.dynamics.flow(policy)
         quality = self.dynamics.own_quality(flow, self.dynamics.rewards(flow), policy)
         sums = self._arrays["sums"] + self._eta * quality
+        if not self.model.all_legal:
+            sums = np.where(self.model.legal, sums, -np.inf)
         # A softmax ignores a shift; without this the sums grow without end.
-        self._arrays = {"sums": sums - sums.max(axis=-1, keepdims=True)}
+        sums = sums - sums.max(axis=-1, keepdims=True)
+        self._arrays = {"sums": sums if self.model.all_legal else np.where(self.model.legal, sums, 0.0)}
 
 
 SOLVER = mean_field_solver(

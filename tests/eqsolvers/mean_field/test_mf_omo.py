@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 import eqenvs
 from eqenvs.arrays import Constants
+from eqenvs.errors import UnsupportedGame
 from eqenvs.models.mean_field import CommonNoise, MeanFieldModel
 from eqenvs.testing.mean_field import random_policy
 from eqsolvers.mean_field.mf_omo import SOLVER, OccupationOptimisation, on_simplex
@@ -171,3 +172,36 @@ def test_random_policies_are_no_equilibria():
     flow, _, complementarity = process.terms(torch.tensor(evaluation.flow[..., None] * policy), torch.tensor(values))
     assert float(flow) == pytest.approx(0.0, abs=1e-28)
     assert float(complementarity) > 0
+
+
+TABLE = np.array([[0.5, 1.0], [0.25, 0.0], [0.0, 1.0]])
+NUMPY_ONLY = {
+    "array times tensor": lambda mean_field, moment: TABLE * mean_field[..., None],
+    "array alone": lambda mean_field, moment: TABLE[None],
+    "numpy function": lambda mean_field, moment: np.exp(mean_field)[..., None],
+}
+
+
+@pytest.mark.parametrize("reward", NUMPY_ONLY.values(), ids=NUMPY_ONLY)
+def test_rewards_that_take_numpy_alone_are_refused_with_what_to_write(reward):
+    model = MeanFieldModel(np.eye(3)[[[1, 2], [0, 1], [2, 0]]], reward, [1.0, 0.0, 0.0], horizon=3)
+    with pytest.raises(
+        UnsupportedGame, match=r"^mf-omo: the game's reward operator .*eqenvs\.arrays\.Constants"
+    ) as error:
+        SOLVER.solve(model, iterations=1)
+    assert "\n" not in str(error.value)
+
+
+def test_transitions_that_take_numpy_alone_are_refused():
+    rows = np.array([[[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]]])
+
+    def transition(mean_field, moment):
+        share = np.asarray(mean_field)[..., :1, None, None]
+        return rows * share + rows[::-1] * (1 - share)
+
+    def reward(mean_field, moment):
+        return -mean_field[..., None]
+
+    model = MeanFieldModel(transition, reward, [1.0, 0.0], successors=np.tile([0, 1], (2, 2, 1)), horizon=3)
+    with pytest.raises(UnsupportedGame, match=r"^mf-omo: the game's transition operator"):
+        OccupationOptimisation(model)

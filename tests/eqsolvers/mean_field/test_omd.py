@@ -80,3 +80,20 @@ def test_left_right_converges_at_the_rate_of_its_linearisation(eta):
         distances.append(process.current()[0, 0, 0, 0] - 2 / 3)
         process.run(5)
     assert (distances[1] / distances[0]) ** (1 / 5) == pytest.approx(1 - 3 * eta * 2 / 9, abs=0.01)
+
+
+def test_an_illegal_action_changes_nothing_where_payoffs_are_far_below_0():
+    """Illegal actions count 0: were the sums shifted by that, those of -10^17 a step would round the others' away."""
+    kernel, far = np.eye(2)[[[1, 0, 1], [0, 1, 1]]], -1e17
+
+    def reward(mean_field, moment):
+        return far + np.array([0.0, 64.0, 128.0]) - 16.0 * mean_field[..., None]
+
+    alone = MeanFieldModel(kernel[:, :2], lambda mu, m: reward(mu, m)[..., :2], [0.5, 0.5], horizon=1)
+    masked = MeanFieldModel(kernel, reward, [0.5, 0.5], horizon=1, legal=[[1, 1, 0]] * 2)
+    one, other = MirrorDescent(alone, eta=0.01), MirrorDescent(masked, eta=0.01)
+    one.run(20)
+    other.run(20)
+    np.testing.assert_array_equal(other.current()[..., :2], one.current())
+    assert one.current()[0, 0, 0, 0] < 0.01
+    assert not other.current()[..., 2].any()

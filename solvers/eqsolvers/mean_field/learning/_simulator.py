@@ -128,7 +128,6 @@ class Simulator:
         self._table = table
         features = 0 if model.kernel is None else len(model.kernel.weight)
         self._scratch = np.zeros((3, populations, max(1, features, model.successors.shape[2])))
-        self._chosen = np.zeros(num_agents, dtype=np.int64)
 
     def begin(self, stream: Any) -> tuple[IntArray, IntArray]:
         """First states [N] and their counts [P, S]."""
@@ -137,11 +136,19 @@ class Simulator:
         np.add.at(counts, (self.role, state), 1)
         return state, counts
 
+    def choices(self, policy: Float64Array, state: IntArray, stream: Any) -> IntArray:
+        """Everybody's action [N] in the states [N], by a policy [G, S, A]."""
+        chosen = np.empty_like(state)
+        choose(policy, self._table, state, stream, chosen)
+        return chosen
+
     def watch(
-        self, policy: Float64Array, watched: IntArray, looks: int, mixing: int, state: IntArray, count: IntArray,
-        stream: Any,
+        self, policy: Float64Array, watched: IntArray, looks: int, mixing: int, state: IntArray, chosen: IntArray,
+        count: IntArray, stream: Any,
     ) -> Looks:  # fmt: skip
         """Play on for `looks` times `mixing` steps, looking at the last of each `mixing`.
+
+        A stretch of play can be watched in pieces: the actions after the last look are those played next.
 
         Args:
             policy: [G, S, A].
@@ -149,14 +156,14 @@ class Simulator:
             looks: B.
             mixing: steps between two looks, at least 1.
             state: [N], changed.
+            chosen: [N], the actions that are played next; changed.
             count: [P, S], changed.
             stream: changed.
         """
-        choose(policy, self._table, state, stream, self._chosen)
         steps = np.empty((looks, len(watched), 4), dtype=np.int64)
         counts = np.empty((looks, *count.shape), dtype=np.int64)
         parts = (self.role, self.size, self._table, watched, policy)
-        rest = (state, count, self._chosen, stream, self._scratch)
+        rest = (state, count, chosen, stream, self._scratch)
         if self.model.kernel is not None:
             play(self.model.kernel, *parts, mixing, *rest, steps, counts)
         else:

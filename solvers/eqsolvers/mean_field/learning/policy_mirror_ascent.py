@@ -1,5 +1,9 @@
 """Policy mirror ascent from experience: N agents on one trajectory, no resets, no model of the population.
 
+Only games without a horizon: there is no trajectory that goes on in others, which `pma` takes. The default settings are
+the published ones and learn next to nothing in their 1,000 samples; small games are learnt in some forty policy steps
+with pooled=true, visits=true, floor=0.1, eta=0.1, samples=2000, mixing=1.
+
 Yardim, Cayci, Geist and He (2023), "Policy mirror ascent for efficient and independent learning in mean field games",
 ICML, arXiv 2212.14449. An iteration is one policy step: all tables begin at Q_max; agents play their policies; every
 `mixing` steps the tables learn from one step of the agents' own (`_td`, algorithm 1), `samples` times; then
@@ -21,17 +25,20 @@ fewer samples than that leave the tables where they began. These options, off by
 - `communication_rounds` of independent agents within `radius`: `exchange="adopt"` (policies by what they earned in
   `trial` steps, arXiv 2306.02766), or averages of `"policies"` or of `"tables"` by visits; see `_communication`.
 
-`policy` is what the population plays, of independent learners the mean of their policies; `disagreement` among the
-measures is how far their own are from it. `residual` is its exact NashConv in the game of a continuum, without h;
-`policy_change` how far the exact operator moves it. With finitely many agents the tables tend to the values in a
-population that is never quite at rest, so learnt policies are off by O(1 / sqrt N).
+`policy` is what the population plays, of independent learners the mean of their policies by where each of them is
+(`_population`); `disagreement` among the measures is how far their own are from it. `residual` is its exact NashConv in
+the game of a continuum, without h; `policy_change` how far the exact operator moves it. `largest_reward` is the largest
+one met: the tables' first values are upper bounds only while it is at most `reward_bound`, and a warning tells once
+where it is not. With finitely many agents the tables tend to the values in a population that is never quite at rest, so
+learnt policies are off by O(1 / sqrt N).
 
 Cost of an iteration: `samples` x `mixing` x N steps of agents, compiled, and a call of the reward operator for some
-thousand looks at a time.
+thousand looks at a time. To judge independent agents all of their policies come to rest together: see `_population`.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -50,6 +57,7 @@ from eqsolvers.kernels import random_stream
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field._mirror import Mirror
 from eqsolvers.mean_field.learning._communication import adopted, averaged, fill, near
+from eqsolvers.mean_field.learning._population import played_together
 from eqsolvers.mean_field.learning._settings import ADOPT, METHOD, PARAMETERS, POLICIES, TABLES, Settings
 from eqsolvers.mean_field.learning._simulator import Simulator
 from eqsolvers.mean_field.learning._td import learn, schedule_of, shuffle
@@ -57,6 +65,7 @@ from eqsolvers.mean_field.pma import policy_change
 from eqsolvers.result import SolverSpec
 
 MAX_NUMBERS = 200_000_000
+logger = logging.getLogger(__name__)
 CHUNK = 2_000_000  # numbers of looks that are held at a time, where they are not kept
 
 
@@ -69,6 +78,15 @@ class Tables(NamedTuple):
     counts: IntArray  # [B, R, P, S], of agents by population and state
     quality: Float64Array  # [B, G, S, A]
     policy: Float64Array  # [B, G, S, A]
+    largest: Float64Array  # [B], of the rewards met
+
+
+class Best(NamedTuple):
+    """The least exploitable of the policies looked at, of every seed."""
+
+    nash_conv: Float64Array  # [B], infinite before the first look
+    iteration: IntArray  # [B]
+    policy: Float64Array  # [B, 1, P, S, A]
 
 
 class PolicyMirrorAscentLearner:
@@ -129,6 +147,10 @@ class PolicyMirrorAscentLearner:
         )
         self._reach = near(model, settings.radius) if settings.communication_rounds else None
         self._tables = self._begin(seeds, tables)
+        runs = len(seeds)
+        self._best = Best(np.full(runs, np.inf), np.zeros(runs, dtype=np.int64), np.zeros((runs, *model.policy_shape)))
+        self._looked: dict[int, tuple[Float64Array, float]] = {}  # what is played and its residual, by seed
+        self._warned = False
 
     def _begin(self, seeds: tuple[int, ...], tables: int) -> Tables:
         model, runs = self.model, self._settings.trajectories
@@ -143,6 +165,7 @@ class PolicyMirrorAscentLearner:
             counts=np.array([[pair[1] for pair in own] for own in started]),
             quality=np.full(uniform.shape, self._highest()),
             policy=uniform.copy(),
+            largest=np.full(len(seeds), -np.inf),
         )
 
     def _highest(self) -> float:
@@ -168,6 +191,18 @@ class PolicyMirrorAscentLearner:
             for b in range(len(self._tables.stream)):
                 self._improve(b, self._evaluate(b))
             self.iteration += 1
+            self._looked = {}
+        self._warn()
+
+    def _warn(self) -> None:
+        """Tell once that Q_max is none."""
+        most, bound = float(self._tables.largest.max()), self._settings.reward_bound
+        if most > bound and not self._warned:
+            self._warned = True
+            logger.warning(
+                "%s: a reward of %g was met, above reward_bound=%g: tables may begin too low; use reward_bound=%g",
+                METHOD, most, bound, most,
+            )  # fmt: skip
 
     def _evaluate(self, b: int) -> IntArray:
         """Learn the tables of a seed; how often each state and action was learnt from, [G, S, A]."""
@@ -188,31 +223,41 @@ class PolicyMirrorAscentLearner:
             self._share,
         )
         if settings.replay:
-            kept = self._watch(b, policy, self._watched, settings.samples, settings.mixing)
+            kept = self._watch(b, policy, self._watched, settings.samples, settings.mixing, self._chosen(b, policy))
             order = np.arange(settings.samples)
             for turn in range(settings.replay):
                 shuffle(order, self._tables.own_stream[b])
                 learn(*parts, order, *kept, quality, visits, trace, turn * settings.samples)
             return visits
         numbers = settings.trajectories * (5 * len(self._watched) + self.model.initial.size)
-        done = 0
+        done, chosen = 0, self._chosen(b, policy)
         while done < settings.samples:
             looks = min(max(1, CHUNK // numbers), settings.samples - done)
-            seen = self._watch(b, policy, self._watched, looks, settings.mixing)
+            seen = self._watch(b, policy, self._watched, looks, settings.mixing, chosen)
             learn(*parts, np.arange(looks), *seen, quality, visits, trace, done)
             done += looks
         return visits
 
+    def _chosen(self, b: int, policy: Float64Array) -> list[IntArray]:
+        """The first actions by a policy on every trajectory of a seed."""
+        tables = self._tables
+        return [
+            self._simulator.choices(policy, state, stream)
+            for state, stream in zip(tables.state[b], tables.stream[b], strict=True)
+        ]
+
     def _watch(
-        self, b: int, policy: Float64Array, watched: IntArray, looks: int, mixing: int
+        self, b: int, policy: Float64Array, watched: IntArray, looks: int, mixing: int, chosen: list[IntArray]
     ) -> tuple[IntArray, Float64Array]:
         """Play on every trajectory of a seed: steps [R, B, L, 4] and rewards [R, B, L] of the looks."""
         tables = self._tables
         seen = [
-            self._simulator.watch(policy, watched, looks, mixing, state, count, stream)
-            for state, count, stream in zip(tables.state[b], tables.counts[b], tables.stream[b], strict=True)
+            self._simulator.watch(policy, watched, looks, mixing, *rest)
+            for rest in zip(tables.state[b], chosen, tables.counts[b], tables.stream[b], strict=True)
         ]
-        return np.stack([each.steps for each in seen]), np.stack([each.reward for each in seen])
+        reward = np.stack([each.reward for each in seen])
+        tables.largest[b] = reward.max(initial=tables.largest[b])
+        return np.stack([each.steps for each in seen]), reward
 
     def _improve(self, b: int, visits: IntArray) -> None:
         """The policy step of a seed, and what independent agents tell each other."""
@@ -245,7 +290,7 @@ class PolicyMirrorAscentLearner:
         worth = np.zeros(settings.num_agents)
         if settings.trial:
             policy = tables.policy[b]
-            steps, reward = self._watch(b, policy, agents, settings.trial, 1)
+            steps, reward = self._watch(b, policy, agents, settings.trial, 1, self._chosen(b, policy))
             bonus = self._mirror.bonus(policy)[agents, steps[..., 0]]
             weight = self.model.discount ** np.arange(settings.trial)
             worth = np.einsum("rbl,b->l", reward + bonus, weight) / settings.trajectories
@@ -254,18 +299,24 @@ class PolicyMirrorAscentLearner:
             fill(tables.own_stream[b], draw)
             found = adopted(worth, settings.temperature, self._reach, role, tables.state[b, 0], draw)
             worth, tables.policy[b] = worth[found], tables.policy[b][found]
-            self._watch(b, tables.policy[b], agents[:0], 1, 1)
+            self._watch(b, tables.policy[b], agents[:0], 1, 1, self._chosen(b, tables.policy[b]))
 
     def played_by(self, run: int) -> Float64Array:
         """What the population of the seed in that place plays, [1, P, S, A]."""
-        policy = self._tables.policy[run]
-        if self._settings.centralised:
-            alike: Float64Array = policy[None].copy()
-            return alike
-        role = self._simulator.role
-        own = [policy[role == population].mean(axis=0) for population in range(self.model.num_populations)]
-        played: Float64Array = np.stack(own)[None]
-        return played
+        return self._look(run)[0].copy()
+
+    def _look(self, run: int) -> tuple[Float64Array, float]:
+        """What the population of a seed plays, and its NashConv; computed once."""
+        if run not in self._looked:
+            policy = self._tables.policy[run]
+            if not self._settings.centralised:
+                policy = played_together(self.model, policy, self._simulator.role)
+            gain = float(self._dynamics.evaluate(policy[None]).gains.sum())
+            if gain < self._best.nash_conv[run]:
+                self._best.nash_conv[run], self._best.iteration[run] = gain, self.iteration
+                self._best.policy[run] = policy
+            self._looked[run] = (policy[None].copy(), gain)
+        return self._looked[run]
 
     def policy_of(self, run: int) -> TabularPolicy:
         """The same as a policy."""
@@ -275,9 +326,14 @@ class PolicyMirrorAscentLearner:
         """Of the first seed."""
         return self.policy_of(0)
 
+    def best_policy(self) -> TabularPolicy:
+        """The least exploitable of the first seed's policies that were looked at."""
+        self._look(0)
+        return TabularPolicy(self.model, self.model.as_tables(self._best.policy[0]))
+
     def residual_of(self, run: int) -> float:
         """Exact NashConv of `policy_of(run)`."""
-        return float(self._dynamics.evaluate(self.played_by(run)).gains.sum())
+        return self._look(run)[1]
 
     def residual(self) -> float:
         """Of the first seed."""
@@ -288,9 +344,19 @@ class PolicyMirrorAscentLearner:
         return np.array([self.residual_of(run) for run in range(len(self._tables.stream))])
 
     def measures(self) -> dict[str, float]:
-        """Of the first seed: how far the exact operator moves the policy, and the agents' own are from it, in L1."""
-        policy = self.played_by(0)
-        found = {"policy_change": policy_change(self._dynamics, self._mirror, policy)}
+        """Of the first seed.
+
+        NashConv of the best policy looked at, and when; how far the exact operator moves the policy, and the agents'
+        own are from it, in L1; the largest reward met.
+        """
+        policy, _ = self._look(0)
+        found = {
+            "best_nash_conv": float(self._best.nash_conv[0]),
+            "best_iteration": float(self._best.iteration[0]),
+            "policy_change": policy_change(self._dynamics, self._mirror, policy),
+        }
+        if self.iteration:
+            found["largest_reward"] = float(self._tables.largest[0])
         if not self._settings.centralised:
             apart = np.abs(self._tables.policy[0] - policy[0, self._simulator.role]).sum(axis=-1)
             found["disagreement"] = float(apart.mean())
@@ -301,6 +367,7 @@ class PolicyMirrorAscentLearner:
         return {
             "iteration": self.iteration,
             "tables": {name: array.copy() for name, array in self._tables._asdict().items()},
+            "best": {name: array.copy() for name, array in self._best._asdict().items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -311,8 +378,10 @@ class PolicyMirrorAscentLearner:
         """
         require_alike(self.state(), state)
         self.iteration = int(state["iteration"])
-        for name, array in self._tables._asdict().items():
-            array[:] = state["tables"][name]
+        for part, own in (("tables", self._tables), ("best", self._best)):
+            for name, array in own._asdict().items():
+                array[:] = state[part][name]
+        self._looked = {}
 
 
 def _refuse_large(what: str, shape: tuple[int, ...]) -> None:
@@ -330,11 +399,47 @@ def start(
     regulariser: str,
     distance: str,
     floor: float,
-    **options: Any,
+    num_agents: int,
+    centralised: bool,
+    samples: int,
+    mixing: int,
+    excitation: float,
+    reward_bound: float,
+    pooled: bool,
+    trajectories: int,
+    visits: bool,
+    offset: float,
+    warm_start: bool,
+    replay: int,
+    traces: float,
+    communication_rounds: int,
+    radius: float,
+    exchange: str,
+    temperature: float,
+    trial: int,
 ) -> PolicyMirrorAscentLearner:
     """The learner with its parameters, which `SOLVER` has checked."""
-    mirror = Mirror(regulariser, tau, distance, eta, floor)
-    return PolicyMirrorAscentLearner(model, seed, mirror, Settings(**options))
+    settings = Settings(
+        num_agents=num_agents,
+        centralised=centralised,
+        samples=samples,
+        mixing=mixing,
+        excitation=excitation,
+        reward_bound=reward_bound,
+        pooled=pooled,
+        trajectories=trajectories,
+        visits=visits,
+        offset=offset,
+        warm_start=warm_start,
+        replay=replay,
+        traces=traces,
+        communication_rounds=communication_rounds,
+        radius=radius,
+        exchange=exchange,
+        temperature=temperature,
+        trial=trial,
+    )
+    return PolicyMirrorAscentLearner(model, seed, Mirror(regulariser, tau, distance, eta, floor), settings)
 
 
 def without_horizon(game: Game) -> bool:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import eqenvs
 from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
 from eqenvs.models.mean_field import Affine, MeanFieldModel
 from eqenvs.population_rules import PopulationRules
@@ -14,8 +15,10 @@ from eqenvs.spec import Family
 from eqsolvers.kernels import random_stream, uniform
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field._mirror import Mirror
+from eqsolvers.mean_field.learning import policy_mirror_ascent
 from eqsolvers.mean_field.learning._communication import adopted, averaged, near
-from eqsolvers.mean_field.learning._simulator import Simulator
+from eqsolvers.mean_field.learning._population import played_together
+from eqsolvers.mean_field.learning._simulator import Looks, Simulator
 from eqsolvers.mean_field.learning._td import learn, schedule_of, shuffle
 from eqsolvers.mean_field.pma import regularised_quality
 from eqsolvers.result import solvers
@@ -185,7 +188,9 @@ def test_play_is_that_of_plain_loops(operator, mixing, own):
     simulator, stream = Simulator(model, agents, table), random_stream(4)
     state, counts = simulator.begin(stream)
     watched = np.array([0, 3, 8])
-    looks = simulator.watch(policy, watched, 20, mixing, state, counts, stream)
+    chosen = simulator.choices(policy, state, stream)
+    parts = [simulator.watch(policy, watched, n, mixing, state, chosen, counts, stream) for n in (7, 13)]
+    looks = Looks(*(np.concatenate(part) for part in zip(*parts, strict=True)))  # in two pieces, as if in one
     steps, rewards, last, shares = by_loops(model, policy, table, 4, 20, mixing, agents)
     np.testing.assert_array_equal(looks.steps, steps[:, watched])
     np.testing.assert_allclose(looks.reward, rewards[:, watched], atol=1e-14)
@@ -201,7 +206,8 @@ def test_many_agents_move_as_the_mean_field():
     state, counts = simulator.begin(stream)
     mean_field = model.initial
     for _ in range(6):
-        simulator.watch(policy[0], role[:1], 1, 1, state, counts, stream)
+        chosen = simulator.choices(policy[0], state, stream)
+        simulator.watch(policy[0], role[:1], 1, 1, state, chosen, counts, stream)
         mean_field = model.advance(mean_field, policy)
         np.testing.assert_allclose(counts / simulator.size[:, None], mean_field, atol=0.01)
 
@@ -458,4 +464,88 @@ def test_solver_finds_it_and_says_how_far():
     result = LEARNER.solve(ring(), iterations=4, seed=3, settings=PRACTICAL, tolerance=0.0)
     assert result.iterations == 4
     assert result.residual == score(ring(), result.policy).nash_conv
-    assert set(result.measures) == {"policy_change"}
+    assert set(result.measures) == {"best_nash_conv", "best_iteration", "policy_change", "largest_reward"}
+    seen = {check.iteration: check.residual for check in result.trace}
+    best = int(result.measures["best_iteration"])
+    assert result.measures["best_nash_conv"] == seen[best] == min(seen.values())
+
+
+def test_the_best_policy_looked_at_is_kept_in_checkpoints_too():
+    process = started(visits=True, eta=50.0, seed=4)
+    seen = []
+    for _ in range(6):
+        process.run(1)
+        seen.append(process.residual())
+    best = int(np.argmin(seen))
+    assert best < 5  # the last is not the best
+    other = started(visits=True, eta=50.0)
+    other.restore(process.state())
+    for kept in (process, other):
+        measures = kept.measures()
+        assert (measures["best_nash_conv"], measures["best_iteration"]) == (seen[best], best + 1)
+        assert score(COUPLED, kept.best_policy()).nash_conv == seen[best]
+
+
+@pytest.mark.parametrize("name", ["published", "all options", "traces", "independent", "adopting"])
+def test_how_many_looks_are_held_at_a_time_does_not_matter(name, monkeypatch):
+    whole, pieces = started(**OPTIONS[name]), started(**OPTIONS[name])
+    whole.run(3)
+    monkeypatch.setattr(policy_mirror_ascent, "CHUNK", 300)
+    pieces.run(3)
+    assert bits(pieces.state()) == bits(whole.state())
+
+
+def test_rewards_above_their_bound_are_told_once(caplog):
+    model = MeanFieldModel([[[1.0]]], lambda m, moment: 3.0 * m[..., None], [1.0], discount=0.5)
+    process = started(model=model, reward_bound=2.0)
+    assert "largest_reward" not in process.measures()
+    process.run(1)
+    process.run(1)
+    assert process.measures()["largest_reward"] == 3.0
+    (told,) = caplog.messages
+    assert told.startswith("policy-mirror-ascent: a reward of 3 was met, above reward_bound=2")
+    caplog.clear()
+    started(model=model, reward_bound=3.0).run(1)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("operator", [False, True])
+def test_independent_agents_are_judged_by_what_is_played_where_they_are(operator):
+    """Of one population by `MeanFieldModel.mix`; of several, by many agents who play the same policies."""
+    rng = np.random.default_rng(5)
+    alone = ring()
+    policies = rng.dirichlet(np.full(3, 0.3), size=(4, 5))
+    expected = alone.mix(0, policies, np.full(4, 0.25))
+    found = played_together(alone, policies, np.zeros(4, dtype=np.int64))
+    np.testing.assert_allclose(found[0], expected, atol=1e-9)
+    assert np.abs(found[0] - policies.mean(axis=0)).max() > 0.05
+    model, role = coupled(operator=operator), np.array([0, 0, 1, 1, 1])
+    weight = rng.dirichlet(np.full(3, 0.5), size=(5, 4)) * model.legal + 1e-3 * model.legal
+    own = weight / weight.sum(axis=-1, keepdims=True)
+    played = played_together(model, own, role)
+    copies = 12_000
+    table = np.repeat(np.arange(5), [3 * copies // 2] * 2 + [copies] * 3)
+    simulator = Simulator(model, 6 * copies, table)
+    stream = random_stream(7)
+    state, counts = simulator.begin(stream)
+    chosen = simulator.choices(own, state, stream)
+    simulator.watch(own, np.arange(1), 40, 1, state, chosen, counts, stream)
+    total, done = np.zeros((2, 4)), np.zeros((2, 4, 3))
+    for _ in range(20):
+        seen = simulator.watch(own, np.arange(6 * copies), 1, 5, state, chosen, counts, stream).steps[0]
+        np.add.at(total, (simulator.role, seen[:, 0]), 1.0)
+        np.add.at(done, (simulator.role, seen[:, 0], seen[:, 1]), 1.0)
+    np.testing.assert_allclose(done / total[..., None], played, atol=0.01)
+
+
+def test_the_settings_that_the_page_names_learn_what_the_operator_finds_and_the_defaults_do_not():
+    model = eqenvs.make("contraction_game").model()
+    named = {"pooled": True, "visits": True, "floor": 0.1, "eta": 0.1, "samples": 2_000, "mixing": 1}
+    exact = OPERATOR.start(model, settings={"floor": 0.1, "eta": 0.1})
+    exact.run(300)
+    learner = LEARNER.start(model, seed=1, settings=named)
+    learner.run(40)
+    assert learner.residual() == pytest.approx(exact.residual(), abs=0.01)
+    plain = LEARNER.start(model, seed=1)
+    plain.run(20)
+    assert plain.residual() > 5 * learner.residual()
