@@ -42,6 +42,7 @@ from eqenvs.spec import Family
 
 if TYPE_CHECKING:
     from eqenvs.models.mean_field_kernels import Kernel
+    from eqenvs.models.mean_field_rows import Rows
 
 
 class Moment(NamedTuple):
@@ -330,11 +331,21 @@ class MeanFieldModel:
             InputError: if one is not finite, naming the first.
         """
         xp = namespace(mean_field)
-        shape = (*mean_field.shape, self.num_actions)
-        reward = xp.broadcast_to(self.reward(mean_field, moment), shape)
-        if not bool(xp.all(xp.isfinite(reward))):
-            checks.refuse_rewards(self, reward, mean_field, moment)
+        reward = xp.broadcast_to(self.given_rewards(mean_field, moment), (*mean_field.shape, self.num_actions))
         return reward if self.all_legal else xp.where(self._constants.on("legal", mean_field), reward, 0.0)
+
+    def given_rewards(self, mean_field: Array, moment: Moment) -> Array:
+        """As `rewards`, but as the operator gives them: short axes where they do not matter, any at illegal actions.
+
+        Raises:
+            InputError: see `rewards`.
+        """
+        xp = namespace(mean_field)
+        reward = self.reward(mean_field, moment)
+        if not bool(xp.all(xp.isfinite(reward))):
+            full = xp.broadcast_to(reward, (*mean_field.shape, self.num_actions))
+            checks.refuse_rewards(self, full, mean_field, moment)
+        return reward
 
     @cached_property
     def all_legal(self) -> bool:
@@ -347,6 +358,13 @@ class MeanFieldModel:
         from eqenvs.models.mean_field_kernels import kernel_of
 
         return kernel_of(self)
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """The different rows of an affine transition; None for an `Operator`."""
+        from eqenvs.models.mean_field_rows import rows_of
+
+        return None if self.kernel is None else rows_of(self.kernel)
 
     @cached_property
     def _constants(self) -> Constants:

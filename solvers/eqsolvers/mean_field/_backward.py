@@ -10,6 +10,7 @@ from eqenvs.arrays import BoolArray, Float64Array, IntArray
 from eqenvs.kernels import compiled
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.models.mean_field_kernels import features_of, kernel_at
+from eqenvs.models.mean_field_rows import meet
 
 
 @compiled
@@ -54,9 +55,15 @@ def pull(
             value[population, state] = top if best else total
 
 
+# Flat arguments and one body, see `eqenvs.models.mean_field_rows`.
 @compiled
 def pull_all(
-    kernel: Any,
+    number: IntArray,
+    successors: IntArray,
+    base: Float64Array,
+    slope: Float64Array,
+    weight: Float64Array,
+    coupling: Float64Array,
     legal: BoolArray,
     discount: float,
     best: bool,
@@ -68,18 +75,36 @@ def pull_all(
     quality: Float64Array,
 ) -> Float64Array:
     """All moments from the last to the first; returns what states are worth at the start, [P, S]."""
-    moments, populations, states = flow.shape
+    moments, populations, states, actions = quality.shape
+    rows, outcomes = successors.shape
+    wide = len(weight)
     future = np.zeros((moments + 1, populations, states))  # the last is what comes before time 0
-    value = np.empty((populations, states))
+    feature, ahead = np.zeros((populations, wide)), np.empty(rows)
     for moment in range(moments - 1, -1, -1):
-        pull(
-            kernel, legal, discount, best, flow[moment], reward[moment], policy[moment], future[moment],
-            quality[moment], value,
-        )  # fmt: skip
         origin = parent[moment] if parent[moment] >= 0 else moments
+        if wide > 0:
+            meet(weight, coupling, flow, moment, feature)
         for population in range(populations):
+            own = population if len(number) > 1 else 0
+            for row in range(rows):
+                later = 0.0
+                for k in range(outcomes):
+                    probability = base[row, k]
+                    for j in range(wide):
+                        probability += feature[population, j] * slope[j, row, k]
+                    later += probability * future[moment, population, successors[row, k]]
+                ahead[row] = discount * later
             for state in range(states):
-                future[origin, population, state] += chance[moment] * value[population, state]
+                total, top = 0.0, -np.inf
+                for action in range(actions):
+                    if not legal[state, action]:
+                        quality[moment, population, state, action] = 0.0
+                        continue
+                    worth = reward[moment, population, state, action] + ahead[number[own, state, action]]
+                    quality[moment, population, state, action] = worth
+                    total += policy[moment, population, state, action] * worth
+                    top = max(top, worth)
+                future[origin, population, state] += chance[moment] * (top if best else total)
     return future[moments]
 
 
@@ -100,9 +125,9 @@ def backward(
     """
     quality = np.empty_like(reward)
     moments, legal = model.moments, model.legal
-    if model.kernel is not None:
+    if model.rows is not None:
         start = pull_all(
-            model.kernel, legal, model.discount, best, moments.parent, moments.probability, flow, reward, policy,
+            *model.rows, legal, model.discount, best, moments.parent, moments.probability, flow, reward, policy,
             quality,
         )  # fmt: skip
         return quality, start

@@ -21,6 +21,7 @@ from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.models.mean_field_kernels import Kernel, features_of, kernel_at
 from eqsolvers.mean_field._backward import backward, pull
+from eqsolvers.mean_field._tables import first_best, received, spread
 
 RESTS = 1e-13  # total variation a step at which a population counts as stable
 MAX_STEPS = 20_000  # of a population on its way to rest
@@ -92,6 +93,7 @@ class Dynamics:
     def __init__(self, model: MeanFieldModel) -> None:
         self.model = model
         self._weight = model.moments.reach * model.discount**model.moments.time
+        self._every = model.at(slice(None))
 
     def uniform(self) -> Float64Array:
         """Every legal action alike, [M, P, S, A]."""
@@ -110,7 +112,9 @@ class Dynamics:
 
     def rewards(self, flow: Float64Array) -> Float64Array:
         """[M, P, S, A]."""
-        return np.ascontiguousarray(self.model.rewards(flow, self.model.at(slice(None))))
+        given = np.asarray(self.model.given_rewards(flow, self._every), dtype=np.float64)
+        full = np.broadcast_to(given, (*flow.shape, given.shape[-1] if given.ndim else 1))
+        return spread(full, self.model.legal, self.model.num_actions)
 
     def own_quality(self, flow: Float64Array, reward: Float64Array, policy: Float64Array) -> Float64Array:
         """What actions are worth with the policy from there on, [M, P, S, A]."""
@@ -131,9 +135,7 @@ class Dynamics:
     def values(self, flow: Float64Array, reward: Float64Array, policy: Float64Array) -> Float64Array:
         """What the policy gets in its own flow, [P]."""
         if self.model.horizon is not None:
-            received = (policy * reward).sum(axis=-1)
-            total: Float64Array = np.einsum("m,mps,mps->p", self._weight, flow, received)
-            return total
+            return received(self._weight, flow, reward, policy)
         kernel = kernel_at(self.model, flow[0], 0)
         worth: Float64Array = _policy_values(self.model, kernel, flow[0], reward[0], policy[0]) * flow[0]
         return np.asarray(worth.sum(axis=1))
@@ -147,10 +149,7 @@ class Dynamics:
 
     def greedy(self, quality: Float64Array) -> Float64Array:
         """The pure policy of the first best legal action, [M, P, S, A]."""
-        masked = quality if self.model.all_legal else np.where(self.model.legal, quality, -np.inf)
-        policy = np.zeros_like(quality)
-        np.put_along_axis(policy, masked.argmax(axis=-1)[..., None], 1.0, axis=-1)
-        return policy
+        return first_best(quality, self.model.legal)
 
 
 def stable_distribution(

@@ -12,20 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from eqenvs.arrays import BoolArray, Float64Array
+from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import TabularPolicy, uniform
 from eqenvs.spec import Family
 from eqsolvers.iterative import iterative_solver, require_alike
 from eqsolvers.mean_field._dynamics import Dynamics, Evaluation
-
-
-def softmax(logits: Float64Array, legal: BoolArray) -> Float64Array:
-    """Over the last axis, with 0 at illegal actions."""
-    masked = logits if legal.all() else np.where(legal, logits, -np.inf)
-    weight = np.exp(masked - masked.max(axis=-1, keepdims=True))
-    weight /= weight.sum(axis=-1, keepdims=True)
-    return np.asarray(weight)
 
 
 class MeanFieldProcess(ABC):

@@ -13,11 +13,10 @@ Cost of an iteration: two passes forward and one backward.
 
 from __future__ import annotations
 
-import numpy as np
-
 from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqsolvers.mean_field._process import MeanFieldProcess, mean_field_solver
+from eqsolvers.mean_field._tables import blended, conditional
 
 
 class FictitiousPlay(MeanFieldProcess):
@@ -31,16 +30,13 @@ class FictitiousPlay(MeanFieldProcess):
 
     def current(self) -> Float64Array:
         """The average policy; where nobody has been yet, the last best response."""
-        played, unseen = self._arrays["played"], self._arrays["unseen"]
-        mass = played.sum(axis=-1, keepdims=True)
-        average: Float64Array = np.divide(played, mass, out=unseen.copy(), where=mass > 0)
-        return average
+        return conditional(self._arrays["played"], self._arrays["unseen"])
 
     def _step(self) -> None:
         response = self.dynamics.greedy(self.evaluation().quality)
         rate = 1.0 / (self.iteration + 2)
-        latest = self.dynamics.flow(response)[..., None] * response
-        self._arrays = {"played": (1 - rate) * self._arrays["played"] + rate * latest, "unseen": response}
+        played = blended(self._arrays["played"], rate, self.dynamics.flow(response), response)
+        self._arrays = {"played": played, "unseen": response}
 
 
 SOLVER = mean_field_solver("fictitious-play", FictitiousPlay, source="Perrin et al. (2020), NeurIPS", preference=5)

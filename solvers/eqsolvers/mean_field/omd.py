@@ -15,7 +15,8 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.spec import Parameter
-from eqsolvers.mean_field._process import MeanFieldProcess, mean_field_solver, softmax
+from eqsolvers.mean_field._process import MeanFieldProcess, mean_field_solver
+from eqsolvers.mean_field._tables import shifted, softmax
 
 
 class MirrorDescent(MeanFieldProcess):
@@ -35,11 +36,8 @@ class MirrorDescent(MeanFieldProcess):
         flow = self.dynamics.flow(policy)
         quality = self.dynamics.own_quality(flow, self.dynamics.rewards(flow), policy)
         sums = self._arrays["sums"] + self._eta * quality
-        if not self.model.all_legal:
-            sums = np.where(self.model.legal, sums, -np.inf)
         # A softmax ignores a shift; without this the sums grow without end.
-        sums = sums - sums.max(axis=-1, keepdims=True)
-        self._arrays = {"sums": sums if self.model.all_legal else np.where(self.model.legal, sums, 0.0)}
+        self._arrays = {"sums": shifted(sums.reshape(-1, *sums.shape[2:]), self.model.legal, 0.0).reshape(sums.shape)}
 
 
 SOLVER = mean_field_solver(

@@ -14,7 +14,7 @@ from eqenvs.models.mean_field import Affine, MeanFieldModel
 from eqenvs.spec import Family
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field._mirror import Mirror, maximise
-from eqsolvers.mean_field._process import softmax
+from eqsolvers.mean_field._tables import softmax
 from eqsolvers.mean_field.pma import ascend, policy_change, regularised_quality
 from eqsolvers.result import solvers
 from eqsolvers.scoring import score

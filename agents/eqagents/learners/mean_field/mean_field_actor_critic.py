@@ -22,7 +22,7 @@ from eqagents.learners.mean_field._experience import Experience
 from eqagents.learners.mean_field._tables import TableLearner, TablesConfig, back_in_time, means
 from eqenvs.arrays import Float64Array
 from eqenvs.game import Game
-from eqsolvers.mean_field._process import softmax
+from eqsolvers.mean_field._tables import softmax
 
 
 class MeanFieldActorCriticConfig(TablesConfig):
