@@ -83,7 +83,7 @@ def _compile(model: MeanFieldModel) -> None:
     ascend(dynamics, Mirror("entropy", 0.1, "euclidean", 1.0, 0.0), dynamics.uniform())
 
 
-PARAMETERS: tuple[Parameter, ...] = mirror_parameters()
+PARAMETERS: tuple[Parameter, ...] = mirror_parameters(eta=0.01)  # small enough for payoffs of tens
 
 SOLVER = mean_field_solver(
     "pma",

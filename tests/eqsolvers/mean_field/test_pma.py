@@ -178,7 +178,7 @@ def test_fixed_points_with_entropy_are_softmax_whatever_the_step(name, distance)
 
 def test_fixed_points_with_the_euclidean_regulariser_are_projections():
     model, tau = GAMES["ring"], 0.1
-    process = PMA.start(model, settings={"regulariser": "euclidean", "tau": tau})
+    process = PMA.start(model, settings={"regulariser": "euclidean", "tau": tau, "eta": 1.0})
     process.run(300)
     policy = process.current()
     quality = regularised_quality(process.dynamics, Mirror("euclidean", tau, "euclidean", 1.0, 0.0), policy)
@@ -222,7 +222,7 @@ def test_convergence_is_linear_where_the_game_is_regular_enough(eta):
 
 
 def test_policies_keep_to_the_floor():
-    process = PMA.start(GAMES["ring"], settings={"tau": 0.01, "floor": 0.3})
+    process = PMA.start(GAMES["ring"], settings={"tau": 0.01, "floor": 0.3, "eta": 1.0})
     process.run(200)
     legal = GAMES["ring"].legal
     above = np.where(legal, process.current()[0, 0] - 0.3 / legal.sum(axis=1, keepdims=True), 1.0).min(axis=1)
