@@ -79,6 +79,7 @@ class PopulationRules(Rules[PopulationState]):
         self.default_max_cycles = None if model.horizon is not None else negligible_after(model.discount)
         role = np.arange(num_agents) * populations // num_agents
         self._roles = tuple(role.tolist())
+        self._sizes = np.bincount(role, minlength=populations).tolist()
         views = model.views
         self.observation_bounds = (float(views.min(initial=0.0)), float(views.max(initial=1.0)))
         self.observation_size = model.information_states[0].observations.shape[1] + (
@@ -89,7 +90,7 @@ class PopulationRules(Rules[PopulationState]):
             noise = {"noise_initial": model.noise.initial, "noise_kernel": model.noise.kernel}
         self._constants = Constants(
             role=role,
-            size=np.bincount(role, minlength=populations)[:, None].astype(np.float64),
+            size=np.array(self._sizes, dtype=np.float64)[:, None],
             cumulative=np.cumsum(model.initial, axis=1),
             last=model.num_states - 1 - (model.initial[:, ::-1] > 0).argmax(axis=1),
             keys=model.keys,
@@ -216,7 +217,7 @@ class PopulationRules(Rules[PopulationState]):
         cumulative, last = self._constants.on("cumulative", uniform), self._constants.on("last", uniform)
         parts, start = [], 0
         for population in range(self.model.num_populations):
-            count = self._roles.count(population)
+            count = self._sizes[population]
             draws = uniform[:, start : start + count]
             flat = xp.asarray(xp.reshape(draws, (-1,)), copy=True)  # torch warns of what is not contiguous
             found = xp.searchsorted(cumulative[population], flat, side="right")

@@ -15,7 +15,7 @@ from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.kernels import compiled
 from eqenvs.models.markov_checks import TOLERANCE
 from eqenvs.models.mean_field_checks import check_mass, check_rows
-from eqenvs.models.mean_field_rows import is_conserved, push_all
+from eqenvs.models.mean_field_rows import is_conserved, meet, push_all
 
 if TYPE_CHECKING:
     from eqenvs.models.mean_field import MeanFieldModel
@@ -66,17 +66,8 @@ def given_kernel(model: MeanFieldModel, probability: Float64Array) -> Kernel:
 @compiled
 def features_of(kernel: Any, mean_field: Float64Array) -> Float64Array:
     """[P, J], what the populations meet, weighed."""
-    populations, wide = len(mean_field), len(kernel.weight)
-    feature = np.zeros((populations, wide))
-    if wide == 0:
-        return feature
-    for other in range(populations):
-        for j in range(wide):
-            total = 0.0
-            for state in range(mean_field.shape[1]):
-                total += kernel.weight[j, state] * mean_field[other, state]
-            for population in range(populations):
-                feature[population, j] += kernel.coupling[population, other] * total
+    feature = np.zeros((len(mean_field), len(kernel.weight)))
+    meet(kernel.weight, kernel.coupling, np.expand_dims(mean_field, 0), 0, feature)
     return feature
 
 

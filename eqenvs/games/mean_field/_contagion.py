@@ -8,15 +8,17 @@ on alone: 1 - (1 - rate x)^d_p.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from eqenvs.arrays import Array, BoolArray, Constants, Float64Array, IntArray, namespace
 from eqenvs.games.mean_field import _time
 from eqenvs.models.mean_field import Affine, MeanFieldModel, Moment, Operator
-from eqenvs.spec import Parameter
+from eqenvs.population_rules import mean_field_spec
+from eqenvs.spec import Fact, GameSpec, Parameter
 
 SUSCEPTIBLE, INFECTED, RECOVERED = range(3)
 OUT, AWAY = range(2)
@@ -180,6 +182,53 @@ def model_of(
     )
 
 
+def networked_spec(
+    *,
+    id: str,
+    title: str,
+    source: str,
+    process: Callable[..., Contagion],
+    parameters: tuple[Parameter, ...],
+    network: tuple[Parameter, ...],
+    structure: Callable[[str, Mapping[str, Any]], tuple[Float64Array, Float64Array | None]],
+    uniform_nash_conv: float,
+    num_agents: int,
+) -> GameSpec:
+    """The spec of a game in which populations of a network meet.
+
+    Args:
+        id: see `GameSpec`, as for the next two.
+        title: see there.
+        source: see there.
+        process: from its parameters to what spreads.
+        parameters: of `process`.
+        network: the parameters of who meets whom.
+        structure: from the id and the network's parameters by name to the coupling and the contacts of `model_of`.
+        uniform_nash_conv: of the default game, recomputed plainly.
+        num_agents: default number of agents.
+    """
+    names = {parameter.name for parameter in network}
+
+    def build(*, horizon: int | None, discount: float | None, **given: Any) -> MeanFieldModel:
+        spreading = process(**{name: value for name, value in given.items() if name not in names})
+        coupling, contacts = structure(id, {name: given[name] for name in names})
+        return model_of(spreading, horizon, discount, coupling=coupling, contacts=contacts)
+
+    return mean_field_spec(
+        id=id,
+        title=title,
+        build=build,
+        source=source,
+        parameters=(*parameters, *network, _time.horizon_parameter(50), _time.discount_parameter()),
+        facts=(
+            Fact(
+                source="plain recomputation, one state at a time", uniform_nash_conv=uniform_nash_conv, tolerance=1e-8
+            ),
+        ),
+        num_agents=num_agents,
+    )
+
+
 def _exposed(
     process: Contagion, towards: Float64Array, met: Callable[[Array], Array], contacts: Float64Array
 ) -> Operator:
@@ -214,24 +263,22 @@ def amount(name: str, default: float, description: str) -> Parameter:
 
 def sis_parameters(infection: float = 0.8) -> tuple[Parameter, ...]:
     """Those of `sis`."""
-    return (
-        share("infection", infection, "probability of infection a step, per share (or contact) of infected met"),
-        share("recovery", 0.2, "probability of recovery a step"),
-        amount("illness_cost", 2.0, "of a step infected"),
-        amount("distance_cost", 0.5, "of a step away"),
-        share("first_infected", 0.5, "of the population at the start"),
-    )
+    return _illness_parameters(infection, 0.5)
 
 
 def sir_parameters(infection: float = 0.8) -> tuple[Parameter, ...]:
     """Those of `sir`."""
+    return _illness_parameters(infection, 0.1, share("waning", 0.0, "probability a step that immunity is lost"))
+
+
+def _illness_parameters(infection: float, first_infected: float, *immunity: Parameter) -> tuple[Parameter, ...]:
     return (
         share("infection", infection, "probability of infection a step, per share (or contact) of infected met"),
         share("recovery", 0.2, "probability of recovery a step"),
-        share("waning", 0.0, "probability a step that immunity is lost"),
+        *immunity,
         amount("illness_cost", 2.0, "of a step infected"),
         amount("distance_cost", 0.5, "of a step away"),
-        share("first_infected", 0.1, "of the population at the start"),
+        share("first_infected", first_infected, "of the population at the start"),
     )
 
 

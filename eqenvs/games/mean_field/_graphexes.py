@@ -18,14 +18,16 @@ the average in a bin of the core.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Float64Array
-from eqenvs.games.mean_field._graphons import load, require_defaults
+from eqenvs.games.mean_field import _contagion
+from eqenvs.games.mean_field._graphons import VERTICES, load, require_defaults
 from eqenvs.graphs import fit_graphex
-from eqenvs.spec import Parameter
+from eqenvs.spec import GameSpec, Parameter
 
 
 class Network(NamedTuple):
@@ -110,10 +112,32 @@ PARAMETERS = (
         kind=str,
         description="file with the edges of a graph, to which sparsity and size are fitted",
     ),
-    Parameter(
-        name="vertices",
-        default=None,
-        kind=str,
-        description="file with the graph's vertices, one a line; default those that have edges",
-    ),
+    VERTICES,
 )
+
+
+def graphex_spec(
+    *,
+    id: str,
+    title: str,
+    source: str,
+    process: Callable[..., _contagion.Contagion],
+    parameters: tuple[Parameter, ...],
+    uniform_nash_conv: float,
+) -> GameSpec:
+    """The spec of a game on a graphex; see `_contagion.networked_spec`."""
+
+    def structure(game_id: str, given: Mapping[str, Any]) -> tuple[Float64Array, Float64Array | None]:
+        return structure_of(game_id, Network(**given))
+
+    return _contagion.networked_spec(
+        id=id,
+        title=title,
+        source=source,
+        process=process,
+        parameters=parameters,
+        network=PARAMETERS,
+        structure=structure,
+        uniform_nash_conv=uniform_nash_conv,
+        num_agents=20,
+    )

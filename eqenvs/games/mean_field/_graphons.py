@@ -10,15 +10,16 @@ A graph from a file stands in for the graphon as its step graphon (`eqenvs.graph
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError
+from eqenvs.games.mean_field import _contagion
 from eqenvs.graphs import Graph, read_edges, read_vertices, step_graphon
-from eqenvs.spec import Parameter
+from eqenvs.spec import GameSpec, Parameter
 
 GRAPHONS = ("uniform_attachment", "ranked_attachment", "erdos_renyi", "power_law")
 
@@ -111,6 +112,12 @@ def coupling_of(game_id: str, network: Network) -> Float64Array:
     return shares
 
 
+VERTICES = Parameter(
+    name="vertices",
+    default=None,
+    kind=str,
+    description="file with the graph's vertices, one a line; default those that have edges",
+)
 PARAMETERS = (
     Parameter(name="graphon", default=GRAPHONS[0], kind=str, choices=GRAPHONS, description="who meets whom"),
     Parameter(name="bins", default=50, low=1, high=2_000, description="populations: bins of the unit interval"),
@@ -137,10 +144,32 @@ PARAMETERS = (
         kind=str,
         description="file with the edges of a graph, whose step graphon is used instead",
     ),
-    Parameter(
-        name="vertices",
-        default=None,
-        kind=str,
-        description="file with the graph's vertices, one a line; default those that have edges",
-    ),
+    VERTICES,
 )
+
+
+def graphon_spec(
+    *,
+    id: str,
+    title: str,
+    source: str,
+    process: Callable[..., _contagion.Contagion],
+    parameters: tuple[Parameter, ...],
+    uniform_nash_conv: float,
+) -> GameSpec:
+    """The spec of a game on a graphon; see `_contagion.networked_spec`."""
+
+    def structure(game_id: str, given: Mapping[str, Any]) -> tuple[Float64Array, Float64Array | None]:
+        return coupling_of(game_id, Network(**given)), None
+
+    return _contagion.networked_spec(
+        id=id,
+        title=title,
+        source=source,
+        process=process,
+        parameters=parameters,
+        network=PARAMETERS,
+        structure=structure,
+        uniform_nash_conv=uniform_nash_conv,
+        num_agents=50,
+    )

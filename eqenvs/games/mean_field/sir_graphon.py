@@ -7,50 +7,13 @@ are the bins. See `_graphons`.
 
 from __future__ import annotations
 
-from eqenvs.games.mean_field import _contagion, _graphons, _time
-from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.population_rules import mean_field_spec
-from eqenvs.spec import Fact
+from eqenvs.games.mean_field import _contagion, _graphons
 
-
-def build(
-    infection: float,
-    recovery: float,
-    waning: float,
-    illness_cost: float,
-    distance_cost: float,
-    first_infected: float,
-    graphon: str,
-    bins: int,
-    density: float,
-    exponent: float,
-    normalised: bool,
-    edges: str | None,
-    vertices: str | None,
-    horizon: int | None,
-    discount: float | None,
-) -> MeanFieldModel:
-    """The model.
-
-    Raises:
-        InputError: if the graph cannot be read or does not fit.
-    """
-    network = _graphons.Network(graphon, bins, density, exponent, normalised, edges, vertices)
-    process = _contagion.sir(infection, recovery, waning, illness_cost, distance_cost, first_infected)
-    return _contagion.model_of(process, horizon, discount, coupling=_graphons.coupling_of("sir_graphon", network))
-
-
-SPEC = mean_field_spec(
+SPEC = _graphons.graphon_spec(
     id="sir_graphon",
     title="Epidemic with immunity (SIR) on a graphon",
-    build=build,
     source="Cui and Koeppl (2022), ICLR, with immunity",
-    parameters=(
-        *_contagion.sir_parameters(),
-        *_graphons.PARAMETERS,
-        _time.horizon_parameter(50),
-        _time.discount_parameter(),
-    ),
-    facts=(Fact(source="plain recomputation, one state at a time", uniform_nash_conv=564.814830641, tolerance=1e-8),),
-    num_agents=50,
+    process=_contagion.sir,
+    parameters=_contagion.sir_parameters(),
+    uniform_nash_conv=564.814830641,
 )

@@ -10,12 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from eqenvs.arrays import Array, Constants
+from eqenvs.games.mean_field._contagion import INFECTED, OUT, SUSCEPTIBLE, amount, share
 from eqenvs.models.mean_field import Affine, MeanFieldModel, Moment
 from eqenvs.population_rules import mean_field_spec
 from eqenvs.spec import Fact, Parameter
-
-SUSCEPTIBLE, INFECTED = range(2)
-OUT, AWAY = range(2)
 
 
 def build(
@@ -35,10 +33,6 @@ def build(
     return MeanFieldModel(transition, reward, [1 - first_infected, first_infected], horizon=horizon)
 
 
-def _share(name: str, default: float, description: str) -> Parameter:
-    return Parameter(name=name, default=default, kind=float, low=0.0, high=1.0, description=description)
-
-
 SPEC = mean_field_spec(
     id="sis",
     title="Epidemic (SIS)",
@@ -46,11 +40,11 @@ SPEC = mean_field_spec(
     source="Cui and Koeppl (2021), AISTATS",
     parameters=(
         Parameter(name="horizon", default=51, low=1, high=100_000, description="decisions"),
-        _share("infection", 0.81, "probability of infection a step where all are ill"),
-        _share("recovery", 0.3, "probability of recovery a step"),
-        Parameter(name="illness_cost", default=1.0, kind=float, low=0.0, high=1e6, description="of a step ill"),
-        Parameter(name="distance_cost", default=0.5, kind=float, low=0.0, high=1e6, description="of a step away"),
-        _share("first_infected", 0.6, "of the population at the start"),
+        share("infection", 0.81, "probability of infection a step where all are ill"),
+        share("recovery", 0.3, "probability of recovery a step"),
+        amount("illness_cost", 1.0, "of a step ill"),
+        amount("distance_cost", 0.5, "of a step away"),
+        share("first_infected", 0.6, "of the population at the start"),
     ),
     facts=(Fact(source="backward induction on the flow", uniform_nash_conv=5.466874, tolerance=5e-7),),
 )

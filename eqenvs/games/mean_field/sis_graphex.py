@@ -8,51 +8,13 @@ degrees of the periphery.
 
 from __future__ import annotations
 
-from eqenvs.games.mean_field import _contagion, _graphexes, _time
-from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.population_rules import mean_field_spec
-from eqenvs.spec import Fact
+from eqenvs.games.mean_field import _contagion, _graphexes
 
-
-def build(
-    infection: float,
-    recovery: float,
-    illness_cost: float,
-    distance_cost: float,
-    first_infected: float,
-    sparsity: float,
-    size: float,
-    core_width: float,
-    core_bins: int,
-    max_degree: int,
-    contact: str,
-    edges: str | None,
-    vertices: str | None,
-    horizon: int | None,
-    discount: float | None,
-) -> MeanFieldModel:
-    """The model.
-
-    Raises:
-        InputError: if the graph cannot be read or does not fit.
-    """
-    network = _graphexes.Network(sparsity, size, core_width, core_bins, max_degree, contact, edges, vertices)
-    process = _contagion.sis(infection, recovery, illness_cost, distance_cost, first_infected)
-    coupling, contacts = _graphexes.structure_of("sis_graphex", network)
-    return _contagion.model_of(process, horizon, discount, coupling=coupling, contacts=contacts)
-
-
-SPEC = mean_field_spec(
+SPEC = _graphexes.graphex_spec(
     id="sis_graphex",
     title="Epidemic (SIS) on a graphex",
-    build=build,
     source="Fabian, Cui and Koeppl (2024), ICLR",
-    parameters=(
-        *_contagion.sis_parameters(0.1),
-        *_graphexes.PARAMETERS,
-        _time.horizon_parameter(50),
-        _time.discount_parameter(),
-    ),
-    facts=(Fact(source="plain recomputation, one state at a time", uniform_nash_conv=655.344748039, tolerance=1e-8),),
-    num_agents=20,
+    process=_contagion.sis,
+    parameters=_contagion.sis_parameters(0.1),
+    uniform_nash_conv=655.344748039,
 )
