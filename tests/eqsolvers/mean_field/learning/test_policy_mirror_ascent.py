@@ -302,7 +302,7 @@ def test_tables_tend_to_the_exact_values_of_the_policy(options):
 
 
 def operator_fixed_point(model, tau=0.2):
-    process = OPERATOR.start(model, settings={"tau": tau})
+    process = OPERATOR.start(model, settings={"tau": tau, "eta": 1.0})
     process.run(200)
     assert process.measures()["policy_change"] < 1e-10
     return process.current()
