@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, make_backend
-from eqenvs.envs.vector import VectorStep, checked_count, require_player
-from eqenvs.errors import IllegalActionError, UnsupportedGame
+from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, make_backend, map_state
+from eqenvs.envs.vector import VectorStep, checked_count, require_player, require_rows
+from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.kernels import compiled, drawn_entry
 from eqenvs.models import ExtensiveFormModel, MarkovModel
@@ -212,6 +212,22 @@ def _advance(
         node[game] = target
 
 
+class TableSnapshot(NamedTuple):
+    """The games in progress of a `TableEnv`, without its randomness; B games.
+
+    Attributes:
+        node: [B] int64, decision points.
+        cycles: [B] int64, decision stages made.
+        opening: [B, N] float64, what opening chance moves paid and the next step gives.
+        final: [B] int64, decision points after the last step before any reset, -1 where a game was over.
+    """
+
+    node: IntArray
+    cycles: IntArray
+    opening: Float64Array
+    final: IntArray
+
+
 class TableEnv:
     """A batch of games with same-step automatic reset; `reset` and `step` are those of `VectorEnv`, on numpy.
 
@@ -249,10 +265,32 @@ class TableEnv:
         first = self._graph.first
         entry = np.searchsorted(first.cumulative, self._stream.uniform(self.num_envs), side="right")
         self._node = first.node[entry]
+        self._final = self._node.copy()
         self._cycles = np.zeros(self.num_envs, dtype=np.int64)
         self._opening = np.zeros((self.num_envs, self._players))
         no = np.zeros(self.num_envs, dtype=bool)
         return self._look(first.reward[entry], no, no.copy())
+
+    def reseed(self, seed: int | None) -> None:
+        """Start the random stream anew, games going on; None for one that no seed gives."""
+        self._stream = make_backend().stream(seed)
+
+    def snapshot(self) -> TableSnapshot:
+        """A copy of the games in progress, for `restore`; the random stream is not part of it.
+
+        Raises:
+            InputError: if `reset` was not called.
+        """
+        if self._node is None:
+            raise InputError("snapshot() needs games in progress; call reset() first")
+        return map_state(np.copy, TableSnapshot(self._node, self._cycles, self._opening, self._final))
+
+    def restore(self, snapshot: TableSnapshot) -> VectorStep:
+        """Go on from a snapshot; see `VectorEnv.restore`."""
+        require_rows(len(snapshot.node), self.num_envs)
+        self._node, self._cycles, self._opening, self._final = map_state(np.copy, snapshot)
+        no = np.zeros(self.num_envs, dtype=bool)
+        return self._look(np.zeros_like(self._opening), no, no.copy())
 
     def step(self, actions: Any) -> VectorStep:
         """Move in every game; see `VectorEnv.step`."""

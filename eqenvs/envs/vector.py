@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, Backend, everywhere, namespace, put_rows, scatter
+from eqenvs.arrays import Array, Backend, everywhere, map_state, namespace, put_rows, scatter
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.models.information_states import masks_where_acting
 from eqenvs.rules import TERMINAL, Rules
@@ -40,6 +40,24 @@ class VectorStep(NamedTuple):
     truncated: Array
 
 
+class VectorSnapshot(NamedTuple):
+    """The games in progress of a `VectorEnv`, without its randomness; arrays of the backend, B games.
+
+    Attributes:
+        state: of the rules.
+        turn: [B] int64, who is to move.
+        cycles: [B] int64, decision stages made.
+        opening: [B, N] float64, what opening chance moves paid and the next step gives.
+        final: of the rules, how the last step ended before any reset.
+    """
+
+    state: Any
+    turn: Array
+    cycles: Array
+    opening: Array
+    final: Any
+
+
 def checked_count(name: str, value: Any) -> int:
     """A number of games or of stages.
 
@@ -49,6 +67,12 @@ def checked_count(name: str, value: Any) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise InputError(f"{name} must be an integer of at least 1, got {value!r}")
     return int(value)
+
+
+def require_rows(rows: int, num_envs: int) -> None:
+    """Raise InputError unless a snapshot is of as many games as the environment has."""
+    if rows != num_envs:
+        raise InputError(f"restore() needs a snapshot of {num_envs} games, got one of {rows}")
 
 
 def require_player(method: str, player: Any, num_players: int, *, started: bool) -> None:
@@ -85,8 +109,51 @@ class VectorEnv:
         self._opening = xp.zeros_like(rewards)
         self._final = self._state
         self._cycles = xp.zeros((self.num_envs,), dtype=xp.int64, device=device)
+        return self._look(rewards, *self._no_ends())
+
+    def reseed(self, seed: int | None) -> None:
+        """Start the random stream anew, games going on; None for one that no seed gives."""
+        self._stream = self._backend.stream(seed)
+
+    def snapshot(self) -> VectorSnapshot:
+        """A copy of the games in progress, for `restore`; the random stream is not part of it.
+
+        Raises:
+            InputError: if `reset` was not called.
+        """
+        if self._state is None:
+            raise InputError("snapshot() needs games in progress; call reset() first")
+        return self._copy(VectorSnapshot(self._state, self._turn, self._cycles, self._opening, self._final))
+
+    def restore(self, snapshot: VectorSnapshot) -> VectorStep:
+        """Go on from a snapshot, whose arrays are copied; the random stream stays where it is.
+
+        Returns:
+            What the games show; rewards are zero and nothing has ended.
+
+        Raises:
+            InputError: if the snapshot is of another number of games.
+        """
+        require_rows(snapshot.turn.shape[0], self.num_envs)
+        self._state, self._turn, self._cycles, self._opening, self._final = self._copy(snapshot)
+        return self._look(self._backend.xp.zeros_like(self._opening), *self._no_ends())
+
+    def _copy(self, snapshot: VectorSnapshot) -> VectorSnapshot:
+        xp, device, _ = self._backend
+
+        def copied(field: Array) -> Array:
+            return xp.asarray(field, device=device, copy=True)
+
+        return VectorSnapshot(
+            map_state(copied, snapshot.state),
+            *(copied(field) for field in snapshot[1:4]),
+            map_state(copied, snapshot.final),
+        )
+
+    def _no_ends(self) -> tuple[Array, Array]:
+        xp, device, _ = self._backend
         no = xp.zeros((self.num_envs,), dtype=xp.bool, device=device)
-        return self._look(rewards, no, no)
+        return no, xp.zeros_like(no)
 
     def step(self, actions: Array) -> VectorStep:
         """Move in every game.
@@ -124,6 +191,15 @@ class VectorEnv:
             self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
         self._state, self._turn = state, turn
         return self._look(rewards, terminated, truncated)
+
+    def observations(self, player: int) -> Array:
+        """What `player` sees now, whoever is to move: [B, D] float32.
+
+        Raises:
+            InputError: if there is no such player, or `reset` was not called.
+        """
+        require_player("observations", player, self.rules.num_players, started=self._state is not None)
+        return self.rules.observation(self._state, everywhere(self._cycles, player))
 
     def final_observations(self, player: int) -> Array:
         """What `player` saw at the end of the last step, before any reset: [B, D] float32.
@@ -167,3 +243,14 @@ class VectorEnv:
             masks = masks_where_acting(masks, rules.acting(state))
         self._masks = xp.asarray(masks, copy=True)  # the caller may write to what it gets
         return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)
+
+    def final_keys(self, player: int) -> Array:
+        """The information-state keys of `player` that go with `final_observations`, [B, W] int64."""
+        require_player("final_keys", player, self.rules.num_players, started=self._state is not None)
+        return self.rules.information_state(self._final, everywhere(self._cycles, player))
+
+    def final_masks(self, player: int) -> Array:
+        """The legal actions of `player` that go with `final_observations`, [B, A] bool; anything after a game's end."""
+        require_player("final_masks", player, self.rules.num_players, started=self._state is not None)
+        masks = self.rules.legal_actions(self._final, everywhere(self._cycles, player))
+        return masks_where_acting(masks, self.rules.acting(self._final)[:, player]) if self.rules.simultaneous else masks

@@ -20,6 +20,11 @@ from eqenvs.game import Game
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
+def masked_log_softmax(logits: Tensor, masks: Tensor) -> Tensor:
+    """Log-probabilities [B, A], -inf where `masks` [B, A] forbids."""
+    return torch.log_softmax(logits.masked_fill(~masks, float("-inf")), dim=-1)
+
+
 class MaskedMLP(PolicyNetwork):
     """Hidden layers and one linear head.
 
@@ -62,7 +67,7 @@ class MaskedMLP(PolicyNetwork):
         outputs: Tensor = self.layers(observations)
         if masks is None:
             return outputs
-        return torch.log_softmax(outputs.masked_fill(~masks, float("-inf")), dim=-1)
+        return masked_log_softmax(outputs, masks)
 
     def record(self) -> PolicyRecord:
         """See `PolicyNetwork`."""

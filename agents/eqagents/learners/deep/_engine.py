@@ -1,0 +1,300 @@
+"""The actor-learner that all learners with networks share: play, advantages, some passes of gradient steps.
+
+An iteration: tasks play batches of games on with the present policy, one step stream each (their games go on from
+iteration to iteration); their decisions are fitted by the learner's loss. Weights are published once an iteration. With
+staleness 1 the next iteration's play is begun before the fit, so workers play while the driver learns; its policy is
+then exactly one update old, on any number of workers. Nothing else is ever in flight: that bounds both the staleness
+and the memory.
+
+Cost of an iteration: tasks x num_envs x steps forward passes, and `epochs` times as many forward and backward.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eqagents.distributed import Executor, Task, one_torch_thread, run_ordered
+from eqagents.learners import LearnerSpec
+from eqagents.learners.deep._batch import Batch, batch_of, divergence, entropy
+from eqagents.learners.deep._config import ActorLearnerConfig
+from eqagents.learners.deep._fit import Fitter
+from eqagents.policies import PolicyRecord, to_policy
+from eqagents.rollout.networks import ActorCritic, Weights, arrays_of, tensors_of
+from eqagents.rollout.task import networks_of
+from eqagents.rollout.trajectory import Rollout, joined
+from eqenvs.arrays import require_torch_device
+from eqenvs.game import Game
+from eqenvs.policies import JointPolicy, ProductPolicy
+
+_PLAY = "eqagents.rollout.task:play"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a loss may need beside the batch.
+
+    Attributes:
+        config: the learner's.
+        iteration: iterations done.
+        magnet: log-probabilities [n, A] of the magnet at the batch's decisions; None without one.
+    """
+
+    config: Any
+    iteration: int
+    magnet: Tensor | None
+
+
+# From (log-probabilities [n, A] of the policy that is fitted, the batch, further terms) to its loss.
+Loss: TypeAlias = Callable[[Tensor, Batch, Terms], Tensor]
+
+
+@dataclass(frozen=True)
+class ActorLearnerState:
+    """Where an actor-learner stands.
+
+    Attributes:
+        iteration: iterations done.
+        stages: stages of games played.
+        entropy: of the order of the batches.
+        weights: of policies and critics.
+        optimiser: what Adam remembers, by parameter.
+        magnet: weights of the magnet's policies; None without one.
+        behaviour: weights that the play already begun is played with; None where none is.
+        snapshots: where each task's games stand.
+    """
+
+    iteration: int
+    stages: int
+    entropy: int
+    weights: Weights
+    optimiser: dict[str, Weights]
+    magnet: Weights | None
+    behaviour: Weights | None
+    snapshots: tuple[Any, ...]
+
+
+class ActorLearner:
+    """See the module.
+
+    Args:
+        game: the game.
+        config: the settings.
+        executor: who plays.
+        loss: of the policy.
+        magnet: from (iteration, the magnet's weights, the policy's) to the magnet's next weights; None without one.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        config: ActorLearnerConfig,
+        executor: Executor,
+        loss: Loss,
+        magnet: Callable[[int, Weights, Weights], Weights] | None = None,
+    ) -> None:
+        self._device = require_torch_device(torch, config.fit.device)
+        require_torch_device(torch, config.play.device)
+        self._game, self._config, self._executor, self._loss, self._pull = game, config, executor, loss, magnet
+        self._networks = networks_of(game, config.network).to(self._device)
+        self._fitter = Fitter(self._networks, config.fit)
+        self._magnet: ActorCritic | None = None
+        if magnet is not None:
+            self._magnet = networks_of(game, config.network).to(self._device)
+        self._published = executor.publish(game)
+        self._present: ActorLearnerState | None = None  # what the networks and the optimiser hold
+        self._flight: tuple[int, Iterator[tuple[tuple[int, ...], Any]]] | None = None
+
+    def init(self, seed: np.random.SeedSequence) -> ActorLearnerState:
+        """Networks that play nearly at random, and games not yet begun."""
+        words = seed.generate_state(2, np.uint32)
+        weights = networks_of(self._game, self._config.network, int(words[0])).to(self._device).weights()
+        return ActorLearnerState(
+            iteration=0,
+            stages=0,
+            entropy=int(words[1]),
+            weights=weights,
+            optimiser={},
+            magnet=weights if self._pull is not None else None,
+            behaviour=None,
+            snapshots=(None,) * self._config.play.tasks,
+        )
+
+    def iteration(self, state: ActorLearnerState) -> int:
+        """Iterations done."""
+        return state.iteration
+
+    def step(self, state: ActorLearnerState) -> tuple[ActorLearnerState, dict[str, float]]:
+        """Play, and fit."""
+        config = self._config
+        started = time.perf_counter()
+        with one_torch_thread("learning"):
+            behaviour = state.weights if state.behaviour is None else state.behaviour
+            results = self._collect(state.iteration, behaviour, state.snapshots)
+            waited = time.perf_counter() - started
+            snapshots = tuple(result["snapshot"] for result in results)
+            ahead = config.play.staleness == 1
+            if ahead:
+                self._begin(state.iteration + 1, state.weights, snapshots)
+            self._load(state)
+            rollout = _on(self._device, [result["rollout"] for result in results])
+            metrics = self._learn(state, rollout)
+            weights = self._networks.weights()
+            magnet = state.magnet
+            if self._pull is not None and magnet is not None:
+                magnet = self._pull(state.iteration + 1, magnet, weights)
+        stages = state.stages + rollout.over.numel()
+        after = ActorLearnerState(
+            iteration=state.iteration + 1,
+            stages=stages,
+            entropy=state.entropy,
+            weights=weights,
+            optimiser=self._fitter.state(),
+            magnet=magnet,
+            behaviour=state.weights if ahead else None,
+            snapshots=snapshots,
+        )
+        self._present = after
+        return after, {
+            **metrics,
+            "samples/stages": float(stages),
+            "samples/staleness": float(ahead and state.iteration > 0),
+            "time/waited_s": waited,
+            "time/played_s": float(sum(result["seconds"] for result in results)),
+            "time/learned_s": time.perf_counter() - started - waited,
+            "memory/rollout_bytes": float(rollout.nbytes()),
+            "memory/update_bytes": float(self._fitter.peak_bytes()),
+        }
+
+    def average_policy(self, state: ActorLearnerState) -> JointPolicy:
+        """The last iterate."""
+        return ProductPolicy([to_policy(record, self._game, role) for role, record in enumerate(self.records(state))])
+
+    def records(self, state: ActorLearnerState) -> list[PolicyRecord]:
+        """The last iterate's policies, by role."""
+        networks = networks_of(self._game, self._config.network)
+        networks.load_state_dict(state.weights)
+        return networks.records()
+
+    def measures(self, state: ActorLearnerState) -> dict[str, float]:
+        """None: the score says what there is to say."""
+        return {}
+
+    def to_tree(self, state: ActorLearnerState) -> dict[str, Any]:
+        """See `Learner`."""
+        return {
+            "iteration": state.iteration,
+            "stages": state.stages,
+            "entropy": state.entropy,
+            "weights": arrays_of(state.weights),
+            "optimiser": {name: arrays_of(parts) for name, parts in state.optimiser.items()},
+            "magnet": None if state.magnet is None else arrays_of(state.magnet),
+            "behaviour": None if state.behaviour is None else arrays_of(state.behaviour),
+            "snapshots": [None if part is None else [_array(leaf) for leaf in part] for part in state.snapshots],
+        }
+
+    def from_tree(self, tree: dict[str, Any]) -> ActorLearnerState:
+        """See `Learner`."""
+        on = self._device
+        return ActorLearnerState(
+            iteration=tree["iteration"],
+            stages=tree["stages"],
+            entropy=tree["entropy"],
+            weights=tensors_of(tree["weights"], on),
+            optimiser={name: tensors_of(parts, on) for name, parts in tree["optimiser"].items()},
+            magnet=None if tree["magnet"] is None else tensors_of(tree["magnet"], on),
+            behaviour=None if tree["behaviour"] is None else tensors_of(tree["behaviour"], on),
+            snapshots=tuple(tree["snapshots"]),
+        )
+
+    def artefacts(self, state: ActorLearnerState) -> dict[str, Any]:
+        """See `Learner`; there are none."""
+        return {}
+
+    def _tasks(self, iteration: int, weights: Weights, snapshots: tuple[Any, ...]) -> list[Task]:
+        play, remote = self._config.play, self._executor.workers > 0
+        shared = self._executor.publish(arrays_of(weights) if remote else weights)
+        return [
+            Task(
+                (iteration, index),
+                _PLAY,
+                {
+                    "game": self._published, "network": self._config.network, "weights": shared, "snapshot": snapshot,
+                    "num_envs": play.num_envs, "steps": play.steps, "source": play.source, "device": play.device,
+                    "seats": {}, "arrays": remote,
+                },
+            )
+            for index, snapshot in enumerate(snapshots)
+        ]  # fmt: skip
+
+    def _begin(self, iteration: int, weights: Weights, snapshots: tuple[Any, ...]) -> None:
+        tasks = self._tasks(iteration, weights, snapshots)
+        self._flight = iteration, self._executor.run(tasks)
+
+    def _collect(self, iteration: int, weights: Weights, snapshots: tuple[Any, ...]) -> list[Any]:
+        """The play of an iteration: what is in flight, if it is that of this learner's own last state."""
+        flight, self._flight = self._flight, None
+        begun = flight is not None and flight[0] == iteration and self._present is not None
+        if begun and flight is not None and self._present is not None and self._present.snapshots is snapshots:
+            results = dict(flight[1])
+            return [results[iteration, index] for index in range(len(snapshots))]
+        return run_ordered(self._executor, self._tasks(iteration, weights, snapshots))
+
+    def _load(self, state: ActorLearnerState) -> None:
+        """Bring the networks and the optimiser to a state."""
+        if self._magnet is not None and state.magnet is not None:
+            self._magnet.load_state_dict(state.magnet)
+        if state is self._present:
+            return
+        self._networks.load_state_dict(state.weights)
+        self._fitter.load(state.optimiser)
+
+    def _learn(self, state: ActorLearnerState, rollout: Rollout) -> dict[str, float]:
+        config, rules = self._config, self._game.rules
+        roles = torch.tensor(rules.roles, device=self._device)
+        batch = batch_of(rollout, roles, rules.discount, config.trace, standardised=config.fit.standardised)
+        magnet = self._magnet
+
+        def loss(log_policy: Tensor, part: Batch) -> Tensor:
+            pulled = None
+            if magnet is not None:
+                with torch.no_grad():
+                    pulled = magnet.log_policy(part.observations, part.roles, part.masks)
+            return self._loss(log_policy, part, Terms(config, state.iteration, pulled))
+
+        order = torch.Generator().manual_seed((state.entropy << 32) + state.iteration)
+        metrics = self._fitter.fit(batch, loss, state.iteration, order)
+        with torch.no_grad():
+            now = self._networks.log_policy(batch.observations, batch.roles, batch.masks)
+            metrics["policy/entropy"] = float(entropy(now).mean())
+            metrics["policy/divergence"] = float(divergence(batch.log_policy, now).mean())
+        metrics["samples/decisions"] = float(len(batch.actions))
+        return metrics
+
+
+def _on(device: torch.device, parts: list[Any]) -> Rollout:
+    """Tasks' rollouts, tensors or read-only arrays, side by side on a device."""
+    tensors = [
+        Rollout(*(part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in each))
+        for each in parts
+    ]
+    return joined(tensors).to(device)
+
+
+def _array(leaf: Any) -> Any:
+    return leaf.cpu().numpy() if isinstance(leaf, Tensor) else np.asarray(leaf)
+
+
+def actor_learner(name: str, config: type[ActorLearnerConfig], loss: Loss, *, source: str) -> LearnerSpec:
+    """The spec of a learner that is a loss and nothing more."""
+
+    def build(game: Game, settings: ActorLearnerConfig, executor: Executor) -> ActorLearner:
+        return ActorLearner(game, settings, executor, loss)
+
+    return LearnerSpec(id=name, config=config, build=build, source=source)

@@ -1,0 +1,138 @@
+"""The networks under training: a policy and a critic for every role, shared or apart.
+
+A role is whose policy a player follows: its own, but for players who are alike, such as the agents of one population.
+Shared networks are told the role by a one-hot vector beside the observation; a policy taken out of them has its role
+folded into the first layer's bias, so it is a plain perceptron over observations again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt, field_validator
+from torch import Tensor, nn
+
+from eqagents.configuration import Settings
+from eqagents.policies.mlp import ACTIVATIONS, MaskedMLP
+from eqagents.policies.records import PolicyRecord
+from eqagents.policies.stacked import StackedMLP
+from eqenvs.errors import unknown_name
+
+Weights: TypeAlias = dict[str, Tensor]  # by torch's names
+
+
+class NetworkConfig(Settings):
+    """Shape of the networks."""
+
+    hidden: tuple[PositiveInt, ...] = Field(default=(128, 128), description="widths of the hidden layers")
+    activation: str = Field(default="tanh", description="of the hidden layers: relu or tanh")
+    shared: bool = Field(default=True, description="one network for all roles, told the role, rather than one each")
+    centralised_critic: bool = Field(
+        default=False, description="let the critic see what all players see, in training only"
+    )
+
+    @field_validator("activation")
+    @classmethod
+    def _known_activation(cls, value: str) -> str:
+        if value not in ACTIVATIONS:
+            raise unknown_name("activation", value, ACTIVATIONS)
+        return value
+
+
+class RoleNetwork(nn.Module):
+    """A perceptron for each of R roles.
+
+    Args:
+        width: D, of what it sees.
+        outputs: A, of what it gives.
+        roles: R.
+        config: its shape.
+        generator: of the initial weights.
+    """
+
+    def __init__(self, width: int, outputs: int, roles: int, config: NetworkConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.roles = roles
+        self.told = config.shared and roles > 1
+        count = 1 if self.told or roles == 1 else roles
+        seen = width + roles if self.told else width
+        members = [
+            MaskedMLP(seen, config.hidden, outputs, generator, activation=config.activation) for _ in range(count)
+        ]
+        self.network = StackedMLP(members)
+
+    def forward(self, seen: Tensor, roles: Tensor, masks: Tensor | None = None) -> Tensor:
+        """Outputs [n, A] for what is seen [n, D] and roles [n] int64; with masks, masked log-probabilities."""
+        if self.told:
+            seen = torch.cat([seen, nn.functional.one_hot(roles, self.roles).to(seen.dtype)], dim=1)
+            roles = torch.zeros_like(roles)
+        outputs: Tensor = self.network(seen, roles, masks)
+        return outputs
+
+    def record(self, role: int, outputs: int) -> PolicyRecord:
+        """One role's network as a record of kind `mlp` with the first `outputs` outputs."""
+        record = self.network.record(0 if self.told or self.roles == 1 else role)
+        weights: dict[str, Any] = dict(record["weights"])
+        *_, head, bias = weights
+        weights[head], weights[bias] = weights[head][:outputs].copy(), weights[bias][:outputs].copy()
+        if self.told:
+            first, shift, *_ = weights
+            width = weights[first].shape[1] - self.roles
+            weights[shift] = weights[shift] + weights[first][:, width + role]
+            weights[first] = np.ascontiguousarray(weights[first][:, :width])
+        return {**record, "weights": weights}
+
+
+class ActorCritic(nn.Module):
+    """Policies and critics of all roles.
+
+    Args:
+        width: D, of an observation.
+        state_width: C, of what the critic sees.
+        actions: the roles' numbers of actions, [R].
+        config: shape.
+        seed: of the initial weights.
+    """
+
+    def __init__(
+        self, width: int, state_width: int, actions: tuple[int, ...], config: NetworkConfig, seed: int
+    ) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.num_actions = actions
+        self.actor = RoleNetwork(width, max(actions), len(actions), config, generator)
+        self.critic = RoleNetwork(state_width, 1, len(actions), config, generator)
+
+    def log_policy(self, observations: Tensor, roles: Tensor, masks: Tensor) -> Tensor:
+        """Log-probabilities [n, A]."""
+        found: Tensor = self.actor(observations, roles, masks)
+        return found
+
+    def values(self, states: Tensor, roles: Tensor) -> Tensor:
+        """The critic's values [n]."""
+        found: Tensor = self.critic(states, roles)[:, 0]
+        return found
+
+    def records(self) -> list[PolicyRecord]:
+        """The policies, by role."""
+        return [self.actor.record(role, actions) for role, actions in enumerate(self.num_actions)]
+
+    def weights(self) -> Weights:
+        """All weights, copied."""
+        return {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
+
+
+def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Tensors as numpy arrays, for checkpoints and workers."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+
+
+def tensors_of(arrays: Mapping[str, Any], device: torch.device | str) -> Weights:
+    """What `arrays_of` made arrays of, copied to a device; tensors are taken as they are."""
+    return {
+        name: (array if isinstance(array, Tensor) else torch.tensor(np.asarray(array))).to(device)
+        for name, array in arrays.items()
+    }

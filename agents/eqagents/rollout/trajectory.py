@@ -1,0 +1,172 @@
+"""What a batch of games played for some stages holds, and what learners make of it.
+
+Games run on from stage to stage and start anew where they end, so a row is several games one after the other. At a
+stage M players decide: the one to move (M = 1), or everybody (M = N) where moves are simultaneous. A player's next
+decision may be several stages later; what is paid meanwhile is discounted by the stage.
+
+At the last stage some players' next decisions are not yet seen. The one to move has a value to go on with; for another
+the last decision that was seen serves as that, and is itself left out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Rollout(NamedTuple):
+    """T stages of B games, on one device; A actions, D numbers seen, C numbers that the critic sees.
+
+    Attributes:
+        observations: [T, B, M, D] float32.
+        states: [T, B, M, C] float32, what the critic sees; the observations where it sees no more.
+        masks: [T, B, M, A] bool, legal actions.
+        players: [T, B, M] int64, who decides; 0 where `learns` is False.
+        learns: [T, B, M] bool, whether that player decides there and is one to learn from.
+        actions: [T, B, M] int64.
+        log_policy: [T, B, M, A] float32, of the policy that played; -inf where illegal.
+        values: [T, B, M] float32, the critic's.
+        rewards: [T, B, N] float32, received by the stage.
+        over: [T, B] bool, the game ended by its rules in the stage.
+        cut: [T, B] bool, the game was truncated in the stage.
+        cut_values: [T, B, N] float32, the critic's of the states that were cut off; 0 elsewhere.
+        next_values: [B, N] float32, the critic's after the last stage.
+        next_known: [B, N] bool, for whom there is one: those who decide there.
+    """
+
+    observations: Tensor
+    states: Tensor
+    masks: Tensor
+    players: Tensor
+    learns: Tensor
+    actions: Tensor
+    log_policy: Tensor
+    values: Tensor
+    rewards: Tensor
+    over: Tensor
+    cut: Tensor
+    cut_values: Tensor
+    next_values: Tensor
+    next_known: Tensor
+
+    def to(self, device: torch.device) -> Rollout:
+        """The same on a device."""
+        return Rollout(*(part.to(device, non_blocking=True) for part in self))
+
+    def nbytes(self) -> int:
+        """Memory held."""
+        return sum(part.nbytes for part in {part.data_ptr(): part for part in self}.values())
+
+
+def joined(parts: list[Rollout]) -> Rollout:
+    """Rollouts of as many stages side by side."""
+    if len(parts) == 1:
+        return parts[0]
+    late = Rollout._fields.index("next_values")
+    return Rollout(
+        *(torch.cat(column, dim=1 if place < late else 0) for place, column in enumerate(zip(*parts, strict=True)))
+    )
+
+
+class Advantages(NamedTuple):
+    """Estimates for the decisions of a rollout, [T, B, M] each.
+
+    Attributes:
+        advantages: float32.
+        returns: float32, the critic's targets: advantage plus value.
+        known: bool, whether there is one: False where `learns` is, and where the player's next decision is not seen.
+    """
+
+    advantages: Tensor
+    returns: Tensor
+    known: Tensor
+
+
+def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
+    """Generalised advantage estimates of every player's own decisions (Schulman et al. 2016, ICLR, equation 16).
+
+    A(d) = sum_k decay^k delta(d + k) over a player's successive decisions d, each discounted by the stages between;
+    delta is what is paid until the next decision plus its value, less the value of this one.
+
+    Args:
+        rollout: the play.
+        discount: a stage.
+        decay: lambda of the estimate, from 0 (one step) to 1 (returns).
+    """
+    value, known = rollout.next_values.clone(), rollout.next_known.clone()
+    ahead, paid = torch.zeros_like(value), torch.zeros_like(value)
+    found, usable = torch.zeros_like(rollout.values), torch.zeros_like(rollout.learns)
+    everybody = torch.zeros_like(known)
+    for t in reversed(range(len(rollout.over))):
+        ended = (rollout.over[t] | rollout.cut[t])[:, None]
+        value = discount * torch.where(ended, rollout.cut_values[t], value)
+        ahead = discount * ahead.masked_fill(ended, 0.0)
+        paid = rollout.rewards[t] + discount * paid.masked_fill(ended, 0.0)
+        known = known | ended
+        who, decides, at = rollout.players[t], rollout.learns[t], rollout.values[t]
+        sure = known.gather(1, who) & decides
+        delta = paid.gather(1, who) + value.gather(1, who) - at
+        estimate = torch.where(sure, delta + decay * ahead.gather(1, who), 0.0)
+        found[t], usable[t] = estimate, sure
+        moved = everybody.scatter(1, who, decides)
+        value = torch.where(moved, torch.zeros_like(value).scatter(1, who, at), value)
+        ahead = torch.where(moved, torch.zeros_like(value).scatter(1, who, estimate), ahead)
+        paid = paid.masked_fill(moved, 0.0)
+        known = known | moved
+    return Advantages(found, found + rollout.values, usable)
+
+
+class Transitions(NamedTuple):
+    """Decisions of players and their own next ones, as flat batches of length n.
+
+    Attributes:
+        decision: [n] int64, place among the T * B * M decisions of the rollout.
+        reward: [n] float32, paid until the next decision, discounted by the stage.
+        discount: [n] float32, of the next decision's value; 0 where the game ended before it.
+        following: [n] int64, place of the next decision; this one's own where the game ended.
+    """
+
+    decision: Tensor
+    reward: Tensor
+    discount: Tensor
+    following: Tensor
+
+
+def transitions(rollout: Rollout, discount: float) -> Transitions:
+    """All decisions whose player's next one, or the game's end, is in the rollout.
+
+    A decision that a truncation or the last stage cuts off from what follows is left out: what to bootstrap from is
+    not stored.
+    """
+    steps, batch, movers = rollout.learns.shape
+    device = rollout.learns.device
+    place = torch.arange(steps * batch * movers, device=device).view(steps, batch, movers)
+    players = rollout.rewards.shape[2]
+    following = torch.full((batch, players), -1, dtype=torch.int64, device=device)  # -1 unknown, -2 the end
+    paid = torch.zeros((batch, players), device=device)
+    factor = torch.ones((batch, players), device=device)
+    parts = []
+    for t in reversed(range(steps)):
+        over, cut = rollout.over[t][:, None], rollout.cut[t][:, None]
+        following = torch.where(over, -2, torch.where(cut, -1, following))
+        paid = rollout.rewards[t] + discount * paid.masked_fill(over | cut, 0.0)
+        factor = discount * factor.masked_fill(over | cut, 1.0)
+        who, decides = rollout.players[t], rollout.learns[t]
+        after = following.gather(1, who)
+        ended = after == -2
+        parts.append(
+            (
+                place[t],
+                paid.gather(1, who),
+                factor.gather(1, who).masked_fill(ended, 0.0),
+                torch.where(ended, place[t], after),
+                decides & (after != -1),
+            )
+        )
+        moved = torch.zeros_like(over.expand(-1, players)).scatter(1, who, decides)
+        following = torch.where(moved, following.scatter(1, who, place[t]), following)
+        paid, factor = paid.masked_fill(moved, 0.0), factor.masked_fill(moved, 1.0)
+    decision, reward, weight, after, kept = (torch.stack(column) for column in zip(*reversed(parts), strict=True))
+    return Transitions(decision[kept], reward[kept], weight[kept], after[kept])

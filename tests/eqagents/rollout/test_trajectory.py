@@ -1,0 +1,131 @@
+"""Advantages and transitions against a plain loop over each game's decisions, written from the definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from eqagents.rollout import Cast, Games, NetworkConfig, Rollout, advantages, rollout, transitions
+from eqagents.rollout.task import networks_of
+from eqenvs import make
+
+
+def played(game_id: str, steps: int = 9, envs: int = 6, **parameters: object) -> tuple[Rollout, Games]:
+    game = make(game_id, **parameters)
+    games = Games(game, envs, source="rules")
+    networks = networks_of(game, NetworkConfig(hidden=(8,)), seed=3)
+    cast = Cast(game, networks, {}, envs, torch.Generator().manual_seed(1))
+    found, _ = rollout(games, cast, games.begin(5), steps)
+    return found, games
+
+
+def by_definition(found: Rollout, discount: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    """Each row and player on its own, forwards: the decisions of one game after the other."""
+    steps, batch, movers = found.learns.shape
+    estimates, known = np.zeros((steps, batch, movers)), np.zeros((steps, batch, movers), dtype=bool)
+    for b in range(batch):
+        for player in range(found.rewards.shape[2]):
+            own = [
+                (t, m)
+                for t in range(steps)
+                for m in range(movers)
+                if found.learns[t, b, m] and found.players[t, b, m] == player
+            ]
+            for index, (t, m) in enumerate(own):
+                total, weight, at = 0.0, 1.0, (t, m)
+                following = own[index + 1 :]
+                while True:
+                    nxt = following[0] if following else None
+                    delta, factor, stage, sure = -float(found.values[at[0], b, at[1]]), 1.0, at[0], True
+                    final = None
+                    while True:  # until the next decision, the game's end, or the last stage
+                        delta += factor * float(found.rewards[stage, b, player])
+                        factor *= discount
+                        if found.over[stage, b] or found.cut[stage, b]:
+                            final = True
+                            if found.cut[stage, b]:
+                                delta += factor * float(found.cut_values[stage, b, player])
+                            break
+                        stage += 1
+                        if nxt is not None and nxt[0] == stage:
+                            delta += factor * float(found.values[nxt[0], b, nxt[1]])
+                            break
+                        if stage == steps:
+                            final = True
+                            sure = bool(found.next_known[b, player])
+                            delta += factor * float(found.next_values[b, player])
+                            break
+                    if not sure:
+                        break
+                    total += weight * delta
+                    if at == (t, m):
+                        known[t, b, m] = True
+                    if final:
+                        break
+                    weight *= decay * factor
+                    at, following = nxt, following[1:]
+                estimates[t, b, m] = total
+    return estimates, known
+
+
+@pytest.mark.parametrize(
+    ("game_id", "parameters"),
+    [
+        ("kuhn_poker", {"num_players": 3}),
+        ("leduc_poker", {}),
+        ("grid_soccer", {}),
+        ("random_markov_game", {"num_players": 2, "num_states": 3, "num_actions": 2, "discount": 0.5, "seed": 1}),
+    ],
+)
+def test_advantages_are_those_of_the_definition(game_id: str, parameters: dict[str, object]) -> None:
+    found, _ = played(game_id, steps=14, **parameters)
+    for discount, decay in ((1.0, 0.9), (0.8, 0.5), (0.9, 1.0), (1.0, 0.0)):
+        ours = advantages(found, discount, decay)
+        expected, known = by_definition(found, discount, decay)
+        np.testing.assert_array_equal(ours.known.numpy(), known)
+        np.testing.assert_allclose(ours.advantages.numpy()[known], expected[known], atol=2e-5)
+        np.testing.assert_allclose(ours.returns.numpy()[known], (expected + found.values.numpy())[known], atol=2e-5)
+
+
+def test_whole_returns_less_the_baseline_at_decay_one() -> None:
+    """Kuhn poker, whose payoffs come at the end: every decision of a finished game is credited with that payoff."""
+    found, _ = played("kuhn_poker", steps=12, envs=4)
+    ours = advantages(found, 1.0, 1.0)
+    for b in range(4):
+        payoff = None
+        for t in reversed(range(12)):
+            if found.over[t, b]:
+                payoff = found.rewards[t, b]
+            if payoff is not None:
+                player = found.players[t, b, 0]
+                assert ours.known[t, b, 0]
+                assert ours.returns[t, b, 0] == pytest.approx(float(payoff[player]), abs=1e-5)
+
+
+@pytest.mark.parametrize(("game_id", "discount"), [("leduc_poker", 1.0), ("grid_soccer", 0.9)])
+def test_transitions_lead_to_the_players_own_next_decision(game_id: str, discount: float) -> None:
+    found, _ = played(game_id, steps=14)
+    _, batch, movers = found.learns.shape
+    told = transitions(found, discount)
+    seen = {int(place): index for index, place in enumerate(told.decision)}
+    for place, index in seen.items():
+        t, b, m = place // (batch * movers), place // movers % batch, place % movers
+        player = int(found.players[t, b, m])
+        reward, factor, stage = 0.0, 1.0, t
+        while True:
+            reward += factor * float(found.rewards[stage, b, player])
+            factor *= discount
+            if found.over[stage, b]:
+                factor, following = 0.0, place
+                break
+            stage += 1
+            own = [k for k in range(movers) if found.learns[stage, b, k] and found.players[stage, b, k] == player]
+            if own:
+                following = (stage * batch + b) * movers + own[0]
+                break
+        assert told.reward[index] == pytest.approx(reward, abs=1e-5)
+        assert told.discount[index] == pytest.approx(factor, abs=1e-6)
+        assert told.following[index] == following
+    assert bool(found.over.any()) == (game_id == "leduc_poker")
+    assert len(seen) > batch
