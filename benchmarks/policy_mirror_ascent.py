@@ -65,7 +65,7 @@ def ring(crowd: float, *, capacity: float | None = None, states: int = STATES) -
 
 def fixed_point(model: MeanFieldModel, tau: float = TAU) -> np.ndarray:
     """The operator's, [1, P, S, A]."""
-    process: Any = OPERATOR.start(model, settings={"tau": tau})  # type: ignore[misc]
+    process: Any = OPERATOR.start(model, settings={"tau": tau, "eta": 1.0})  # type: ignore[misc]
     process.run(300)
     return np.asarray(process.current())
 

@@ -45,15 +45,18 @@ def _from_zero(step: Array) -> Array:
 
 
 class PopulationRules(Rules[PopulationState]):
-    """The rules of N agents.
+    """The rules of N agents, which all environments of a mean-field game play.
 
-    Observation: float32, [share of the horizon gone, indicator of the common noise, view of the own state, empirical
-    distributions of all populations], of which the first is left out without a horizon, the second without noise, the
-    last unless it is asked for.
-    Action: the model's. Reward: the model's at the empirical distribution.
-    Termination: at the horizon. Truncation: of games without one where less than 1/1000 of the discounted weight is
-    left.
-    State: PettingZoo's `state` is the agents' observations in a row.
+    Agents: `player_0` to `player_{N-1}`; populations are blocks of them in order, as equal as can be (`roles`).
+    Observation: float32 [D]: share of the horizon gone, indicator of the common noise, view of the own state, empirical
+    distributions of all populations; of which the first is left out without a horizon, the second without noise, the
+    last unless it is asked for. Beside it the action mask, int8 [A].
+    Action: Discrete(A), the same A for all, the legal ones by the own state; all act at once, in every step.
+    Reward: of the own state and action, undiscounted, at the empirical distribution of the step in which one acts.
+    Termination: of all agents together, after the horizon's last decision; none without a horizon.
+    Truncation: of all together at `max_cycles`; by default of games without a horizon where less than 1/1000 of the
+    discounted weight is left, and never of games with one.
+    State: PettingZoo's `state` is the agents' observations in a row, float32 [N * D].
     """
 
     simultaneous: ClassVar[bool] = True

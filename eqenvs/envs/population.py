@@ -111,7 +111,15 @@ def _sampled(
 
 
 class PopulationEnv:
-    """B populations of N agents each, with automatic reset.
+    """B populations of N agents each, with automatic reset; arrays in place of PettingZoo's dicts, which cost more.
+
+    Observation: `PopulationStep`, each agent's state as a number and the empirical distributions.
+    Action: int [B, N], in the agents' order of `roles`. `sample` draws them from a joint policy.
+    Reward: float64 [B, N], as in `PopulationRules`, whose agents these are.
+    Termination, truncation: of the whole batch together, at the horizon or `max_cycles`; the step that ends games gives
+    their last rewards, and the first states of new ones.
+
+    Version History: v0, first version.
 
     Attributes:
         num_envs: B.

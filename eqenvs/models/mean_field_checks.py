@@ -173,6 +173,7 @@ def moments_of(horizon: int | None, noise: CommonNoise | None) -> Moments:
         parts = (time, np.zeros_like(time), time - 1, one, one, np.zeros((horizon, 0), dtype=np.int64))
         return Moments(*map(read_only, parts))
     initial, kernel = np.asarray(noise.initial), np.asarray(noise.kernel)
+    _refuse_many_histories(initial, kernel, horizon)
     state = np.flatnonzero(initial)
     past = np.full((len(state), horizon), -1)
     past[:, 0] = state
@@ -183,16 +184,26 @@ def moments_of(horizon: int | None, noise: CommonNoise | None) -> Moments:
         origin, state = np.nonzero(kernel[t - 1][last])
         probability = kernel[t - 1][last[origin], state]
         before += len(last)
-        if before + len(state) > MAX_MOMENTS:
-            raise GameTooLargeError(
-                f"noise: more than {MAX_MOMENTS:,} histories by time {t} of {horizon}; use a shorter horizon, or a "
-                "kernel [T - 1, Z, Z] that branches at few times"
-            )
         past = history[origin].copy()
         past[:, t] = state
         step = (np.full(len(state), t), state, before - len(last) + origin)
         levels.append((*step, probability, reach[origin] * probability, past))
     return Moments(*(read_only(np.concatenate(part)) for part in zip(*levels, strict=True)))
+
+
+def _refuse_many_histories(initial: Float64Array, kernel: Float64Array, horizon: int) -> None:
+    """Count the noise's histories, and the numbers that write them down, before any is laid out."""
+    ways = (initial > 0).astype(np.float64)  # of being in each state
+    total = ways.sum()
+    for t in range(horizon):
+        if t > 0:
+            ways = ways @ (kernel[t - 1] > 0)
+            total += ways.sum()
+        if total > MAX_MOMENTS or total * horizon > MAX_POLICY:
+            raise GameTooLargeError(
+                f"noise: more than {min(MAX_MOMENTS, MAX_POLICY // horizon):,} histories by time {t} of {horizon}; use "
+                "a shorter horizon, or a kernel [T - 1, Z, Z] that branches at few times"
+            )
 
 
 def check_size(shape: tuple[int, ...]) -> None:

@@ -1,7 +1,13 @@
-"""The policy that a population plays as a whole when its parts keep to policies of their own."""
+"""The policy that a population plays as a whole when its parts keep to policies of their own.
+
+A part that stays away from a state has none in what is played there, so the whole plays the mean of the parts' policies
+weighted by where each of them is. Without a horizon that is where they come to rest together, half of the mass moving
+at a time, which ends cycles. Cost: O(components S A K) a step.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,37 +34,55 @@ def mixed_table(model: MeanFieldModel, player: int, tables: Float64Array, weight
     parts = np.empty((moments, len(tables), states))
     first = weights[:, None] * model.initial[player]
     if model.horizon is None:
-        parts[0] = _at_rest(model, player, policies[:, 0], first)
+        parts[0] = parts_at_rest(model, {player: policies[:, 0]}, {player: first})[player]
     else:
         for moment in range(moments):
             origin = int(model.moments.parent[moment])
-            parts[moment] = first if origin < 0 else _moved(model, player, policies[:, origin], parts[origin], origin)
-    mass = parts[..., None]  # [M, components, S, 1]
-    total = mass.sum(axis=1)
-    unseen = np.einsum("k,kmsa->msa", weights, policies)  # where nobody is, as if all had come
-    played = (mass * policies.swapaxes(0, 1)).sum(axis=1)
-    mixed: Float64Array = np.divide(played, total, out=unseen, where=total > 0)
-    return mixed.reshape(-1, actions)
+            if origin < 0:
+                parts[moment] = first
+            else:
+                parts[moment] = _moved(model, {player: policies[:, origin]}, {player: parts[origin]}, origin)[player]
+    mixed = [weighted(policies[:, moment], parts[moment], weights) for moment in range(moments)]
+    return np.concatenate(mixed)
+
+
+def parts_at_rest(
+    model: MeanFieldModel, policies: Mapping[int, Float64Array], parts: Mapping[int, Float64Array]
+) -> Mapping[int, Float64Array]:
+    """Where the parts of populations come to rest together in a game without a horizon.
+
+    Args:
+        model: the game.
+        policies: [components, S, A] of each population that moves; the others stay as they are at first, so they must
+            not matter to these.
+        parts: [components, S], the mass of each component at first.
+    """
+    for _ in range(MAX_STEPS):
+        after = _moved(model, policies, parts, 0)
+        if max(float(np.abs(after[p] - parts[p]).sum()) for p in parts) <= RESTS:
+            break
+        parts = {p: 0.5 * (parts[p] + after[p]) for p in parts}
+    return parts
+
+
+def weighted(policies: Float64Array, mass: Float64Array, weights: Float64Array) -> Float64Array:
+    """The mean [S, A] of policies [components, S, A] by their mass [components, S]; by `weights` where nobody is."""
+    total = mass.sum(axis=0)[:, None]
+    mean = np.einsum("k,ksa->sa", weights, policies)
+    played: Float64Array = np.divide((mass[:, :, None] * policies).sum(axis=0), total, out=mean, where=total > 0)
+    return played
 
 
 def _moved(
-    model: MeanFieldModel, player: int, policies: Float64Array, parts: Float64Array, moment: int
-) -> Float64Array:
-    """The parts [components, S] a step later; all meet the mean field of the whole."""
+    model: MeanFieldModel, policies: Mapping[int, Float64Array], parts: Mapping[int, Float64Array], moment: int
+) -> dict[int, Float64Array]:
+    """The parts a step later; all meet the mean field of the whole."""
     whole = model.initial.copy()
-    whole[player] = parts.sum(axis=0)
+    for population, mass in parts.items():
+        whole[population] = mass.sum(axis=0)
     probability = np.asarray(model.probabilities(whole, model.at(moment)))
-    kernel = given_kernel(model, probability[player : player + 1] if len(probability) > 1 else probability)
-    after = np.empty_like(parts)
-    push(kernel, parts, policies, after)
+    after = {population: np.empty_like(mass) for population, mass in parts.items()}
+    for population, mass in parts.items():
+        row = population if len(probability) > 1 else 0
+        push(given_kernel(model, probability[row : row + 1]), mass, policies[population], after[population])
     return after
-
-
-def _at_rest(model: MeanFieldModel, player: int, policies: Float64Array, parts: Float64Array) -> Float64Array:
-    """Where the parts come to rest together; half of each moves at a time, which ends cycles."""
-    for _ in range(MAX_STEPS):
-        after = _moved(model, player, policies, parts, 0)
-        if np.abs(after - parts).sum() <= RESTS:
-            break
-        parts = 0.5 * (parts + after)
-    return parts

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class Process(Protocol):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state()` gave; one of another game or other settings is for `require_alike` to refuse."""
+
+
+@runtime_checkable
+class KeepsBest(Protocol):
+    """A process whose last iterate need not be its best."""
+
+    def best_policy(self) -> JointPolicy:
+        """The best of the iterates whose residual was looked at."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +182,7 @@ def run_process(
         method=method,
         measures=process.measures(),
         trace=tuple(trace),
+        best=process.best_policy() if isinstance(process, KeepsBest) else None,
     )
 
 

@@ -53,6 +53,7 @@ class SolverResult:
         detail: what else the method says, as JSON data.
         measures: further exact figures by name, such as the CCE gap of the play-average.
         trace: of an iterative method, the residual against iterations, seconds and touched histories.
+        best: of an iterative method whose last iterate need not be its best, the best that was looked at.
     """
 
     policy: JointPolicy
@@ -65,6 +66,7 @@ class SolverResult:
     detail: Mapping[str, Any] = field(default_factory=dict)
     measures: Mapping[str, float] = field(default_factory=dict)
     trace: tuple[Check, ...] = ()
+    best: JointPolicy | None = None
 
 
 def error_of(scored: Score, concept: str) -> float:

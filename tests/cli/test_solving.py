@@ -16,6 +16,7 @@ from eqenvs.errors import InputError
 from eqenvs.policies import CorrelatedStrategy, MixturePolicy, TabularPolicy, uniform
 from eqenvs.policy_files import policy_from_json
 from eqenvs.spec import Family
+from eqsolvers.scoring import score
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,7 @@ def test_solving_says_what_takes_its_time_and_times_the_solver_alone() -> None:
         ({"target": float("nan")}, "--target must be a positive number"),
         ({"seed": 1}, "takes no --seed"),
         ({"iterations": 5}, "takes no --iterations"),
+        ({"best": True}, "--best: method 'sequence-lp' keeps no iterate but the last"),
     ],
 )
 def test_what_a_method_does_not_take_is_named(options: dict[str, Any], message: str) -> None:
@@ -74,3 +76,14 @@ def test_a_mean_field_game_has_representative_players_and_no_sum() -> None:
     kuhn = eqenvs.make("kuhn_poker")
     assert game_line(kuhn).endswith("extensive_form, 2 players, constant-sum, exact model")
     assert "value to player 0" in list(game_table(kuhn, {"sizes": None, "value": None}, None).columns[0].cells)
+
+
+def test_the_best_iterate_is_given_scored_and_written_where_it_is_asked_for() -> None:
+    """Mirror descent's NashConv in `sis` rises again."""
+    game = eqenvs.make("sis")
+    last, best = (solve_game(game, method="omd", iterations=300, best=flag) for flag in (False, True))
+    assert (last.to_json()["iterate"], best.to_json()["iterate"]) == ("last", "best")
+    assert last.scored.nash_conv == last.result.residual == best.result.residual
+    assert best.scored.nash_conv == last.to_json()["best_nash_conv"] < last.scored.nash_conv
+    _, written = policy_from_json(best.policy_to_json(), "solved")
+    assert score(game, written).nash_conv == pytest.approx(best.scored.nash_conv, abs=1e-9)

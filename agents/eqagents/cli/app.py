@@ -111,6 +111,9 @@ def solve(
         float,
         typer.Option(help="Residual that counts as converged, payoff units; of qre, alpha-rank, sink: probability."),
     ] = 1e-9,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best iterate looked at instead of the last, where a method keeps it.")
+    ] = False,
     save: Annotated[Path | None, typer.Option("--out", help="Write the policy to this JSON file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -133,6 +136,7 @@ def solve(
         seed=seed,
         settings=assignments("--set", setting or []),
         target=target,
+        best=best,
         busy=busy,
     )
     if save is not None:

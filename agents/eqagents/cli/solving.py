@@ -11,9 +11,11 @@ from typing import Any
 
 from eqenvs.errors import InputError
 from eqenvs.game import Game
+from eqenvs.models import Model
 from eqenvs.policies import CorrelatedStrategy, JointPolicy, MarkovCorrelatedPolicy, TabularPolicy, tabulate
 from eqenvs.policy_files import policy_to_json
 from eqenvs.spec import Family
+from eqsolvers.iterative import KeepsBest
 from eqsolvers.result import NOTHING_FOUND, SolverResult, SolverSpec, find_solver
 from eqsolvers.scoring import Score, score, warm_up
 
@@ -30,6 +32,7 @@ class Solved:
         solver: the method.
         result: what it gave.
         scored: the independent score of the policy; of uniform play where nothing was found.
+        best: whether the policy is the best iterate looked at, not the last.
         build_seconds: of building the model.
         compile_seconds: of compiling the kernels, or loading them from the cache.
         seconds: of the solver alone.
@@ -40,9 +43,15 @@ class Solved:
     solver: SolverSpec
     result: SolverResult
     scored: Score
+    best: bool
     build_seconds: float
     compile_seconds: float
     seconds: float
+
+    @property
+    def policy(self) -> JointPolicy:
+        """What was found."""
+        return policy_of(self.result, best=self.best)
 
     @property
     def found(self) -> bool:
@@ -73,6 +82,8 @@ class Solved:
             **result.measures,
             **result.detail,
         }
+        if result.best is not None:
+            data["iterate"] = "best" if self.best else "last"
         if self.game.family is Family.NORMAL_FORM:
             data["policy"] = strategy_to_json(result.policy, limit=SHOWN) if self.found else None
         if result.equilibria:
@@ -81,7 +92,7 @@ class Solved:
 
     def policy_to_json(self) -> dict[str, Any]:
         """The policy as a policy file holds it."""
-        policy = self.result.policy
+        policy = self.policy
         if not isinstance(policy, CorrelatedStrategy | MarkovCorrelatedPolicy):
             policy = tabulate(self.game.model(), policy)
         return policy_to_json(self.game, policy)
@@ -97,6 +108,7 @@ def solve_game(
     seed: int | None = None,
     settings: Mapping[str, str] | None = None,
     target: float = 1e-9,
+    best: bool = False,
     busy: Callable[[str], AbstractContextManager[None]] = lambda what: nullcontext(),
 ) -> Solved:
     """Solve a game on its exact model, and score what was found.
@@ -110,6 +122,7 @@ def solve_game(
         seed: of a method's randomness.
         settings: parameters of the method as texts.
         target: residual that counts as converged, > 0, in its unit.
+        best: give the best iterate that was looked at in place of the last, which the residual is of.
         busy: told what takes its time, while it does.
 
     Raises:
@@ -135,6 +148,8 @@ def solve_game(
     with busy("compiling"):
         solver.compile(model)
         warm_up(model)
+        if best and not keeps_best(solver, model, options.get("settings")):
+            raise InputError(f"--best: method {solver.id!r} keeps no iterate but the last; leave --best out")
         compiled = time.perf_counter()
     with busy(f"solving by {solver.id}"):
         result = solver.solve(model, tolerance=target, **options)
@@ -144,11 +159,22 @@ def solve_game(
         concept=concept,
         solver=solver,
         result=result,
-        scored=score(game, result.policy),
+        scored=score(game, policy_of(result, best=best)),
+        best=best,
         build_seconds=built - started,
         compile_seconds=compiled - built,
         seconds=solved - compiled,
     )
+
+
+def keeps_best(solver: SolverSpec, model: Model, settings: Mapping[str, Any] | None = None) -> bool:
+    """Whether a method keeps its best iterate apart from the last."""
+    return solver.start is not None and isinstance(solver.start(model, settings=settings), KeepsBest)
+
+
+def policy_of(result: SolverResult, *, best: bool) -> JointPolicy:
+    """The last iterate of a method, or the best that it looked at."""
+    return result.best if best and result.best is not None else result.policy
 
 
 def strategy_to_json(policy: JointPolicy, *, limit: float = math.inf) -> list[Any] | None:

@@ -84,7 +84,7 @@ def solved_table(solved: Solved, data: Mapping[str, Any]) -> Table:
     result = solved.result
     table = Table("result", repr(solved.game))
     shown = ("concept", "method", "status", "residual", "iterations", "seconds", "build_seconds", "compile_seconds")
-    for name in (*shown, *result.measures, *result.detail):
+    for name in (*shown, *result.measures, *result.detail, *({"iterate"} & data.keys())):
         value = data[name]
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         table.add_row(name, "nothing was found" if value is None and name == "residual" else text)

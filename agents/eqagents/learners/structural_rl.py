@@ -56,7 +56,7 @@ from eqenvs.games.mean_field.huggett import grid_of
 from eqenvs.games.mean_field.krusell_smith import KrusellSmithModel
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import JointPolicy, TabularPolicy
-from eqsolvers.mean_field._households import Forecast, grids_of, household_of
+from eqsolvers.households import Forecast, grids_of, household_of
 from eqsolvers.mean_field.approximate_aggregation import ApproximateAggregation
 
 KEPT = 0.95  # share of assets that are held on to at first

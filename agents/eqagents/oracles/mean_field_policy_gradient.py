@@ -1,9 +1,11 @@
 """A learned best response in a mean-field game: advantage actor-critic, from representatives who meet N agents.
 
-Mnih et al. (2016), "Asynchronous methods for deep reinforcement learning", ICML (A2C) on whole episodes, as in the
-oracle `policy_gradient`, whose losses and differences from the paper it shares; here the return is what is still to
-come, discounted, and a truncated game ends in the critic's value. The agents play the given policies and the
-representatives, who weigh nothing, the response as it stands. Players count populations.
+Mnih et al. (2016), "Asynchronous methods for deep reinforcement learning", ICML (A2C) on whole episodes: the return is
+what is still to come, discounted, and a truncated game ends in the critic's value. The agents play the given policies
+and the representatives, who weigh nothing, the response as it stands. Players count populations.
+
+Differences from the paper: advantages are divided by the batch's standard deviation; learning rate and entropy bonus
+are annealed linearly to zero, so that the last policy is nearly pure, as a best response is.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from eqagents.configuration import NamedSettings
 from eqagents.learners.mean_field._experience import Experience, SamplingConfig, TableAct, by_moment, play_of, rules_of
 from eqagents.learners.mean_field._networks import TrainingConfig, fresh, probabilities, restored
 from eqagents.oracles import OracleResult, OracleSpec
-from eqagents.oracles.policy_gradient import loss
 from eqagents.policies import MaskedMLP, PolicyRecord
 from eqenvs.arrays import Float64Array, require_torch_device
 from eqenvs.game import Game
@@ -88,6 +90,28 @@ def respond(
             torch.nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip)
         optimizer.step()
     return OracleResult(actor.record(), {"value": value}, episodes=training.updates * sampling.episodes)
+
+
+def loss(
+    log_probabilities: Tensor, values: Tensor, actions: Tensor, returns: Tensor, entropy_weight: float
+) -> tuple[Tensor, Tensor]:
+    """The actor's and the critic's loss over n steps.
+
+    Args:
+        log_probabilities: [n, A], -inf where illegal.
+        values: [n], the critic's estimate of the return.
+        actions: [n] int64, taken.
+        returns: [n].
+        entropy_weight: of the bonus, in standardised advantage per nat.
+
+    Returns:
+        -mean(log pi(a) * standardised advantage) - entropy_weight * mean entropy, and the mean squared value error.
+    """
+    advantage = returns - values.detach()
+    advantage = advantage / (advantage.std(unbiased=False) + 1e-8)
+    taken = log_probabilities.gather(1, actions[:, None])[:, 0]
+    entropy = -(log_probabilities.exp() * log_probabilities.masked_fill(log_probabilities.isinf(), 0.0)).sum(dim=1)
+    return -(taken * advantage).mean() - entropy_weight * entropy.mean(), (values - returns).square().mean()
 
 
 def returns_to_go(played: Experience, width: int, worth: Float64Array, discount: float) -> Float64Array:

@@ -3,8 +3,8 @@
 Krusell and Smith (1998), "Income and wealth heterogeneity in the macroeconomy", Journal of Political Economy 106,
 section II. An iteration solves the households' problem under a forecast of log K' that is linear in log K in each
 aggregate state, simulates the population along one long draw of aggregate states, and fits the forecast to that path.
-Households are solved by endogenous grid points and the population is a histogram (`_households`), so the draw of
-aggregate states is the only randomness. Instead of damping, the fixed point is sought by Anderson mixing (Anderson,
+Households are solved by endogenous grid points and the population is a histogram (`eqsolvers.households`), so the draw
+of aggregate states is the only randomness. Instead of damping, the fixed point is sought by Anderson mixing (Anderson,
 1965, "Iterative procedures for nonlinear integral equations", Journal of the ACM 12) on the forecasts at two levels of
 capital.
 
@@ -35,8 +35,7 @@ from eqenvs.models.aggregate_economy import AggregateEconomy
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
-from eqsolvers.iterative import iterative_solver, require_alike
-from eqsolvers.mean_field._households import (
+from eqsolvers.households import (
     Forecast,
     Grids,
     bracket,
@@ -46,6 +45,7 @@ from eqsolvers.mean_field._households import (
     savings_of,
     solve_household,
 )
+from eqsolvers.iterative import iterative_solver, require_alike
 
 SPREAD = 0.1  # log distance from the steady state at which forecasts are compared
 MEMORY = 4  # of Anderson mixing

@@ -15,11 +15,11 @@ from eqagents.learners.structural_rl import StructuralRL, StructuralRLConfig
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.policies import uniform
-from eqsolvers.mean_field import _households as households
+from eqsolvers import households
 from eqsolvers.mean_field.approximate_aggregation import ApproximateAggregation
 from eqsolvers.scoring import score
 
-COARSE = {"own": 24, "points": 80, "periods": 50, "paths": 4, "held_out": (2, 300)}
+COARSE = {"own": 24, "points": 80, "periods": 40, "paths": 3, "held_out": (2, 300)}
 COARSE |= {"learning_rate": 0.2, "cooling": 40, "stretch": 0.05}
 USUAL = torch.tensor(39.5, dtype=torch.float64)  # mean capital
 TINY = {"own": 7, "points": 11, "signals": 3, "periods": 6, "paths": 3, "held_out": (2, 20), "updates_per_step": 2}
@@ -156,16 +156,16 @@ def test_stretching_keeps_mass_and_stretches_the_mean():
 @pytest.fixture(scope="module")
 def capital():
     agent = learner("krusell_smith")
-    return agent, *trained(agent, 10)
+    return agent, *trained(agent, 9)
 
 
 @pytest.fixture(scope="module")
 def aggregated():
     """Mean capital, and savings with their grids, by approximate aggregation."""
     model = eqenvs.make("krusell_smith").model()
-    process = ApproximateAggregation(model, periods=1_100, own=100, mean=12)
-    process.run(9)
-    grids = households.grids_of(model.economy, own=100, mean=12, histogram=2)
+    process = ApproximateAggregation(model, periods=1_100, own=100, mean=6)
+    process.run(7)
+    grids = households.grids_of(model.economy, own=100, mean=6, histogram=2)
     still = households.Forecast(np.zeros(2), np.ones(2))
     wealth = households.household_of(model.economy, grids, still).wealth
     return grids, np.maximum(wealth - process.state()["consumption"], 0.0)
@@ -224,10 +224,10 @@ def test_the_quarters_of_the_game_are_nearly_in_equilibrium(capital):
 
 @pytest.mark.parametrize(("limit", "price"), [(2.0, 1.01278), (4.0, 0.99800)])
 def test_bonds_in_zero_net_supply_find_the_price_of_the_literature(limit, price):
-    game = eqenvs.make("huggett", limit=limit, price=price, points=201)
-    settings = {**COARSE, "points": 120, "paths": 3, "stretch": 0.15, "held_out": (1, 150)}
+    game = eqenvs.make("huggett", limit=limit, price=price, points=101)
+    settings = {**COARSE, "points": 120, "periods": 50, "paths": 2, "stretch": 0.15, "held_out": (1, 150)}
     agent = StructuralRL(game, StructuralRLConfig(zero_net_supply=True, **settings))
-    state, _ = trained(agent, 6)
+    state, _ = trained(agent, 4)
     found = agent.evaluation(state)
     assert abs(found.mean_assets) < 1e-9
     assert found.last_signal == pytest.approx(price, abs=5e-4)

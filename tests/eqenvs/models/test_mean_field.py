@@ -258,9 +258,13 @@ def test_operators_that_take_one_mean_field_only_are_refused():
 def test_sizes_are_refused_before_anything_is_made():
     with pytest.raises(GameTooLargeError, match=r"100,000,000 moments, .* the limit is 250,000,000"):
         left_right(horizon=100_000_000)
-    noise = CommonNoise(initial=np.full(3000, 1 / 3000), kernel=np.full((3000, 3000), 1 / 3000))
-    with pytest.raises(GameTooLargeError, match="histories by time 1 of 100000"):
-        left_right(horizon=100_000, noise=noise)
+    noise = CommonNoise(initial=np.full(300, 1 / 300), kernel=np.full((300, 300), 1 / 300))
+    for horizon, most in (
+        (100_000, "2,500 histories by time 1 of 100000"),
+        (10, "1,000,000 histories by time 2 of 10"),
+    ):
+        with pytest.raises(GameTooLargeError, match=f"more than {most}"):
+            left_right(horizon=horizon, noise=noise)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_an_affine_map_is_solved_in_one_step_more_than_it_has_dimensions(size, m
 def test_where_the_iteration_converges_it_finds_the_same_equilibrium(name, parameters, tau):
     model = eqenvs.make(name, **parameters).model()
     plain = SoftmaxIteration(model, tau=tau)
-    plain.run(300)
+    plain.run(200)
     assert plain.residual() <= 1e-12
     found = SOLVER.solve(model, concept="qre", settings={"tau": tau}, tolerance=1e-11, iterations=200)
     assert found.status is Status.CONVERGED

@@ -25,7 +25,7 @@ def test_where_the_iteration_converges_it_finds_the_same_equilibrium(game):
     name, parameters, tau = GAMES[game]
     model = eqenvs.make(name, **parameters).model()
     plain = SoftmaxIteration(model, tau=tau)
-    plain.run(300)
+    plain.run(100)
     assert plain.residual() <= 1e-12
     found = SOLVER.solve(model, concept="qre", settings={"tau": tau}, tolerance=1e-11, iterations=60)
     assert found.status is Status.CONVERGED
@@ -39,8 +39,8 @@ def test_it_finds_it_where_the_iteration_goes_round():
     plain = SoftmaxIteration(model, tau=0.05)
     plain.run(500)
     assert plain.residual() > 0.9
-    ascent = pma.SOLVER.start(model, settings={"tau": 0.05, "eta": 0.05})
-    ascent.run(3000)
+    ascent = pma.SOLVER.start(model, settings={"tau": 0.05, "eta": 0.1})
+    ascent.run(1000)
     np.testing.assert_allclose(ascent.current(), model.as_array(found.policy.tables), atol=1e-6)
 
 
@@ -77,7 +77,7 @@ def test_the_crowd_takes_fewer_passes_than_mirror_descent():
 
 def test_on_sis_it_gets_below_fictitious_play_and_mirror_descent():
     process = NewtonKrylov(eqenvs.make("sis").model())
-    for _ in range(200):
+    for _ in range(40):
         process.run(1)
         process.evaluation()
     assert process.measures()["best_nash_conv"] < 0.15

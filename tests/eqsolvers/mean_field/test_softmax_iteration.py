@@ -20,7 +20,7 @@ from eqsolvers.result import Status
 
 def solved(model, tau, **keywords):
     process = SoftmaxIteration(model, tau=tau, **keywords)
-    process.run(400)
+    process.run(100)
     assert process.residual() <= 1e-12
     return process.current()
 
@@ -58,7 +58,7 @@ def test_it_is_the_fixed_point_of_policy_mirror_ascent_with_the_entropy(paramete
     model = eqenvs.make("random_mean_field_game", num_states=5, num_populations=2, **parameters).model()
     policy = solved(model, 2.0)
     process = pma.SOLVER.start(model, settings={"tau": 2.0, "eta": 0.2})
-    process.run(250)
+    process.run(100)
     np.testing.assert_allclose(process.current(), policy, atol=1e-9)
 
 

@@ -41,44 +41,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
-from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
 from eqsolvers.iterative import iterative_solver, require_alike
-from eqsolvers.kernels import random_stream
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field._mirror import Mirror
-from eqsolvers.mean_field.learning._communication import adopted, averaged, fill, near
+from eqsolvers.mean_field.learning._agents import Agents
 from eqsolvers.mean_field.learning._population import played_together
-from eqsolvers.mean_field.learning._settings import ADOPT, METHOD, PARAMETERS, POLICIES, TABLES, Settings
-from eqsolvers.mean_field.learning._simulator import Simulator
-from eqsolvers.mean_field.learning._td import learn, schedule_of, shuffle
+from eqsolvers.mean_field.learning._settings import METHOD, PARAMETERS, Settings
 from eqsolvers.mean_field.pma import policy_change
 from eqsolvers.result import SolverSpec
 
-MAX_NUMBERS = 200_000_000
 logger = logging.getLogger(__name__)
-CHUNK = 2_000_000  # numbers of looks that are held at a time, where they are not kept
-
-
-class Tables(NamedTuple):
-    """All that changes; axis B is the seed, R the trajectory, G a table."""
-
-    stream: Any  # [B, R, 4] uint64, of play
-    own_stream: Any  # [B, 4] uint64, of replay and adoption
-    state: IntArray  # [B, R, N]
-    counts: IntArray  # [B, R, P, S], of agents by population and state
-    quality: Float64Array  # [B, G, S, A]
-    policy: Float64Array  # [B, G, S, A]
-    largest: Float64Array  # [B], of the rewards met
 
 
 class Best(NamedTuple):
@@ -121,75 +103,24 @@ class PolicyMirrorAscentLearner:
         settings.check()
         self.model, self.iteration = model, 0
         self._mirror, self._settings, self._dynamics = mirror, settings, Dynamics(model)
-        populations, states, actions = model.num_populations, model.num_states, model.num_actions
-        agents, runs = settings.num_agents, settings.trajectories
-        role = np.arange(agents) * populations // agents
-        self._owner = role if settings.centralised else np.arange(agents)
-        self._simulator = Simulator(model, agents, self._owner)
-        every = settings.pooled or not settings.centralised
-        self._watched = np.arange(agents) if every else np.searchsorted(role, np.arange(populations))
-        learners = self._owner[self._watched]
-        tables = populations if settings.centralised else agents
-        self._share = 1.0 / (runs * np.bincount(learners, minlength=tables))
         seeds = tuple(seed) if isinstance(seed, Sequence) else (int(seed),)
-        largest = {
-            "tables": (len(seeds), tables, states, actions),
-            "traces": (runs * (settings.traces > 0), len(self._watched), states, actions),
-            "kept looks": (runs * (settings.replay > 0), settings.samples, len(self._watched), 5),
-        }  # a size of 0: not needed
-        for what, shape in largest.items():
-            _refuse_large(what, shape)
-        self._schedule = schedule_of(
-            model.discount,
-            settings.excitation or float(1.0 / (model.legal.sum())),
-            settings.offset,
-            settings.visits,
-        )
-        self._reach = near(model, settings.radius) if settings.communication_rounds else None
-        self._tables = self._begin(seeds, tables)
+        self._agents = Agents(model, seeds, mirror, settings)
+        self._tables = self._agents.tables
         runs = len(seeds)
         self._best = Best(np.full(runs, np.inf), np.zeros(runs, dtype=np.int64), np.zeros((runs, *model.policy_shape)))
         self._looked: dict[int, tuple[Float64Array, float]] = {}  # what is played and its residual, by seed
         self._warned = False
 
-    def _begin(self, seeds: tuple[int, ...], tables: int) -> Tables:
-        model, runs = self.model, self._settings.trajectories
-        children = [np.random.SeedSequence(seed).generate_state(runs + 1, np.uint64) for seed in seeds]
-        streams = np.array([[random_stream(int(child)) for child in own] for own in children])
-        started = [[self._simulator.begin(streams[b, r]) for r in range(runs)] for b in range(len(seeds))]
-        uniform = np.broadcast_to(self._dynamics.uniform()[0, 0], (len(seeds), tables, *model.legal.shape))
-        return Tables(
-            stream=streams[:, :runs].copy(),
-            own_stream=streams[:, runs].copy(),
-            state=np.array([[pair[0] for pair in own] for own in started]),
-            counts=np.array([[pair[1] for pair in own] for own in started]),
-            quality=np.full(uniform.shape, self._highest()),
-            policy=uniform.copy(),
-            largest=np.full(len(seeds), -np.inf),
-        )
-
-    def _highest(self) -> float:
-        """Q_max."""
-        most = self._settings.reward_bound + self._mirror.most(self.model.num_actions)
-        return most / (1.0 - self.model.discount)
-
-    @property
-    def steps(self) -> int:
-        """Steps of one trajectory in an iteration."""
-        settings = self._settings
-        spoken = settings.communication_rounds * (settings.exchange == ADOPT)
-        return settings.samples * settings.mixing + spoken + (settings.trial if spoken else 0)
-
     @property
     def touched(self) -> int:
         """Steps of agents, of all trajectories and seeds."""
-        return self.iteration * self.steps * int(np.prod(self._tables.state.shape))
+        return self.iteration * self._agents.steps * int(np.prod(self._tables.state.shape))
 
     def run(self, iterations: int) -> None:
         """Do some more policy steps."""
         for _ in range(iterations):
             for b in range(len(self._tables.stream)):
-                self._improve(b, self._evaluate(b))
+                self._agents.iterate(b)
             self.iteration += 1
             self._looked = {}
         self._warn()
@@ -204,103 +135,6 @@ class PolicyMirrorAscentLearner:
                 METHOD, most, bound, most,
             )  # fmt: skip
 
-    def _evaluate(self, b: int) -> IntArray:
-        """Learn the tables of a seed; how often each state and action was learnt from, [G, S, A]."""
-        settings, quality = self._settings, self._tables.quality[b]
-        if not settings.warm_start:
-            quality[:] = self._highest()
-        decay = self.model.discount * settings.traces
-        traced = quality.shape[1:] if decay > 0 else (1, 1)
-        trace = np.zeros((settings.trajectories, len(self._watched), *traced))
-        visits = np.zeros(quality.shape, dtype=np.int64)
-        policy = self._tables.policy[b]
-        parts = (
-            self._schedule,
-            self.model.discount,
-            decay,
-            self._mirror.bonus(policy),
-            self._owner[self._watched],
-            self._share,
-        )
-        if settings.replay:
-            kept = self._watch(b, policy, self._watched, settings.samples, settings.mixing, self._chosen(b, policy))
-            order = np.arange(settings.samples)
-            for turn in range(settings.replay):
-                shuffle(order, self._tables.own_stream[b])
-                learn(*parts, order, *kept, quality, visits, trace, turn * settings.samples)
-            return visits
-        numbers = settings.trajectories * (5 * len(self._watched) + self.model.initial.size)
-        done, chosen = 0, self._chosen(b, policy)
-        while done < settings.samples:
-            looks = min(max(1, CHUNK // numbers), settings.samples - done)
-            seen = self._watch(b, policy, self._watched, looks, settings.mixing, chosen)
-            learn(*parts, np.arange(looks), *seen, quality, visits, trace, done)
-            done += looks
-        return visits
-
-    def _chosen(self, b: int, policy: Float64Array) -> list[IntArray]:
-        """The first actions by a policy on every trajectory of a seed."""
-        tables = self._tables
-        return [
-            self._simulator.choices(policy, state, stream)
-            for state, stream in zip(tables.state[b], tables.stream[b], strict=True)
-        ]
-
-    def _watch(
-        self, b: int, policy: Float64Array, watched: IntArray, looks: int, mixing: int, chosen: list[IntArray]
-    ) -> tuple[IntArray, Float64Array]:
-        """Play on every trajectory of a seed: steps [R, B, L, 4] and rewards [R, B, L] of the looks."""
-        tables = self._tables
-        seen = [
-            self._simulator.watch(policy, watched, looks, mixing, *rest)
-            for rest in zip(tables.state[b], chosen, tables.counts[b], tables.stream[b], strict=True)
-        ]
-        reward = np.stack([each.reward for each in seen])
-        tables.largest[b] = reward.max(initial=tables.largest[b])
-        return np.stack([each.steps for each in seen]), reward
-
-    def _improve(self, b: int, visits: IntArray) -> None:
-        """The policy step of a seed, and what independent agents tell each other."""
-        tables, settings = self._tables, self._settings
-        rounds, exchange = settings.communication_rounds, settings.exchange
-        quality = tables.quality[b]
-        if rounds and exchange == TABLES:
-            # An agent knows nothing of what it never did: its first guess must not weigh on those who did it.
-            weight = self._mixed(b, visits.astype(np.float64))
-            total = self._mixed(b, visits * quality)
-            quality = np.divide(total, weight, out=quality.copy(), where=weight > 0)
-        tables.policy[b] = self._mirror.step(tables.policy[b], quality, self.model.legal)
-        if rounds and exchange == POLICIES:
-            tables.policy[b] = self._mixed(b, tables.policy[b])
-        elif rounds and exchange == ADOPT:
-            self._adopt(b)
-
-    def _mixed(self, b: int, kept: Float64Array) -> Float64Array:
-        """A table of each agent after rounds of averaging; nobody moves meanwhile."""
-        assert self._reach is not None
-        for _ in range(self._settings.communication_rounds):
-            kept = averaged(kept, self._reach, self._simulator.role, self._tables.state[b, 0])
-        return kept
-
-    def _adopt(self, b: int) -> None:
-        """A trial of the new policies, then rounds in which agents adopt each other's."""
-        assert self._reach is not None
-        tables, settings = self._tables, self._settings
-        agents, role = np.arange(settings.num_agents), self._simulator.role
-        worth = np.zeros(settings.num_agents)
-        if settings.trial:
-            policy = tables.policy[b]
-            steps, reward = self._watch(b, policy, agents, settings.trial, 1, self._chosen(b, policy))
-            bonus = self._mirror.bonus(policy)[agents, steps[..., 0]]
-            weight = self.model.discount ** np.arange(settings.trial)
-            worth = np.einsum("rbl,b->l", reward + bonus, weight) / settings.trajectories
-        draw = np.empty(settings.num_agents)
-        for _ in range(settings.communication_rounds):
-            fill(tables.own_stream[b], draw)
-            found = adopted(worth, settings.temperature, self._reach, role, tables.state[b, 0], draw)
-            worth, tables.policy[b] = worth[found], tables.policy[b][found]
-            self._watch(b, tables.policy[b], agents[:0], 1, 1, self._chosen(b, tables.policy[b]))
-
     def played_by(self, run: int) -> Float64Array:
         """What the population of the seed in that place plays, [1, P, S, A]."""
         return self._look(run)[0].copy()
@@ -310,7 +144,7 @@ class PolicyMirrorAscentLearner:
         if run not in self._looked:
             policy = self._tables.policy[run]
             if not self._settings.centralised:
-                policy = played_together(self.model, policy, self._simulator.role)
+                policy = played_together(self.model, policy, self._agents.role)
             gain = float(self._dynamics.evaluate(policy[None]).gains.sum())
             if gain < self._best.nash_conv[run]:
                 self._best.nash_conv[run], self._best.iteration[run] = gain, self.iteration
@@ -358,7 +192,7 @@ class PolicyMirrorAscentLearner:
         if self.iteration:
             found["largest_reward"] = float(self._tables.largest[0])
         if not self._settings.centralised:
-            apart = np.abs(self._tables.policy[0] - policy[0, self._simulator.role]).sum(axis=-1)
+            apart = np.abs(self._tables.policy[0] - policy[0, self._agents.role]).sum(axis=-1)
             found["disagreement"] = float(apart.mean())
         return found
 
@@ -382,12 +216,6 @@ class PolicyMirrorAscentLearner:
             for name, array in own._asdict().items():
                 array[:] = state[part][name]
         self._looked = {}
-
-
-def _refuse_large(what: str, shape: tuple[int, ...]) -> None:
-    if prod(shape) > MAX_NUMBERS:
-        sizes = " x ".join(f"{size:,}" for size in shape)
-        raise GameTooLargeError(f"{METHOD}: {what} of {sizes} numbers are above the limit of {MAX_NUMBERS:,}")
 
 
 def start(

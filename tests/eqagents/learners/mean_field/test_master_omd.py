@@ -70,13 +70,13 @@ def trained(game: eqenvs.Game, learner_id: str, iterations: int, **settings: Any
 def test_it_answers_to_initial_populations_that_it_never_saw() -> None:
     parameters = {"size": 5, "horizon": 5, "num_agents": 300}
     game = eqenvs.make("crowd_1d", **parameters, sees_distribution=True)
-    learner, state = trained(game, "master_omd", 15, training=TRAINING, replay=3)
+    learner, state = trained(game, "master_omd", 10, training=TRAINING, replay=3)
     found = learner.measures(state)
     assert found["held_out_nash_conv"] < 0.35 * found["held_out_nash_conv_of_uniform"]
     assert found["held_out_nash_conv"] <= found["held_out_nash_conv_most"]
     assert score(game, learner.average_policy(state)).nash_conv < 0.35 * score(game, uniform(game)).nash_conv
     # A policy that was trained from the game's own initial distribution, and does not see where the population stands.
-    blind, done = trained(eqenvs.make("crowd_1d", **parameters), "deep_omd", 15, training=TRAINING)
+    blind, done = trained(eqenvs.make("crowd_1d", **parameters), "deep_omd", 10, training=TRAINING)
     table = blind.average_policy(done).tables
     moved = [starting_from(learner.model, initial) for initial in state.held_out]
     elsewhere = np.mean([score(model, TabularPolicy(model, table)).nash_conv for model in moved])

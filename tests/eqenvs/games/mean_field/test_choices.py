@@ -13,7 +13,7 @@ from eqenvs.games.mean_field import biased_indirect_rps, mean_field_rps, random_
 from eqenvs.games.mean_field.contraction_game import least_dominant_cost
 from eqenvs.models.mean_field import Moment
 from eqenvs.policies import TabularPolicy, uniform
-from eqenvs.testing import check_game
+from eqenvs.testing import check_backends_agree, check_model, check_population_matches_model
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field.fictitious_play import FictitiousPlay
 from eqsolvers.scoring import score
@@ -246,7 +246,9 @@ def test_garnets_have_the_stated_sparsity_and_seeds():
 
 @pytest.mark.parametrize("given", [{"num_populations": 2, "horizon": 4}, {"horizon": None, "num_states": 5}])
 def test_garnets_conform(given):
-    check_game(garnet(num_agents=5, **given))
+    game = garnet(num_agents=5, **given)
+    for check in (check_model, check_backends_agree, check_population_matches_model):
+        check(game)
 
 
 def test_garnet_uniform_policy_against_plain_arithmetic(plain_gains):

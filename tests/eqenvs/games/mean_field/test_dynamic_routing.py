@@ -72,7 +72,7 @@ def test_the_equilibrium_time_of_braess_network_is_approached_as_steps_shrink():
     for horizon, time_step in ((20, 0.25), (50, 0.1), (100, 0.05)):
         model = eqenvs.make("dynamic_routing", horizon=horizon, time_step=time_step).model()
         process = MirrorDescent(model, eta=1.0)
-        process.run(60)
+        process.run(30)
         assert process.evaluation().exploitability <= time_step  # where waits jump there need be no equilibrium
         errors.append(abs(process.evaluation().values[0] + 3.75))
         assert errors[-1] <= 5 * time_step  # four roads of a trip are rounded down to whole steps
@@ -128,13 +128,11 @@ def test_the_tables_of_sioux_falls_are_complete():
 
 
 def test_mirror_descent_spreads_the_drivers_of_sioux_falls():
-    model = eqenvs.make(
-        "dynamic_routing", network="sioux_falls_dummy_demand", horizon=24, time_step=2.0, num_agents=2
-    ).model()
+    model = eqenvs.make("dynamic_routing", network="sioux_falls_dummy_demand", horizon=16, time_step=4.0).model()
     process = MirrorDescent(model, eta=0.1)
     before = process.evaluation().exploitability
-    process.run(40)
-    assert process.evaluation().exploitability < 0.05 * before
+    process.run(20)
+    assert process.evaluation().exploitability < 1e-3 * before
 
 
 def test_agents_of_every_destination_are_needed():

@@ -11,7 +11,7 @@ import eqenvs
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.games.mean_field.linear_quadratic import eta
 from eqenvs.policies import uniform
-from eqenvs.testing import check_game
+from eqenvs.testing import check_backends_agree, check_model, check_population_matches_model
 from eqenvs.testing.mean_field import dense_kernel
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.scoring import score
@@ -122,15 +122,10 @@ def test_linear_quadratic_rewards_by_hand():
     np.testing.assert_allclose(last, -2.0 * off**2 / 2)
 
 
-@pytest.mark.parametrize(
-    ("game_id", "parameters"),
-    [
-        pytest.param("linear_quadratic", {"size": 7, "horizon": 3, "mean_reversion": 0.6}, id="drift"),
-        pytest.param("beach_bar", {"size": 5, "horizon": 4, "closing": 0.4}, id="common noise"),
-    ],
-)
-def test_what_the_default_leaves_out_conforms_too(game_id, parameters):
-    check_game(eqenvs.make(game_id, num_agents=4, **parameters))
+def test_drift_conforms_too():
+    game = eqenvs.make("linear_quadratic", size=7, horizon=3, mean_reversion=0.6, num_agents=4)
+    for check in (check_model, check_backends_agree, check_population_matches_model):
+        check(game)
 
 
 def test_periodic_aversion_rewards_and_moves_by_hand():

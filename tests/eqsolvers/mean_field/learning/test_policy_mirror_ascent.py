@@ -15,7 +15,7 @@ from eqenvs.spec import Family
 from eqsolvers.kernels import random_stream, uniform
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.mean_field._mirror import Mirror
-from eqsolvers.mean_field.learning import policy_mirror_ascent
+from eqsolvers.mean_field.learning import _agents
 from eqsolvers.mean_field.learning._communication import adopted, averaged, near
 from eqsolvers.mean_field.learning._population import played_together
 from eqsolvers.mean_field.learning._simulator import Looks, Simulator
@@ -308,7 +308,7 @@ def operator_fixed_point(model, tau=0.2):
     return process.current()
 
 
-PRACTICAL = {"num_agents": 100, "samples": 4_000, "mixing": 5, "tau": 0.2, "visits": True}
+PRACTICAL = {"num_agents": 50, "samples": 2_000, "mixing": 5, "tau": 0.2, "visits": True}
 
 
 @pytest.mark.parametrize(
@@ -333,9 +333,9 @@ def test_published_schedule_learns_given_its_many_samples():
     pay = np.array([[0.2, 0.4], [1.0, 0.5]])
     model = MeanFieldModel(kernel, lambda m, moment: pay - 0.3 * m[..., None], [0.5, 0.5], discount=0.5)
     fixed = operator_fixed_point(model)
-    settings = {"num_agents": 10, "tau": 0.2, "mixing": 2, "excitation": 0.15, "samples": 250_000}
+    settings = {"num_agents": 4, "tau": 0.2, "mixing": 2, "excitation": 0.15, "samples": 150_000}
     process = LEARNER.start(model, seed=0, settings=settings)
-    process.run(8)
+    process.run(6)
     assert np.abs(process.played_by(0) - fixed).sum(axis=-1).max() < 0.05
 
 
@@ -355,9 +355,9 @@ def test_more_agents_are_nearer_where_the_payoff_has_a_kink():
     np.testing.assert_allclose(operator_fixed_point(model), fixed, atol=1e-8)
     off = []
     for agents in (10, 160):
-        settings = {**PRACTICAL, "num_agents": agents, "samples": 600_000 // agents, "pooled": True, "eta": 4.0}
+        settings = {**PRACTICAL, "num_agents": agents, "samples": 300_000 // agents, "pooled": True, "eta": 4.0}
         process = LEARNER.start(model, seed=0, settings=settings)
-        process.run(9)  # a step of the operator shrinks the distance by a factor of 3
+        process.run(7)  # a step of the operator shrinks the distance by a factor of 3
         off.append(np.abs(process.played_by(0) - fixed).sum(axis=-1).max())
     assert 3 < off[0] / off[1] < 5.5  # 4 by the square root; 16 by 1 / N
 
@@ -490,7 +490,7 @@ def test_the_best_policy_looked_at_is_kept_in_checkpoints_too():
 def test_how_many_looks_are_held_at_a_time_does_not_matter(name, monkeypatch):
     whole, pieces = started(**OPTIONS[name]), started(**OPTIONS[name])
     whole.run(3)
-    monkeypatch.setattr(policy_mirror_ascent, "CHUNK", 300)
+    monkeypatch.setattr(_agents, "CHUNK", 300)
     pieces.run(3)
     assert bits(pieces.state()) == bits(whole.state())
 
@@ -540,12 +540,12 @@ def test_independent_agents_are_judged_by_what_is_played_where_they_are(operator
 
 def test_the_settings_that_the_page_names_learn_what_the_operator_finds_and_the_defaults_do_not():
     model = eqenvs.make("contraction_game").model()
-    named = {"pooled": True, "visits": True, "floor": 0.1, "eta": 0.1, "samples": 2_000, "mixing": 1}
+    named = {"pooled": True, "visits": True, "floor": 0.1, "eta": 0.1, "samples": 2_000, "mixing": 1, "num_agents": 50}
     exact = OPERATOR.start(model, settings={"floor": 0.1, "eta": 0.1})
-    exact.run(300)
+    exact.run(100)
     learner = LEARNER.start(model, seed=1, settings=named)
     learner.run(40)
     assert learner.residual() == pytest.approx(exact.residual(), abs=0.01)
     plain = LEARNER.start(model, seed=1)
-    plain.run(20)
+    plain.run(10)
     assert plain.residual() > 5 * learner.residual()
