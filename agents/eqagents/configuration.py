@@ -5,10 +5,10 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from eqenvs.errors import InputError, nearest
 
@@ -16,9 +16,29 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Settings(BaseModel):
-    """A group of keys: immutable, and an unknown key is an error."""
+    """A group of keys: immutable, and an unknown key is an error.
+
+    A group inside that is given in part takes the rest from this one's default for it, not from its class.
+
+    Attributes:
+        whole: whether such a group is taken as it is given; for groups that are one value, like a schedule.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    whole: ClassVar[bool] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_defaults(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        filled = dict(data)
+        for name, field in cls.model_fields.items():
+            default, value = field.default, data.get(name)
+            parted = isinstance(default, Settings) and not isinstance(default, NamedSettings) and not default.whole
+            if parted and isinstance(value, Mapping):
+                filled[name] = {**default.model_dump(), **value}
+        return filled
 
 
 class NamedSettings(Settings):

@@ -30,7 +30,10 @@ class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is un
     def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
         super().__init__(game, max_cycles=max_cycles)
         self._chosen: dict[int, int] = {}
+        self._waiting: list[int] = []  # who is still to choose at this stage
+        self._mover: int | None = None
         self._masks: dict[str, NDArray[np.int8]] = {}
+        self._nothing = [np.zeros(width, dtype=np.int8) for width in game.rules.num_actions]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Start a new game."""
@@ -40,27 +43,32 @@ class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is un
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self._skip_agent_selection: str | None = None
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
         self._refresh()
 
     def _refresh(self) -> None:
         """Recompute who is to move, ends and masks after the position has changed."""
-        episode = self._episode
+        episode, mover = self._episode, None
         terminated, truncated = episode.terminated, episode.truncated
-        self.terminations = dict.fromkeys(self.agents, terminated)
-        self.truncations = dict.fromkeys(self.agents, truncated)
-        waiting = [] if terminated or truncated else [p for p in episode.acting() if p not in self._chosen]
-        self._mover = waiting[0] if waiting else None
-        if self._mover is not None:
-            self.agent_selection = self.possible_agents[self._mover]
-        elif self.agents:
+        if terminated or truncated:
+            self.terminations = dict.fromkeys(self.agents, terminated)
+            self.truncations = dict.fromkeys(self.agents, truncated)
             self.agent_selection = self.agents[0]
-        self.infos = {}
+        else:
+            acting, chosen = episode.acting(), self._chosen
+            self._waiting = [player for player in acting if player not in chosen] if chosen else acting
+            mover = self._waiting[0]
+            self.agent_selection = self.possible_agents[mover]
+            self._legal = episode.mask(mover)
+        self._mover = mover
+        infos, masks = {}, self._masks
         for player, agent in enumerate(self.possible_agents):
-            nothing = np.zeros(self.game.rules.num_actions[player], dtype=np.int8)
-            mask = self._set_legal(agent, episode.mask(player) if player == self._mover else nothing)
-            self._masks[agent] = mask
-            if agent in self.agents:
-                self.infos[agent] = {"action_mask": mask}
+            mask = (self._legal if player == mover else self._nothing[player]).copy()
+            masks[agent] = mask
+            self._set_legal(player, mask)
+            infos[agent] = {"action_mask": mask}
+        self.infos = infos
 
     def step(self, action: Any) -> None:
         """Make the selected agent's move.
@@ -69,26 +77,24 @@ class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is un
             IllegalActionError: if the action is illegal, the episode is over, or `reset` was not called.
         """
         self._require_running()
-        agent = self.agent_selection
-        if self.terminations[agent] or self.truncations[agent]:
+        agent, player = self.agent_selection, self._mover
+        if player is None:
             if action is not None:
                 raise IllegalActionError(f"{agent}: the episode is over, the only valid action is None, got {action!r}")
             self._was_dead_step(None)
             return
-        player = self.possible_agents.index(agent)
-        chosen = self._episode.check(agent, action, self._episode.mask(player))
+        chosen = self._episode.check(agent, action, self._legal)
         self._cumulative_rewards[agent] = 0.0
-        self._clear_rewards()
         self._chosen[player] = chosen
-        if len(self._chosen) == len(self._episode.acting()):
-            rewards = self._episode.apply(self._chosen)
+        if len(self._waiting) > 1:
+            self.rewards = dict.fromkeys(self.agents, 0.0)
+        else:
+            self.rewards = dict(zip(self.possible_agents, self._episode.apply(self._chosen), strict=True))
             self._chosen = {}
-            for name, reward in zip(self.possible_agents, rewards, strict=True):
-                self.rewards[name] = float(reward)
-        self._accumulate_rewards()
+            self._accumulate_rewards()
         self._refresh()
 
     def observe(self, agent: str) -> dict[str, NDArray[Any]]:
         """What the agent sees."""
         player = self.possible_agents.index(agent)
-        return {"observation": self._episode.observation(player), "action_mask": self._masks[agent]}
+        return {"observation": self._episode.observation(player).copy(), "action_mask": self._masks[agent]}

@@ -8,11 +8,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from eqenvs.arrays import Float64Array, IntArray, make_backend
+from eqenvs.arrays import IntArray, make_backend
+from eqenvs.envs.positions import Move, Position, Rewards, positions
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.game import Game
-from eqenvs.rules import TERMINAL, Rules
-from eqenvs.simulation import advance, start
+from eqenvs.rules import CHANCE, TERMINAL, Rules
 
 
 class LegalDiscrete(spaces.Discrete):
@@ -38,12 +38,11 @@ def agent_names(num_players: int) -> list[str]:
     return [f"player_{player}" for player in range(num_players)]
 
 
-def make_spaces(game: Game) -> tuple[dict[str, spaces.Space[Any]], dict[str, spaces.Space[Any]]]:
-    """Observation and action spaces by agent."""
+def make_spaces(game: Game) -> tuple[dict[str, spaces.Space[Any]], list[LegalDiscrete]]:
+    """Observation spaces by agent, and the action spaces."""
     rules = game.rules
     low, high = rules.observation_bounds
     observation: dict[str, spaces.Space[Any]] = {}
-    action: dict[str, spaces.Space[Any]] = {}
     for agent, actions in zip(agent_names(rules.num_players), rules.num_actions, strict=True):
         observation[agent] = spaces.Dict(
             {
@@ -51,8 +50,7 @@ def make_spaces(game: Game) -> tuple[dict[str, spaces.Space[Any]], dict[str, spa
                 "action_mask": spaces.Box(0, 1, (actions,), np.int8),
             }
         )
-        action[agent] = LegalDiscrete(actions)
-    return observation, action
+    return observation, [LegalDiscrete(actions) for actions in rules.num_actions]
 
 
 def named(agents: list[str]) -> str:
@@ -61,26 +59,36 @@ def named(agents: list[str]) -> str:
 
 
 class Episode:
-    """The state of one game, its randomness and its clock."""
+    """One game in progress, its randomness and its clock."""
 
     def __init__(self, game: Game, max_cycles: int | None) -> None:
         if max_cycles is not None and not (isinstance(max_cycles, int) and max_cycles >= 1):
             raise InputError(f"max_cycles must be an integer of at least 1, got {max_cycles!r}")
         self._game = game  # not its rules: a game travels by its id
-        self.max_cycles = self.rules.default_max_cycles if max_cycles is None else max_cycles
+        self.max_cycles = game.rules.default_max_cycles if max_cycles is None else max_cycles
         self.stream = make_backend().stream(None)
-        self.state: Any = None
-        self.turn = TERMINAL
         self.cycles = 0
+        self._opening: Rewards = ()
+        self._position: Position | None = None
+        self._positions = positions(game)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = None if self._position is None else self._positions.state(self._position)
+        return {**self.__dict__, "_position": state, "_positions": None}  # the memory stays where it is
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+        self._positions = positions(self._game)
+        if values["_position"] is not None:
+            self._position = self._positions.at(values["_position"])
 
     def reset(self, seed: int | None) -> None:
         """Start a new game; without a seed the randomness goes on where it was."""
-        backend = make_backend()
         if seed is not None:
-            self.stream = backend.stream(seed)
+            self.stream = make_backend().stream(seed)
         self.cycles = 0
-        self.state, turn, self._opening = start(self.rules, 1, backend, self.stream)
-        self.turn = int(turn[0])
+        self._position, paid = self._positions.settled(self._positions.first(), self.stream)
+        self._opening = paid or (0.0,) * self._game.rules.num_players
 
     @property
     def rules(self) -> Rules[Any]:
@@ -88,9 +96,15 @@ class Episode:
         return self._game.rules
 
     @property
+    def _at(self) -> Position:
+        if self._position is None:
+            raise InputError("there is no game in progress; call reset() first")
+        return self._position
+
+    @property
     def terminated(self) -> bool:
         """Whether the game is over by its rules."""
-        return self.turn == TERMINAL
+        return self._position is None or self._position.turn == TERMINAL
 
     @property
     def truncated(self) -> bool:
@@ -98,54 +112,46 @@ class Episode:
         return self.max_cycles is not None and self.cycles >= self.max_cycles and not self.terminated
 
     def acting(self) -> list[int]:
-        """The players who move now."""
-        if not self.rules.simultaneous:
-            return [] if self.terminated else [self.turn]
-        return [int(player) for player in np.flatnonzero(self.rules.acting(self.state)[0])]
+        """The players who move now; not to be written to."""
+        return self._at.acting
 
     def mask(self, player: int) -> NDArray[np.int8]:
-        """Legal actions of a player who moves now, [A_p] int8."""
-        legal: NDArray[np.bool_] = self.rules.legal_actions(self.state, np.array([player]))
-        return legal[0, : self.rules.num_actions[player]].astype(np.int8)
+        """Legal actions of a player who moves now, [A_p] int8; not to be written to, as the arrays below."""
+        return self._positions.mask(self._at, player)
 
     def observation(self, player: int) -> NDArray[np.float32]:
         """[D] float32."""
-        seen: NDArray[np.float32] = self.rules.observation(self.state, np.array([player]))[0]
-        return seen
+        return self._positions.observation(self._at, player)
 
     def seen_by_all(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Every player's observation [N, D] float32, and legal actions [N, A] bool, those of players who move now."""
-        rules = self.rules
-        if rules.simultaneous:
-            _, seen, legal = rules.seen_by_all(self.state)
-            return np.array(seen[0]), np.array(legal[0])
-        seen = np.stack([self.observation(player) for player in range(rules.num_players)])
-        legal = np.zeros((rules.num_players, rules.max_actions), dtype=bool)
-        for player in self.acting():
-            legal[player, : rules.num_actions[player]] = self.mask(player)
-        return seen, legal
+        return self._positions.seen_by_all(self._at)
 
     def information_state(self, player: int) -> IntArray:
         """The key of the player's information state, [W] int64."""
-        key: IntArray = self.rules.information_state(self.state, np.array([player]))[0]
+        key: IntArray = self.rules.information_state(self._positions.state(self._at), np.array([player]))[0].copy()
         return key
 
-    def apply(self, actions: dict[int, int]) -> Float64Array:
-        """Make the moves of all acting players, then chance's; returns the rewards, [N] float64.
+    def apply(self, actions: dict[int, int]) -> Rewards:
+        """Make the moves of all acting players, then chance's; returns the rewards, [N].
 
         What the opening chance moves paid comes with the first move: PettingZoo's `reset` has no rewards.
         """
-        if self.rules.simultaneous:
-            move = np.zeros((1, self.rules.num_columns), dtype=np.int64)
-            move[0, list(actions)] = list(actions.values())
+        rules, known = self.rules, self._positions
+        if rules.simultaneous:
+            move: Move = tuple([actions.get(player, 0) for player in range(rules.num_players)])
         else:
-            move = np.array(list(actions.values()), dtype=np.int64)
-        self.state, turn, rewards = advance(self.rules, self.state, move, self.stream)
-        self.turn = int(turn[0])
+            (move,) = actions.values()
+        position, rewards = known.following(self._at, move)
+        if position.turn == CHANCE:
+            position, paid = known.settled(position, self.stream)
+            if paid is not None:
+                rewards = tuple([a + b for a, b in zip(rewards, paid, strict=True)])
+        self._position = position
         self.cycles += 1
-        received: Float64Array = (rewards + self._opening)[0]
-        self._opening = np.zeros_like(rewards)
-        return received
+        if self._opening:
+            rewards, self._opening = tuple([a + b for a, b in zip(rewards, self._opening, strict=True)]), ()
+        return rewards
 
     def check(self, agent: str, action: Any, mask: NDArray[Any]) -> int:
         """The action as an int.
@@ -153,11 +159,11 @@ class Episode:
         Raises:
             IllegalActionError: naming the agent, the action and the legal ones.
         """
-        legal = np.flatnonzero(mask)
         integral = isinstance(action, int | np.integer) or (isinstance(action, np.ndarray) and action.ndim == 0)
-        if not integral or int(action) not in legal:
-            raise IllegalActionError(f"{agent}: action {action!r} is illegal here; legal actions: {legal.tolist()}")
-        return int(action)
+        if not integral or not 0 <= (number := int(action)) < len(mask) or not mask[number] or number != action:
+            legal = np.flatnonzero(mask).tolist()
+            raise IllegalActionError(f"{agent}: action {action!r} is illegal here; legal actions: {legal}")
+        return number
 
 
 class PlayersView:
@@ -171,7 +177,8 @@ class PlayersView:
         self.render_mode = None
         self.possible_agents = agent_names(game.rules.num_players)
         self.agents: list[str] = []
-        self.observation_spaces, self.action_spaces = make_spaces(game)
+        self.observation_spaces, self._spaces = make_spaces(game)
+        self.action_spaces = dict(zip(self.possible_agents, self._spaces, strict=True))
         rules = game.rules
         low, high = rules.observation_bounds
         self.state_space = spaces.Box(low, high, (rules.num_players * rules.observation_size,), np.float32)
@@ -203,9 +210,6 @@ class PlayersView:
         if not self.agents:
             raise IllegalActionError(f"{self.metadata['name']}: step() needs a game in progress; call reset() first")
 
-    def _set_legal(self, agent: str, mask: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Tell the agent's action space what is legal at present."""
-        space = self.action_spaces[agent]
-        assert isinstance(space, LegalDiscrete)
-        space.legal = mask
-        return mask
+    def _set_legal(self, player: int, mask: NDArray[np.int8]) -> None:
+        """Tell the player's action space what is legal at present."""
+        self._spaces[player].legal = mask

@@ -50,8 +50,8 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
                 mask[:] = legal[player, : widths[player]]
             else:
                 mask[0] = not over
-            self._set_legal(agent, mask)
-            observations[agent] = {"observation": seen[player], "action_mask": mask}
+            self._set_legal(player, mask)
+            observations[agent] = {"observation": seen[player].copy(), "action_mask": mask}
             infos[agent] = {"action_mask": mask, "acting": player in acting}
         self._masks = legal
         return observations, infos
@@ -79,7 +79,7 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
         payoffs = self._episode.apply(chosen)
         observations, infos = self._look()
         terminated, truncated = self._episode.terminated, self._episode.truncated
-        rewards = {agent: float(payoff) for agent, payoff in zip(self.possible_agents, payoffs, strict=True)}
+        rewards = dict(zip(self.possible_agents, payoffs, strict=True))
         terminations = dict.fromkeys(self.possible_agents, terminated)
         truncations = dict.fromkeys(self.possible_agents, truncated)
         if terminated or truncated:

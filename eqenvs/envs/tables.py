@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, make_backend, map_state
-from eqenvs.envs.vector import VectorStep, checked_count, require_player, require_rows
+from eqenvs.envs.vector import VectorStep, checked_count, first_illegal, require_player, require_rows
 from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.kernels import compiled, drawn_entry
@@ -148,18 +148,6 @@ def _graph(game: Game) -> _Graph:
 
 
 @compiled
-def _first_illegal(actions: IntArray, node: IntArray, point: IntArray, masks: NDArray[np.bool_]) -> int:
-    """The first entry of `actions` [games, movers] that its mask forbids, in C order, or -1."""
-    games, movers = actions.shape
-    for game in range(games):
-        for mover in range(movers):
-            action = actions[game, mover]
-            if action < 0 or action >= masks.shape[2] or not masks[point[node[game]], mover, action]:
-                return int(game * movers + mover)
-    return -1
-
-
-@compiled
 def _advance(
     node: IntArray,
     cycles: IntArray,
@@ -210,6 +198,31 @@ def _advance(
                 opening[game, player] = first_reward[entry, player]
             cycles[game] = 0
         node[game] = target
+
+
+@compiled
+def _show(
+    node: IntArray,
+    player: IntArray,
+    point: IntArray,
+    observations: Float32Array,
+    masks: BoolArray,
+    keys: IntArray,
+    players_out: IntArray,
+    observations_out: Float32Array,
+    masks_out: BoolArray,
+    keys_out: IntArray,
+) -> None:
+    """Copy what the games show; tables and copies have a row for each point and game."""
+    for game in range(len(node)):
+        at = point[node[game]]
+        players_out[game] = player[node[game]]
+        for i in range(observations.shape[1]):
+            observations_out[game, i] = observations[at, i]
+        for i in range(masks.shape[1]):
+            masks_out[game, i] = masks[at, i]
+        for i in range(keys.shape[1]):
+            keys_out[game, i] = keys[at, i]
 
 
 class TableSnapshot(NamedTuple):
@@ -304,7 +317,7 @@ class TableEnv:
         if actions.dtype.kind not in "iu":
             raise IllegalActionError(f"actions must be integers, got {actions.dtype}")
         chosen = np.ascontiguousarray(actions.reshape(self.num_envs, -1), dtype=np.int64)
-        bad = _first_illegal(chosen, self._node, graph.point, self._masks)
+        bad = first_illegal(chosen, graph.point[self._node], self._masks)
         if bad >= 0:
             number, mover = divmod(bad, chosen.shape[1])
             legal = np.flatnonzero(self._masks[graph.point[self._node[number]], mover]).tolist()
@@ -353,15 +366,23 @@ class TableEnv:
         return np.where((self._final >= 0)[:, None], seen, np.float32(0))
 
     def _look(self, rewards: Float64Array, terminated: BoolArray, truncated: BoolArray) -> VectorStep:
-        graph = self._graph
+        graph, games = self._graph, self.num_envs
         assert self._node is not None
-        point = graph.point[self._node]
-        return VectorStep(
-            graph.player[self._node],
-            graph.observations[point],
-            graph.masks[point],
-            graph.keys[point],
-            rewards,
-            terminated,
-            truncated,
+        players = np.empty(games, dtype=np.int64)
+        observations = np.empty((games, *graph.observations.shape[1:]), dtype=np.float32)
+        masks = np.empty((games, *graph.masks.shape[1:]), dtype=np.bool_)
+        keys = np.empty((games, *graph.keys.shape[1:]), dtype=np.int64)
+        points = len(graph.masks)
+        _show(
+            self._node,
+            graph.player,
+            graph.point,
+            graph.observations.reshape(points, -1),
+            graph.masks.reshape(points, -1),
+            graph.keys.reshape(points, -1),
+            players,
+            observations.reshape(games, -1),
+            masks.reshape(games, -1),
+            keys.reshape(games, -1),
         )
+        return VectorStep(players, observations, masks, keys, rewards, terminated, truncated)

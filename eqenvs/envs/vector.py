@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, Backend, everywhere, map_state, namespace, put_rows, scatter
+from eqenvs.arrays import Array, Backend, BoolArray, IntArray, everywhere, map_state, namespace, put_rows, scatter
 from eqenvs.errors import IllegalActionError, InputError
+from eqenvs.kernels import compiled
 from eqenvs.models.information_states import masks_where_acting
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.simulation import advance, start
+
+
+@compiled
+def first_illegal(actions: IntArray, point: IntArray, masks: BoolArray) -> int:
+    """The first entry of `actions` [B, M] that its mask, `masks[point[b], m]`, forbids, in C order, or -1."""
+    games, movers = actions.shape
+    for game in range(games):
+        for mover in range(movers):
+            action = actions[game, mover]
+            if action < 0 or action >= masks.shape[2] or not masks[point[game], mover, action]:
+                return int(game * movers + mover)
+    return -1
 
 
 class VectorStep(NamedTuple):
@@ -96,6 +110,8 @@ class VectorEnv:
         self.num_envs = checked_count("num_envs", num_envs)
         self.max_cycles = rules.default_max_cycles if max_cycles is None else checked_count("max_cycles", max_cycles)
         self._backend = backend
+        self._chance = bool(rules.num_chance_outcomes or rules.chance_draws)  # else openings pay nothing
+        self._rows = np.arange(self.num_envs)
         self._stream = backend.stream(None)
         self._state: Any = None
         self._final: Any = None
@@ -145,9 +161,11 @@ class VectorEnv:
             return xp.asarray(field, device=device, copy=True)
 
         return VectorSnapshot(
-            map_state(copied, snapshot.state),
-            *(copied(field) for field in snapshot[1:4]),
-            map_state(copied, snapshot.final),
+            state=map_state(copied, snapshot.state),
+            turn=copied(snapshot.turn),
+            cycles=copied(snapshot.cycles),
+            opening=copied(snapshot.opening),
+            final=map_state(copied, snapshot.final),
         )
 
     def _no_ends(self) -> tuple[Array, Array]:
@@ -175,7 +193,8 @@ class VectorEnv:
             by_chance = (self.num_envs, rules.num_columns - rules.num_players)
             actions = xp.concat([actions, xp.zeros(by_chance, dtype=xp.int64, device=device)], axis=1)
         state, turn, rewards = advance(rules, self._state, actions, self._stream)
-        rewards, self._opening = rewards + self._opening, xp.zeros_like(rewards)
+        if self._chance:
+            rewards, self._opening = rewards + self._opening, xp.zeros_like(rewards)
         self._cycles = self._cycles + 1
         terminated = turn == TERMINAL
         truncated = xp.zeros_like(terminated)
@@ -187,7 +206,8 @@ class VectorEnv:
             fresh, fresh_turn, opening = start(rules, ended.shape[0], self._backend, self._stream)
             state = fresh if ended.shape[0] == self.num_envs else put_rows(state, ended, fresh)
             turn = scatter(turn, ended, fresh_turn)
-            self._opening = scatter(self._opening, ended, opening)
+            if self._chance:
+                self._opening = scatter(self._opening, ended, opening)
             self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
         self._state, self._turn = state, turn
         return self._look(rewards, terminated, truncated)
@@ -219,17 +239,20 @@ class VectorEnv:
         xp = namespace(actions)
         if not xp.isdtype(actions.dtype, "integral"):
             raise IllegalActionError(f"actions must be integers, got {actions.dtype}")
-        width = self.rules.max_actions
-        inside = (actions >= 0) & (actions < width)
-        index = xp.clip(actions, 0, width - 1)[..., None]
-        legal = inside & xp.take_along_axis(self._masks, index, axis=-1)[..., 0]
-        if not bool(xp.all(legal)):
-            row = int(xp.nonzero(~xp.reshape(legal, (-1,)))[0][0])
-            mask = xp.nonzero(xp.reshape(self._masks, (-1, width))[row])[0]
-            game = row // (legal.shape[1] if legal.ndim > 1 else 1)
+        games, width = self.num_envs, self.rules.max_actions
+        if type(actions) is np.ndarray:
+            chosen = np.ascontiguousarray(actions.reshape(games, -1), dtype=np.int64)
+            entry = first_illegal(chosen, self._rows, self._masks.reshape(games, -1, width))
+        else:
+            inside = (actions >= 0) & (actions < width)
+            index = xp.clip(actions, 0, width - 1)[..., None]
+            legal = inside & xp.take_along_axis(self._masks, index, axis=-1)[..., 0]
+            entry = -1 if bool(xp.all(legal)) else int(xp.nonzero(~xp.reshape(legal, (-1,)))[0][0])
+        if entry >= 0:
+            mask = xp.nonzero(xp.reshape(self._masks, (-1, width))[entry])[0]
             raise IllegalActionError(
-                f"game {game}: action {int(xp.reshape(actions, (-1,))[row])} is illegal here; "
-                f"legal actions: {[int(a) for a in mask]}"
+                f"game {entry * games // math.prod(shape)}: action {int(xp.reshape(actions, (-1,))[entry])} is illegal "
+                f"here; legal actions: {[int(a) for a in mask]}"
             )
 
     def _look(self, rewards: Array, terminated: Array, truncated: Array) -> VectorStep:
@@ -253,4 +276,6 @@ class VectorEnv:
         """The legal actions of `player` that go with `final_observations`, [B, A] bool; anything after a game's end."""
         require_player("final_masks", player, self.rules.num_players, started=self._state is not None)
         masks = self.rules.legal_actions(self._final, everywhere(self._cycles, player))
-        return masks_where_acting(masks, self.rules.acting(self._final)[:, player]) if self.rules.simultaneous else masks
+        return (
+            masks_where_acting(masks, self.rules.acting(self._final)[:, player]) if self.rules.simultaneous else masks
+        )

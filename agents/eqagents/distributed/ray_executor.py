@@ -170,9 +170,12 @@ class RayExecutor:
         _forget(self._published, self._workers, handle.id)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        """See `Executor.run`; arrays in results are read-only."""
+        """See `Executor.run`; arrays in results are read-only. The first tasks are sent at once, to run meanwhile."""
         self._require_open()
-        return self._drain(deque(_Entry(task, self._references(task)) for task in unique(tasks)))
+        waiting = deque(_Entry(task, self._references(task)) for task in unique(tasks))
+        pending: dict[Any, _Entry] = {}
+        self._send(waiting, pending)
+        return self._drain(waiting, pending)
 
     def close(self) -> None:
         """Kills this executor's workers; stops Ray where this executor started it, leaves a cluster it connected to."""
@@ -202,8 +205,8 @@ class RayExecutor:
         used = {handle.id for handle in handles(task.arguments)}
         return {name: self._published[name] for name in used if name in self._published}
 
-    def _drain(self, waiting: deque[_Entry]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        pending: dict[Any, _Entry] = {}  # by the reference of the result
+    def _drain(self, waiting: deque[_Entry], pending: dict[Any, _Entry]) -> Iterator[tuple[tuple[int, ...], Any]]:
+        """The results; `pending` are the tasks that were sent, by the reference of their result."""
         try:
             while waiting or pending:
                 self._require_open()

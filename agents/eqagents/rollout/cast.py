@@ -18,12 +18,15 @@ from eqagents.policies.mlp import MaskedMLP
 from eqagents.policies.network import TorchPolicy
 from eqagents.policies.records import PolicyRecord, to_network, to_policy
 from eqagents.policies.stacked import StackedMLP
+from eqagents.rollout.behaviour import Behaviour, Softmax
 from eqagents.rollout.games import Shown
-from eqagents.rollout.networks import ActorCritic
+from eqagents.rollout.networks import ActorCritic, QNetworks
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.models.information_states import InformationStates
 from eqenvs.policies import BehaviourPolicy
+
+SOFTMAX = Softmax()
 
 
 class Seat(NamedTuple):
@@ -45,11 +48,13 @@ class Acted(NamedTuple):
         actions: [B, M] int64.
         log_policy: [B, M, A] float32, of who decided.
         learns: [B, M] bool, whether the networks under training made a decision.
+        ways: [B, M] int64, which of their ways to play they followed; a member's number elsewhere.
     """
 
     actions: Tensor
     log_policy: Tensor
     learns: Tensor
+    ways: Tensor
 
 
 class Cast:
@@ -57,10 +62,11 @@ class Cast:
 
     Args:
         game: the game.
-        networks: under training; they play the roles that have no seat.
+        networks: under training, an `ActorCritic` or `QNetworks`; they play the roles that have no seat.
         seats: of the other roles.
         batch: B.
         generator: of all draws, on the networks' device.
+        behaviour: how the networks play.
 
     Raises:
         InputError: if a seat is empty or its weights are no weights, or all roles have seats.
@@ -69,12 +75,13 @@ class Cast:
     def __init__(
         self,
         game: Game,
-        networks: ActorCritic,
+        networks: ActorCritic | QNetworks,
         seats: Mapping[int, Seat],
         batch: int,
         generator: torch.Generator,
+        behaviour: Behaviour = SOFTMAX,
     ) -> None:
-        self.networks, self.generator = networks, generator
+        self.networks, self.generator, self.behaviour = networks, generator, behaviour
         self._device = generator.device
         roles = torch.tensor(game.rules.roles, device=self._device)
         self.roles = roles
@@ -84,17 +91,18 @@ class Cast:
         self.learning = torch.tensor(learning, device=self._device)[roles]  # [N]
         self._seats = {role: _checked(role, seat) for role, seat in seats.items()}
         self._members = _Members(game, self._seats, self._device)
-        self.drawn = torch.full((batch, len(roles)), -1, dtype=torch.int64, device=self._device)
+        self._ways = torch.tensor(behaviour.ways, dtype=torch.float64, device=self._device)
+        self.drawn = torch.zeros((batch, len(roles)), dtype=torch.int64, device=self._device)
         self.redraw(torch.ones(batch, dtype=torch.bool, device=self._device))
 
     def redraw(self, rows: Tensor) -> None:
-        """New members for the games of some rows [B] bool."""
+        """New members, and ways to play, for the games of some rows [B] bool."""
         for role, (first, weights) in enumerate(self._members.of_role):
-            if len(weights) == 0:
+            chances = weights if role in self._seats else self._ways
+            if role not in self._seats and len(chances) == 1:
                 continue
             for player in torch.nonzero(self.roles == role)[:, 0].tolist():
-                chances = weights.expand(len(rows), -1)
-                new = first + _sample(chances, self.generator)
+                new = first + _sample(chances.expand(len(rows), -1), self.generator)
                 self.drawn[:, player] = torch.where(rows, new, self.drawn[:, player])
 
     @torch.no_grad()
@@ -103,22 +111,23 @@ class Cast:
         batch, movers, width = shown.masks.shape
         players = shown.players.reshape(-1)
         roles = self.roles[players]
+        drawn = self.drawn.gather(1, shown.players).reshape(-1)
         masks, observations = shown.masks.reshape(-1, width), shown.observations.reshape(batch * movers, -1)
         if not self._seats:
-            log_policy = self.networks.log_policy(observations, roles, masks)
+            log_policy = self.behaviour.log_policy(self.networks, observations, roles, masks, drawn)
             mine = torch.ones_like(players, dtype=torch.bool)
         else:
             mine = self.learning[players]
             log_policy = torch.empty(masks.shape, device=self._device)
             own = torch.nonzero(mine)[:, 0]
-            log_policy[own] = self.networks.log_policy(observations[own], roles[own], masks[own])
-            member = self.drawn.gather(1, shown.players).reshape(-1)
+            seen = observations[own], roles[own], masks[own], drawn[own]
+            log_policy[own] = self.behaviour.log_policy(self.networks, *seen)
             others = torch.nonzero(~mine)[:, 0]
             keys = shown.keys.reshape(batch * movers, -1)
-            self._members.fill(log_policy, others, member[others], players, observations, masks, keys)
+            self._members.fill(log_policy, others, drawn[others], players, observations, masks, keys)
         actions = _sample(log_policy.exp(), self.generator)
         learns = mine.view(batch, movers) & shown.decides
-        return Acted(actions.view(batch, movers), log_policy.view(shown.masks.shape), learns)
+        return Acted(actions.view(batch, movers), log_policy.view(shown.masks.shape), learns, drawn.view(batch, movers))
 
 
 def _checked(role: int, seat: Seat) -> Seat:

@@ -22,6 +22,7 @@ from eqagents.policies.stacked import StackedMLP
 from eqenvs.errors import unknown_name
 
 Weights: TypeAlias = dict[str, Tensor]  # by torch's names
+SHARPNESS = 2**20  # exact in float32; only values within some 1e-5 of a payoff share the probability
 
 
 class NetworkConfig(Settings):
@@ -55,7 +56,7 @@ class RoleNetwork(nn.Module):
 
     def __init__(self, width: int, outputs: int, roles: int, config: NetworkConfig, generator: torch.Generator) -> None:
         super().__init__()
-        self.roles = roles
+        self.roles, self.outputs = roles, outputs
         self.told = config.shared and roles > 1
         count = 1 if self.told or roles == 1 else roles
         seen = width + roles if self.told else width
@@ -66,6 +67,8 @@ class RoleNetwork(nn.Module):
 
     def forward(self, seen: Tensor, roles: Tensor, masks: Tensor | None = None) -> Tensor:
         """Outputs [n, A] for what is seen [n, D] and roles [n] int64; with masks, masked log-probabilities."""
+        if len(seen) == 0:
+            return seen.new_zeros((0, self.outputs))
         if self.told:
             seen = torch.cat([seen, nn.functional.one_hot(roles, self.roles).to(seen.dtype)], dim=1)
             roles = torch.zeros_like(roles)
@@ -123,6 +126,63 @@ class ActorCritic(nn.Module):
     def weights(self) -> Weights:
         """All weights, copied."""
         return {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
+
+
+class QNetworks(nn.Module):
+    """Action values of all roles, and policies where they have their own network.
+
+    Args:
+        width: D, of an observation.
+        actions: the roles' numbers of actions, [R].
+        config: shape.
+        seed: of the initial weights.
+        actor: whether policies are a network of their own.
+    """
+
+    def __init__(self, width: int, actions: tuple[int, ...], config: NetworkConfig, seed: int, *, actor: bool) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.num_actions = actions
+        self.critic = RoleNetwork(width, max(actions), len(actions), config, generator)
+        self.actor = RoleNetwork(width, max(actions), len(actions), config, generator) if actor else None
+
+    def action_values(self, observations: Tensor, roles: Tensor) -> Tensor:
+        """Values [n, A]; those of illegal actions mean nothing."""
+        found: Tensor = self.critic(observations, roles)
+        return found
+
+    def log_policy(self, observations: Tensor, roles: Tensor, masks: Tensor) -> Tensor:
+        """The actor's log-probabilities [n, A].
+
+        Raises:
+            ValueError: where there is no actor.
+        """
+        if self.actor is None:
+            raise ValueError("networks: these have action values and no policy")
+        found: Tensor = self.actor(observations, roles, masks)
+        return found
+
+    def values(self, states: Tensor, roles: Tensor) -> Tensor:
+        """Zeros [n]: what is learned from action values needs no values of states from a rollout."""
+        return states.new_zeros(len(states))
+
+    def records(self) -> list[PolicyRecord]:
+        """The policies, by role: the actor's, or else those that are greedy on the action values."""
+        if self.actor is not None:
+            return [self.actor.record(role, actions) for role, actions in enumerate(self.num_actions)]
+        return [_sharpened(self.critic.record(role, actions)) for role, actions in enumerate(self.num_actions)]
+
+    def weights(self) -> Weights:
+        """All weights, copied."""
+        return {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
+
+
+def _sharpened(record: PolicyRecord) -> PolicyRecord:
+    """The policy that is greedy on a network's outputs, as the softmax of SHARPNESS times these."""
+    weights: dict[str, Any] = dict(record["weights"])
+    *_, head, bias = weights
+    weights[head], weights[bias] = weights[head] * np.float32(SHARPNESS), weights[bias] * np.float32(SHARPNESS)
+    return {**record, "weights": weights}
 
 
 def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

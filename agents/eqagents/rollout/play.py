@@ -41,7 +41,7 @@ def rollout(games: Games, cast: Cast, shown: Shown, steps: int, *, central: bool
         states, values = sees.now(shown)
         keep(
             t, observations=shown.observations, masks=shown.masks, players=shown.players, learns=acted.learns,
-            actions=acted.actions, log_policy=acted.log_policy, values=values,
+            actions=acted.actions, log_policy=acted.log_policy, ways=acted.ways.to(torch.int8), values=values,
         )  # fmt: skip
         if central:
             keep(t, states=states)

@@ -27,6 +27,7 @@ class Rollout(NamedTuple):
         learns: [T, B, M] bool, whether that player decides there and is one to learn from.
         actions: [T, B, M] int64.
         log_policy: [T, B, M, A] float32, of the policy that played; -inf where illegal.
+        ways: [T, B, M] int8, which of its ways to play the behaviour followed; see `Behaviour`.
         values: [T, B, M] float32, the critic's.
         rewards: [T, B, N] float32, received by the stage.
         over: [T, B] bool, the game ended by its rules in the stage.
@@ -43,6 +44,7 @@ class Rollout(NamedTuple):
     learns: Tensor
     actions: Tensor
     log_policy: Tensor
+    ways: Tensor
     values: Tensor
     rewards: Tensor
     over: Tensor
@@ -116,57 +118,3 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
         paid = paid.masked_fill(moved, 0.0)
         known = known | moved
     return Advantages(found, found + rollout.values, usable)
-
-
-class Transitions(NamedTuple):
-    """Decisions of players and their own next ones, as flat batches of length n.
-
-    Attributes:
-        decision: [n] int64, place among the T * B * M decisions of the rollout.
-        reward: [n] float32, paid until the next decision, discounted by the stage.
-        discount: [n] float32, of the next decision's value; 0 where the game ended before it.
-        following: [n] int64, place of the next decision; this one's own where the game ended.
-    """
-
-    decision: Tensor
-    reward: Tensor
-    discount: Tensor
-    following: Tensor
-
-
-def transitions(rollout: Rollout, discount: float) -> Transitions:
-    """All decisions whose player's next one, or the game's end, is in the rollout.
-
-    A decision that a truncation or the last stage cuts off from what follows is left out: what to bootstrap from is
-    not stored.
-    """
-    steps, batch, movers = rollout.learns.shape
-    device = rollout.learns.device
-    place = torch.arange(steps * batch * movers, device=device).view(steps, batch, movers)
-    players = rollout.rewards.shape[2]
-    following = torch.full((batch, players), -1, dtype=torch.int64, device=device)  # -1 unknown, -2 the end
-    paid = torch.zeros((batch, players), device=device)
-    factor = torch.ones((batch, players), device=device)
-    parts = []
-    for t in reversed(range(steps)):
-        over, cut = rollout.over[t][:, None], rollout.cut[t][:, None]
-        following = torch.where(over, -2, torch.where(cut, -1, following))
-        paid = rollout.rewards[t] + discount * paid.masked_fill(over | cut, 0.0)
-        factor = discount * factor.masked_fill(over | cut, 1.0)
-        who, decides = rollout.players[t], rollout.learns[t]
-        after = following.gather(1, who)
-        ended = after == -2
-        parts.append(
-            (
-                place[t],
-                paid.gather(1, who),
-                factor.gather(1, who).masked_fill(ended, 0.0),
-                torch.where(ended, place[t], after),
-                decides & (after != -1),
-            )
-        )
-        moved = torch.zeros_like(over.expand(-1, players)).scatter(1, who, decides)
-        following = torch.where(moved, following.scatter(1, who, place[t]), following)
-        paid, factor = paid.masked_fill(moved, 0.0), factor.masked_fill(moved, 1.0)
-    decision, reward, weight, after, kept = (torch.stack(column) for column in zip(*reversed(parts), strict=True))
-    return Transitions(decision[kept], reward[kept], weight[kept], after[kept])

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, namespace, one_hot, put_along, take_along
+from eqenvs.arrays import Array, BoolArray, namespace, one_hot, put_along, take_along
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.rules import TERMINAL, Rules
+
+MOST_CELLS = 9  # on which `eqsolvers.scoring.phantom` scores policies exactly, without enumerating histories
 
 
 class PhantomState(NamedTuple):
@@ -77,12 +79,15 @@ class PhantomBoard(Rules[PhantomState]):
 
     num_players = 2
     num_chance_outcomes = 0
+    scorer: str | None = None  # see `MOST_CELLS`
 
     def __init__(self, num_rows: int, num_cols: int, abrupt: bool) -> None:
         self.num_rows, self.num_cols, self.abrupt = num_rows, num_cols, abrupt
         self.num_cells = num_rows * num_cols
         self.num_actions = (self.num_cells, self.num_cells)
         self.observation_size = 2 + 2 * self.num_cells + self.num_cells**2
+        if self.num_cells <= MOST_CELLS:
+            self.scorer = "phantom"
 
     @abstractmethod
     def _place(self, board: Array, cell: Array, player: Array) -> tuple[Array, Array]:
@@ -99,6 +104,19 @@ class PhantomBoard(Rules[PhantomState]):
             player=full(value=0),
             winner=full(value=-1),
         )
+
+    def winning_sets(self) -> BoolArray:
+        """Whether stones of each player win, by the set of their cells, a number with a bit for each: [2, 2^C]."""
+        sets = np.arange(1 << self.num_cells)
+        wins = np.zeros((2, len(sets)), dtype=bool)
+        for player in range(2):
+            board = np.full((len(sets), self.num_cells), -1, dtype=np.int64)
+            for cell in range(self.num_cells):
+                put = np.flatnonzero(sets >> cell & 1)
+                everywhere = np.ones_like(put)
+                board[put], won = self._place(board[put], cell * everywhere, player * everywhere)
+                wins[player, put] |= won
+        return wins
 
     def turn(self, state: PhantomState) -> Array:
         xp = namespace(state.player)

@@ -1,15 +1,19 @@
 """A lower bound on NashConv from learned best responses, where no exact model can be built.
 
 Timbers et al. (2022), "Approximate exploitability: learning a best response", IJCAI. Every gain is what some actual
-policy achieves, so the true gain is at least that, up to the sampling error that is stated. Training and evaluation use
-separate random streams, so a responder is not judged on the luck it was selected by.
+policy achieves, so the true gain is at least that, up to the sampling error that is stated. Several learners, each from
+several seeds, may try; the best counts. Training, selection and measurement use separate random streams, so a response
+is not judged on the luck that it was selected by.
+
+The interval is that of what the selected responses gain, two-sided at 95 %. How far below the true gains they are it
+does not say: that the budgets decide, and only games with an exact score can tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -49,6 +53,32 @@ class BestResponder(Protocol):
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A response to be learned.
+
+    Attributes:
+        responder: who learns.
+        player: the player who responds.
+        policy: the joint policy; the player's own entry is ignored.
+        seed: of all randomness.
+    """
+
+    responder: BestResponder
+    player: int
+    policy: JointPolicy
+    seed: np.random.SeedSequence
+
+
+# Learns the responses of all attempts, in their order.
+Respond: TypeAlias = Callable[[Game, Sequence[Attempt]], Sequence[BehaviourPolicy]]
+
+
+def one_by_one(game: Game, attempts: Sequence[Attempt]) -> list[BehaviourPolicy]:
+    """Every response in its turn, in this process."""
+    return [attempt.responder(game, attempt.player, attempt.policy, attempt.seed) for attempt in attempts]
+
+
+@dataclass(frozen=True)
 class _Bound:
     """What the players' best responders gained, with its sampling error."""
 
@@ -57,6 +87,18 @@ class _Bound:
     gains: Float64Array  # [N]
     variance: float  # of the sum of the gains
     chosen: list[str]  # which responder each player kept
+    attempts: list[dict[str, Any]]  # all that were tried
+
+    @property
+    def half_width(self) -> float:
+        """Of the 95 % interval of the sum of the gains."""
+        return float(Z_95 * np.sqrt(self.variance))
+
+    @property
+    def interval(self) -> list[float]:
+        """The same, as its ends."""
+        total = float(self.gains.sum())
+        return [max(0.0, total - self.half_width), total + self.half_width]
 
 
 def score_by_simulation(
@@ -65,28 +107,43 @@ def score_by_simulation(
     responders: Sequence[BestResponder],
     *,
     episodes: int = 20_000,
+    repeats: int = 1,
     seed: int = 0,
+    respond: Respond = one_by_one,
 ) -> Score:
     """A score from play: values are estimates, gains lower bounds.
 
-    Each player keeps the best of its responders and of not deviating, chosen on one sample and measured on another.
+    Each player keeps the best response of all responders and repeats, or does not deviate, chosen on one sample and
+    measured on another.
 
     Args:
         game: any game with rules.
         policy: the joint policy. For a correlation device the gains are those of the product of its marginals, as in an
             exact score, and `cce_gap` is what committing before the draws gains.
-        responders: the learners to try, at least one.
+        responders: the learners to try, at least one; their budgets may differ.
         episodes: episodes for each estimate, at least 2.
+        repeats: how often each learner tries, every time from a seed of its own; at least 1.
         seed: of everything.
+        respond: where and when the responses are learned; no result may depend on it.
 
     Returns:
-        A score of kind `lower_bound`; `detail` holds the responders, budgets, seed, episodes and the half-widths of the
-        95 % confidence intervals of the values, of NashConv and, for a device, of the CCE gap.
+        A score of kind `lower_bound`; `detail` holds
+
+        - `responders`, `budgets`, `repeats`, `seed`, `episodes`: what was asked for,
+        - `attempts`: of each response its player, responder, repeat and `spawn_key` (its seed is
+          `SeedSequence(seed, spawn_key=...)`), and `selected_gain`, the gain by which it was selected or not,
+        - `chosen`: by player, the responder that was kept, `none` where no response seemed to gain,
+        - `nash_conv_interval`, and the half-widths of the 95 % intervals of the values and of NashConv;
+        - for a device the same of the CCE gap: `cce_gap_attempts`, `cce_gap_interval`, `cce_gap_half_width`.
+
+    Raises:
+        InputError: if there is no responder, or a number is too small.
     """
     if not responders:
         raise InputError("score_by_simulation: at least one best responder is needed")
-    if episodes < 2:
-        raise InputError(f"score_by_simulation: episodes must be at least 2, got {episodes}")
+    for name, number, least in (("episodes", episodes, 2), ("repeats", repeats, 1)):
+        if number < least:
+            raise InputError(f"score_by_simulation: {name} must be at least {least}, got {number}")
     n = game.num_players
     drawn, weights = components(policy, n)
     device: JointPolicy | None = None
@@ -96,22 +153,28 @@ def score_by_simulation(
         device = drawn[0]
     product = drawn[0] if device is None else marginals(device, n)
     of_product, of_device = np.random.SeedSequence(seed).spawn(2)
-    bound = _bound(game, product, responders, episodes, of_product)
+    tried = _Tried(game, responders, repeats, episodes, respond)
+    bound = _bound(tried, product, of_product)
     detail: dict[str, Any] = {
         "responders": [responder.id for responder in responders],
         "budgets": [responder.budget for responder in responders],
+        "repeats": repeats,
         "chosen": bound.chosen,
+        "attempts": bound.attempts,
         "seed": seed,
         "episodes": episodes,
         "values_half_width": (Z_95 * bound.value_errors).tolist(),
-        "nash_conv_half_width": float(Z_95 * np.sqrt(bound.variance)),
+        "nash_conv_half_width": bound.half_width,
+        "nash_conv_interval": bound.interval,
     }
     values, cce_gap = bound.values, None
     if device is not None:
-        committed = _bound(game, device, responders, episodes, of_device)
+        committed = _bound(tried, device, of_device)
         values, cce_gap = committed.values, float(committed.gains.sum())
         detail["values_half_width"] = (Z_95 * committed.value_errors).tolist()
-        detail["cce_gap_half_width"] = float(Z_95 * np.sqrt(committed.variance))
+        detail["cce_gap_half_width"] = committed.half_width
+        detail["cce_gap_interval"] = committed.interval
+        detail["cce_gap_attempts"] = committed.attempts
     return Score(
         values=values,
         gains=bound.gains,
@@ -122,33 +185,60 @@ def score_by_simulation(
     )
 
 
-def _bound(
-    game: Game, policy: JointPolicy, responders: Sequence[BestResponder], episodes: int, seed: np.random.SeedSequence
-) -> _Bound:
-    n = game.num_players
-    reported, compared, *roots = seed.spawn(2 + n * len(responders) * 3)
+@dataclass(frozen=True)
+class _Tried:
+    """What each player tries; see `score_by_simulation`."""
+
+    game: Game
+    responders: Sequence[BestResponder]
+    repeats: int
+    episodes: int
+    respond: Respond
+
+
+def _bound(tried: _Tried, policy: JointPolicy, seed: np.random.SeedSequence) -> _Bound:
+    game, episodes, n = tried.game, tried.episodes, tried.game.num_players
+    reported, compared, training, selection, judgement = seed.spawn(5)
     payoffs = simulate(game.rules, policy, episodes, reported)
     values, errors = payoffs.mean(axis=0), payoffs.std(axis=0, ddof=1) / np.sqrt(episodes)
     # Responses are chosen against a sample of their own, or the luck that chose one would count as its gain.
     baseline = simulate(game.rules, policy, episodes, compared).mean(axis=0)
-    gains, variance, chosen = np.zeros(n), 0.0, []
-    streams = iter(roots)
-    for player in range(n):
-        best: tuple[float, float, float, str] = (0.0, 0.0, 0.0, "none")
-        for responder in responders:
-            train, select, judge = next(streams), next(streams), next(streams)
-            response = replace_player(policy, player, responder(game, player, policy, train), n)
-            trial = simulate(game.rules, response, episodes, select)[:, player]
-            selected = float(trial.mean() - baseline[player])
-            if selected > best[0]:
-                final = simulate(game.rules, response, episodes, judge)[:, player]
-                spread = final.var(ddof=1) / episodes + errors[player] ** 2
-                best = (selected, float(final.mean() - values[player]), float(spread), responder.id)
+    who = [(player, r, k) for player in range(n) for r in range(len(tried.responders)) for k in range(tried.repeats)]
+    seeds = training.spawn(len(who))
+    attempts = [Attempt(tried.responders[r], p, policy, own) for (p, r, _), own in zip(who, seeds, strict=True)]
+    learned = tried.respond(game, attempts)
+    best: list[tuple[float, str, JointPolicy | None]] = [(0.0, "none", None)] * n
+    said: list[dict[str, Any]] = []
+    for attempt, response, (player, r, repeat), select in zip(
+        attempts, learned, who, selection.spawn(len(who)), strict=True
+    ):
+        joint = replace_player(policy, player, response, n)
+        gain = float(simulate(game.rules, joint, episodes, select)[:, player].mean() - baseline[player])
+        said.append(
+            {
+                "player": player,
+                "responder": r,
+                "repeat": repeat,
+                "spawn_key": list(attempt.seed.spawn_key),
+                "selected_gain": gain,
+            }
+        )
+        if gain > best[player][0]:
+            best[player] = gain, attempt.responder.id, joint
+    gains, variance, leaving = np.zeros(n), 0.0, np.zeros(n, dtype=bool)
+    for player, ((_, _, kept), judge) in enumerate(zip(best, judgement.spawn(n), strict=True)):
+        if kept is None:
+            continue
+        final = simulate(game.rules, kept, episodes, judge)[:, player]
         # A response that looked better on its first sample and worse on its second is no gain; not deviating is 0.
-        gains[player] = max(0.0, best[1])
-        variance += best[2]
-        chosen.append(best[3])
-    return _Bound(values, errors, gains, variance, chosen)
+        gains[player] = max(0.0, float(final.mean() - values[player]))
+        variance += float(final.var(ddof=1)) / episodes
+        leaving[player] = True
+    if leaving.any():
+        # What they earn without deviating comes from the same episodes, where it is correlated: in a zero-sum game the
+        # sum over all players has no error at all.
+        variance += float(payoffs[:, leaving].sum(axis=1).var(ddof=1)) / episodes
+    return _Bound(values, errors, gains, variance, [name for _, name, _ in best], said)
 
 
 def replace_player(policy: JointPolicy, player: int, response: BehaviourPolicy, num_players: int) -> JointPolicy:

@@ -120,6 +120,14 @@ CLOSED: dict[str, list[dict[str, Any]]] = {
             for more in ({}, {"continuation": 0.5}, {"continuation": 0.5, "discount": 0.0}, {"continuation": 0.0})
         ),
     ],
+    "connect_four": [
+        {"num_rows": rows, "num_cols": cols, "line_length": length}
+        for rows, cols, length in ((3, 3, 3), (4, 3, 3), (4, 2, 2), (2, 4, 4), (1, 6, 3))
+    ],
+    "tic_tac_toe": [
+        {"num_rows": rows, "num_cols": cols, "line_length": length}
+        for rows, cols, length in ((2, 3, 3), (3, 2, 2), (2, 4, 3), (1, 7, 4))
+    ],
     "dark_hex": [
         {"num_rows": rows, "num_cols": cols, "abrupt": abrupt}
         for rows, cols in ((2, 2), (2, 3), (3, 2))
@@ -199,6 +207,8 @@ ACROSS_THE_LIMIT: dict[str, tuple[str, dict[str, Any], str, list[Any]]] = {
     "auction": ("first_price_auction", {"num_values": 50}, "num_bids", [60, 87, 88, 89]),
     "repeated game": ("repeated_game", {}, "num_rounds", [10, 11, 12]),
     "repeated game, stopped at random": ("repeated_game", {"continuation": 0.9}, "num_rounds", [10, 11, 12]),
+    "connect four": ("connect_four", {"num_cols": 3, "line_length": 3}, "num_rows", [3, 4, 5, 6, 7, 8]),
+    "tic-tac-toe": ("tic_tac_toe", {"num_cols": 2, "line_length": 2}, "num_rows", [2, 3, 4, 5, 6, 7, 8]),
     "dark hex": ("dark_hex", {}, "num_cols", [2, 3, 4]),
     "dark hex, square": ("dark_hex", {}, "board_size", [2, 3]),
     "dark hex, abrupt": ("dark_hex", {"abrupt": True}, "num_rows", [2, 3, 4]),

@@ -108,7 +108,7 @@ class TestDefaultInstance:
         if isinstance(game.model(), MarkovModel):
             check_returns_match_env(game, random_tables(game, 0))
         else:
-            check_env_matches_model(game, random_tables(game, 0), episodes=4000)
+            check_env_matches_model(game, random_tables(game, 0), episodes=2000)
 
 
 @pytest.mark.parametrize(("game_id", "parameters"), INSTANCES.values(), ids=INSTANCES)

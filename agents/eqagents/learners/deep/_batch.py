@@ -69,12 +69,12 @@ def chosen(log_policy: Tensor, actions: Tensor) -> Tensor:
 
 def entropy(log_policy: Tensor) -> Tensor:
     """[n], in nats."""
-    return -(log_policy.exp() * _finite(log_policy)).sum(dim=1)
+    return -(log_policy.exp() * finite(log_policy)).sum(dim=1)
 
 
 def divergence(log_policy: Tensor, from_log: Tensor) -> Tensor:
     """KL(policy || from) [n]; both give illegal actions -inf."""
-    return (log_policy.exp() * (_finite(log_policy) - _finite(from_log))).sum(dim=1)
+    return (log_policy.exp() * (finite(log_policy) - finite(from_log))).sum(dim=1)
 
 
 def uniform_log(masks: Tensor) -> Tensor:
@@ -82,6 +82,6 @@ def uniform_log(masks: Tensor) -> Tensor:
     return torch.where(masks, -masks.sum(dim=1, keepdim=True).float().log(), float("-inf"))
 
 
-def _finite(log_policy: Tensor) -> Tensor:
-    # Zero where illegal: its gradient is zero there too, where -inf * 0 would be NaN.
+def finite(log_policy: Tensor) -> Tensor:
+    """With 0 where an action is illegal: its gradient is 0 there too, where -inf * 0 would be NaN."""
     return log_policy.masked_fill(log_policy.isinf(), 0.0)

@@ -25,18 +25,23 @@ class PlayConfig(Settings):
     )
 
 
-class FitConfig(Settings):
-    """How networks are fitted to an iteration's play."""
+class GradientConfig(Settings):
+    """How gradient steps are made."""
 
     learning_rate: Schedule = Field(default=constant(5e-4), description="Adam's step size")
-    epochs: int = Field(default=4, ge=1, description="passes over the play")
-    minibatches: int = Field(default=4, ge=1, description="gradient steps a pass")
     gradient_clip: float = Field(default=0.5, gt=0, description="largest norm of a gradient")
-    value_weight: float = Field(default=0.5, ge=0, description="of the critic's squared error in the loss")
-    standardised: bool = Field(default=True, description="give advantages mean 0 and variance 1")
     device: str = Field(default="cpu", description="torch device of the networks")
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="of the forward passes")
     compile: bool = Field(default=False, description="compile the forward passes with torch.compile")
+
+
+class FitConfig(GradientConfig):
+    """How networks are fitted to an iteration's play."""
+
+    epochs: int = Field(default=4, ge=1, description="passes over the play")
+    minibatches: int = Field(default=4, ge=1, description="gradient steps a pass")
+    value_weight: float = Field(default=0.5, ge=0, description="of the critic's squared error in the loss")
+    standardised: bool = Field(default=True, description="give advantages mean 0 and variance 1")
 
 
 class ActorLearnerConfig(NamedSettings):

@@ -12,7 +12,7 @@ Cost of an iteration: tasks x num_envs x steps forward passes, and `epochs` time
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,20 +20,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eqagents.distributed import Executor, Task, one_torch_thread, run_ordered
+from eqagents.distributed import Executor, one_torch_thread
 from eqagents.learners import LearnerSpec
+from eqagents.learners.deep._actors import Actors, stored
 from eqagents.learners.deep._batch import Batch, batch_of, divergence, entropy
 from eqagents.learners.deep._config import ActorLearnerConfig
 from eqagents.learners.deep._fit import Fitter
 from eqagents.policies import PolicyRecord, to_policy
+from eqagents.rollout.behaviour import Softmax
 from eqagents.rollout.networks import ActorCritic, Weights, arrays_of, tensors_of
 from eqagents.rollout.task import networks_of
-from eqagents.rollout.trajectory import Rollout, joined
+from eqagents.rollout.trajectory import Rollout
 from eqenvs.arrays import require_torch_device
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy, ProductPolicy
-
-_PLAY = "eqagents.rollout.task:play"
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,9 @@ class ActorLearnerState:
 class ActorLearner:
     """See the module.
 
+    Attributes:
+        networks: what was fitted last.
+
     Args:
         game: the game.
         config: the settings.
@@ -101,15 +104,14 @@ class ActorLearner:
     ) -> None:
         self._device = require_torch_device(torch, config.fit.device)
         require_torch_device(torch, config.play.device)
-        self._game, self._config, self._executor, self._loss, self._pull = game, config, executor, loss, magnet
-        self._networks = networks_of(game, config.network).to(self._device)
-        self._fitter = Fitter(self._networks, config.fit)
+        self._game, self._config, self._loss, self._pull = game, config, loss, magnet
+        self.networks = networks_of(game, config.network).to(self._device)
+        self._fitter = Fitter(self.networks, config.fit)
         self._magnet: ActorCritic | None = None
         if magnet is not None:
             self._magnet = networks_of(game, config.network).to(self._device)
-        self._published = executor.publish(game)
+        self._actors = Actors(game, config.play, config.network, networks_of, executor, {}, self._device)
         self._present: ActorLearnerState | None = None  # what the networks and the optimiser hold
-        self._flight: tuple[int, Iterator[tuple[tuple[int, ...], Any]]] | None = None
 
     def init(self, seed: np.random.SeedSequence) -> ActorLearnerState:
         """Networks that play nearly at random, and games not yet begun."""
@@ -136,16 +138,15 @@ class ActorLearner:
         started = time.perf_counter()
         with one_torch_thread("learning"):
             behaviour = state.weights if state.behaviour is None else state.behaviour
-            results = self._collect(state.iteration, behaviour, state.snapshots)
+            played = self._actors.collect(state.iteration, behaviour, Softmax(), state.snapshots)
             waited = time.perf_counter() - started
-            snapshots = tuple(result["snapshot"] for result in results)
+            rollout, snapshots = played.rollout, played.snapshots
             ahead = config.play.staleness == 1
             if ahead:
-                self._begin(state.iteration + 1, state.weights, snapshots)
+                self._actors.begin(state.iteration + 1, state.weights, Softmax(), snapshots)
             self._load(state)
-            rollout = _on(self._device, [result["rollout"] for result in results])
             metrics = self._learn(state, rollout)
-            weights = self._networks.weights()
+            weights = self.networks.weights()
             magnet = state.magnet
             if self._pull is not None and magnet is not None:
                 magnet = self._pull(state.iteration + 1, magnet, weights)
@@ -166,7 +167,7 @@ class ActorLearner:
             "samples/stages": float(stages),
             "samples/staleness": float(ahead and state.iteration > 0),
             "time/waited_s": waited,
-            "time/played_s": float(sum(result["seconds"] for result in results)),
+            "time/played_s": played.seconds,
             "time/learned_s": time.perf_counter() - started - waited,
             "memory/rollout_bytes": float(rollout.nbytes()),
             "memory/update_bytes": float(self._fitter.peak_bytes()),
@@ -196,7 +197,7 @@ class ActorLearner:
             "optimiser": {name: arrays_of(parts) for name, parts in state.optimiser.items()},
             "magnet": None if state.magnet is None else arrays_of(state.magnet),
             "behaviour": None if state.behaviour is None else arrays_of(state.behaviour),
-            "snapshots": [None if part is None else [_array(leaf) for leaf in part] for part in state.snapshots],
+            "snapshots": [stored(part) for part in state.snapshots],
         }
 
     def from_tree(self, tree: dict[str, Any]) -> ActorLearnerState:
@@ -217,42 +218,13 @@ class ActorLearner:
         """See `Learner`; there are none."""
         return {}
 
-    def _tasks(self, iteration: int, weights: Weights, snapshots: tuple[Any, ...]) -> list[Task]:
-        play, remote = self._config.play, self._executor.workers > 0
-        shared = self._executor.publish(arrays_of(weights) if remote else weights)
-        return [
-            Task(
-                (iteration, index),
-                _PLAY,
-                {
-                    "game": self._published, "network": self._config.network, "weights": shared, "snapshot": snapshot,
-                    "num_envs": play.num_envs, "steps": play.steps, "source": play.source, "device": play.device,
-                    "seats": {}, "arrays": remote,
-                },
-            )
-            for index, snapshot in enumerate(snapshots)
-        ]  # fmt: skip
-
-    def _begin(self, iteration: int, weights: Weights, snapshots: tuple[Any, ...]) -> None:
-        tasks = self._tasks(iteration, weights, snapshots)
-        self._flight = iteration, self._executor.run(tasks)
-
-    def _collect(self, iteration: int, weights: Weights, snapshots: tuple[Any, ...]) -> list[Any]:
-        """The play of an iteration: what is in flight, if it is that of this learner's own last state."""
-        flight, self._flight = self._flight, None
-        begun = flight is not None and flight[0] == iteration and self._present is not None
-        if begun and flight is not None and self._present is not None and self._present.snapshots is snapshots:
-            results = dict(flight[1])
-            return [results[iteration, index] for index in range(len(snapshots))]
-        return run_ordered(self._executor, self._tasks(iteration, weights, snapshots))
-
     def _load(self, state: ActorLearnerState) -> None:
         """Bring the networks and the optimiser to a state."""
         if self._magnet is not None and state.magnet is not None:
             self._magnet.load_state_dict(state.magnet)
         if state is self._present:
             return
-        self._networks.load_state_dict(state.weights)
+        self.networks.load_state_dict(state.weights)
         self._fitter.load(state.optimiser)
 
     def _learn(self, state: ActorLearnerState, rollout: Rollout) -> dict[str, float]:
@@ -271,24 +243,11 @@ class ActorLearner:
         order = torch.Generator().manual_seed((state.entropy << 32) + state.iteration)
         metrics = self._fitter.fit(batch, loss, state.iteration, order)
         with torch.no_grad():
-            now = self._networks.log_policy(batch.observations, batch.roles, batch.masks)
+            now = self.networks.log_policy(batch.observations, batch.roles, batch.masks)
             metrics["policy/entropy"] = float(entropy(now).mean())
             metrics["policy/divergence"] = float(divergence(batch.log_policy, now).mean())
         metrics["samples/decisions"] = float(len(batch.actions))
         return metrics
-
-
-def _on(device: torch.device, parts: list[Any]) -> Rollout:
-    """Tasks' rollouts, tensors or read-only arrays, side by side on a device."""
-    tensors = [
-        Rollout(*(part if isinstance(part, Tensor) else torch.from_numpy(np.array(part)) for part in each))
-        for each in parts
-    ]
-    return joined(tensors).to(device)
-
-
-def _array(leaf: Any) -> Any:
-    return leaf.cpu().numpy() if isinstance(leaf, Tensor) else np.asarray(leaf)
 
 
 def actor_learner(name: str, config: type[ActorLearnerConfig], loss: Loss, *, source: str) -> LearnerSpec:

@@ -19,6 +19,8 @@ class Schedule(Settings):
     `inverse_sqrt` are start / (1 + k / over) and its square root's, and fall for ever, to `end` at least.
     """
 
+    whole = True
+
     start: float = Field(ge=0, description="at iteration 0")
     end: float = Field(default=0.0, ge=0, description="where it ends")
     over: int = Field(default=1, ge=1, description="iterations")

@@ -17,7 +17,7 @@ import numpy as np
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import FirstStates, MarkovModel
-from eqsolvers.kernels import compiled, uniform
+from eqsolvers.kernels import compiled, inlined, uniform
 
 END = -1  # in place of a decision point: the game is over
 
@@ -104,6 +104,14 @@ def drawn_action(strategy: Any, actions: Any, count: int, draw: float) -> int:
             draw -= strategy[action]
             last = action
     return int(last)  # rounding left a little
+
+
+@inlined
+def explored_action(strategy: Any, actions: Any, count: int, exploration: float, stream: Any) -> int:
+    """One of the first `count` of `actions`: any with some probability, else by `strategy` [A]."""
+    if uniform(stream) < exploration:
+        return int(actions[min(int(uniform(stream) * count), count - 1)])
+    return drawn_action(strategy, actions, count, uniform(stream))
 
 
 @compiled

@@ -22,8 +22,9 @@ from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqsolvers.kernels import compiled, uniform
+from eqsolvers.markov.learning._online import Moves, OnlineLearner, Told, fits, uniform_joint
 from eqsolvers.markov.learning._process import SampledProcess, joint_shape, refuse_large, seeds_of
-from eqsolvers.markov.learning._sampler import END, first_of, point_after, successor_entry
+from eqsolvers.markov.learning._sampler import END, Table, first_of, point_after, successor_entry
 from eqsolvers.markov.learning._stage import solve_stage
 
 
@@ -77,6 +78,71 @@ def explored(table: Any, state: int, joint: int, exploration: float, stream: Any
 
 
 @compiled
+def drawn_joint(equilibrium: Any, cumulative: Any, stream: Any) -> int:
+    """A joint action by its probability [P]; `cumulative` [P] is scratch."""
+    total = 0.0
+    for profile in range(len(equilibrium)):
+        total += equilibrium[profile]
+        cumulative[profile] = total
+    return drawn_entry(cumulative, 0, len(equilibrium), uniform(stream) * total)
+
+
+@compiled
+def learn(payoff: Any, visits: Any, joint: int, reward: Any, discount: float, value: Any, rate: float) -> None:
+    """The update of the values [N, P] at a point after a joint action.
+
+    Args:
+        payoff: written.
+        visits: [P], written.
+        joint: played.
+        reward: [N], what it paid.
+        discount: 0 if the game is over.
+        value: [N], of the point that follows.
+        rate: exponent of the step sizes.
+    """
+    visits[joint] += 1
+    size = float(visits[joint]) ** -rate
+    for player in range(len(reward)):
+        got = reward[player] + discount * value[player]
+        payoff[player, joint] += size * (got - payoff[player, joint])
+
+
+@compiled
+def choose_all(
+    table: Any, kind: int, objective: int, exploration: float, tables: Any, points: Any, stream: Any, taken: Any
+) -> None:
+    """Write the actions [M, N] at points [M, N]."""
+    players = points.shape[1]
+    digit, cumulative = np.zeros(players, np.int64), np.empty(table.profiles)
+    for m in range(points.shape[0]):
+        point = points[m, 0]
+        settle(table, kind, objective, tables, digit, 0, point)
+        joint = drawn_joint(tables.joint[0, point], cumulative, stream)
+        joint = explored(table, point, joint, exploration, stream)
+        for player in range(players):
+            taken[m, player] = joint // table.strides[player]
+            joint %= table.strides[player]
+
+
+@compiled
+def learn_all(table: Any, kind: int, objective: int, rate: float, tables: Any, moves: Any) -> None:
+    """Update after each of the transitions in turn."""
+    players = moves.point.shape[1]
+    digit = np.zeros(players, np.int64)
+    for m in range(moves.point.shape[0]):
+        joint = 0
+        for player in range(players):
+            joint += moves.action[m, player] * table.strides[player]
+        point, following, discount = moves.point[m, 0], moves.following[m, 0], 0.0
+        if following != END:
+            settle(table, kind, objective, tables, digit, 0, following)
+            discount = table.discount
+        value = tables.value[0, following]
+        learn(tables.payoff[0, point], tables.visits[0, point], joint, moves.reward[m], discount, value, rate)
+        tables.stale[0, point] = 1
+
+
+@compiled
 def play(
     table: Any,
     kind: int,
@@ -98,24 +164,16 @@ def play(
             point = state
             for step in range(table.length):
                 settle(table, kind, objective, tables, digit, b, point)
-                total = 0.0
-                for profile in range(table.profiles):
-                    total += tables.joint[b, point, profile]
-                    cumulative[profile] = total
-                joint = drawn_entry(cumulative, 0, table.profiles, uniform(stream) * total)
+                joint = drawn_joint(tables.joint[b, point], cumulative, stream)
                 joint = explored(table, state, joint, exploration, stream)
                 row = state * table.profiles + joint
                 after = table.state[successor_entry(table, row, stream)]
-                following = point_after(table, step, after)
-                tables.visits[b, point, joint] += 1
-                size = float(tables.visits[b, point, joint]) ** -rate
+                following, discount = point_after(table, step, after), 0.0
                 if following != END:
                     settle(table, kind, objective, tables, digit, b, following)
-                for player in range(players):
-                    got = table.reward[row, player]
-                    if following != END:
-                        got += table.discount * tables.value[b, following, player]
-                    tables.payoff[b, point, player, joint] += size * (got - tables.payoff[b, point, player, joint])
+                    discount = table.discount
+                value, reward = tables.value[b, following], table.reward[row]  # END is -1: some point, times 0
+                learn(tables.payoff[b, point], tables.visits[b, point], joint, reward, discount, value, rate)
                 tables.stale[b, point] = 1
                 steps[b] += 1
                 if following == END:
@@ -190,3 +248,83 @@ class StageQ(SampledProcess):
         """The learned values Q, [N, I, A_0, ..., A_{N-1}]; 0 where a joint action is illegal or was never played."""
         learned: Float64Array = np.moveaxis(self._tables.payoff[run], 1, 0).copy()
         return learned.reshape(self.model.num_players, *joint_shape(self.model))
+
+
+class OnlineStageQ(OnlineLearner):
+    """The learner in an environment.
+
+    Args:
+        told: of the game.
+        method: its id, for messages.
+        kind: what is solved for at a state.
+        objective: which of the correlated equilibria.
+        correlated: whether the policy is the stage equilibria; else the product of their marginals.
+        exploration: in [0, 1].
+        rate: exponent of the step sizes.
+
+    Raises:
+        UnsupportedGame: if there are too many joint actions.
+    """
+
+    together = True
+
+    def __init__(
+        self, told: Told, *, method: str, kind: int, objective: int, correlated: bool, exploration: float, rate: float
+    ) -> None:
+        fits(method, told)
+        self._told, self._method, self._correlated = told, method, correlated
+        self._stage = kind, objective
+        self._exploration, self._rate = exploration, rate
+
+    def blank(self, points: int) -> StageQState:
+        """See `OnlineLearner`."""
+        players, profiles = self._told.num_players, self._told.num_profiles
+        refuse_large(self._method, points, players, profiles)
+        return StageQState(
+            payoff=np.zeros((1, points, players, profiles)),
+            visits=np.zeros((1, points, profiles), dtype=np.int64),
+            joint=np.zeros((1, points, profiles)),
+            value=np.zeros((1, points, players)),
+            stale=np.ones((1, points), dtype=np.int64),
+        )
+
+    def meet(self, table: Table, tables: StageQState, player: int, rows: IntArray, steps: IntArray) -> None:
+        """See `OnlineLearner`; play begins uniform."""
+        if player == 0:
+            tables.joint[0, rows] = uniform_joint(table, rows, self._told.num_actions)
+
+    def act(self, table: Table, tables: StageQState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
+        """See `OnlineLearner`."""
+        taken = np.zeros_like(points)
+        choose_all(table, *self._stage, self._exploration, tables, points, stream, taken)
+        return taken, None
+
+    def learn(self, table: Table, tables: StageQState, moves: Moves, chosen: None) -> None:
+        """See `OnlineLearner`."""
+        learn_all(table, *self._stage, self._rate, tables, moves)
+
+    def strategies(self, table: Table, tables: StageQState) -> Float64Array:
+        """The marginals of the stage equilibria of the present values."""
+        return marginals_of(self._settled(table, tables), self._told.num_actions)
+
+    def joint(self, table: Table, tables: StageQState) -> Float64Array | None:
+        """The stage equilibria of the present values."""
+        return self._settled(table, tables) if self._correlated else None
+
+    def _settled(self, table: Table, tables: StageQState) -> Float64Array:
+        """[I, P]; looking does not change the state."""
+        own = tables._replace(joint=tables.joint.copy(), value=tables.value.copy(), stale=tables.stale.copy())
+        own.stale[0, table.counts[0] == 0] = 0  # rows of no state yet
+        settle_all(table, *self._stage, own, 0)
+        found: Float64Array = own.joint[0]
+        return found
+
+
+def marginals_of(joint: Float64Array, num_actions: tuple[int, ...]) -> Float64Array:
+    """Each player's own part of distributions over joint actions, from [I, P] to [N, I, A]."""
+    shaped = joint.reshape(len(joint), *num_actions)
+    played = np.zeros((len(num_actions), len(joint), max(num_actions)))
+    for player, own in enumerate(num_actions):
+        others = tuple(1 + other for other in range(len(num_actions)) if other != player)
+        played[player, :, :own] = shaped.sum(axis=others)
+    return played

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from eqenvs.models.markov import MarkovModel
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
+from eqsolvers.markov.learning._online import OnlineMethod, Told
 from eqsolvers.markov.learning._process import EPISODE_LENGTH, EXPLORATION, compiling, rate_parameter
 from eqsolvers.markov.learning._stage import CE, EGALITARIAN, REPUBLICAN, UTILITARIAN
-from eqsolvers.markov.learning._stage_q import StageQ
+from eqsolvers.markov.learning._stage_q import OnlineStageQ, StageQ
 
 METHOD = "ce-q"
 OBJECTIVES = {"utilitarian": UTILITARIAN, "egalitarian": EGALITARIAN, "republican": REPUBLICAN}
@@ -46,22 +47,38 @@ def start(
     )
 
 
+def start_online(told: Told, *, objective: str, exploration: float, rate: float) -> OnlineStageQ:
+    """The learner in an environment."""
+    return OnlineStageQ(
+        told,
+        method=METHOD,
+        kind=CE,
+        objective=OBJECTIVES[objective],
+        correlated=True,
+        exploration=exploration,
+        rate=rate,
+    )
+
+
+OBJECTIVE = Parameter(
+    name="objective",
+    default="utilitarian",
+    kind=str,
+    choices=tuple(OBJECTIVES),
+    description="which correlated equilibrium of a stage game: see the method's page",
+)
+RATE = rate_parameter("rate", 0.8, "step sizes")
+ONLINE = OnlineMethod(id=METHOD, start=start_online, parameters=(OBJECTIVE, EXPLORATION, RATE), concepts=("ce",))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
         start,
         source="Greenwald, Hall (2003), ICML",
         parameters=(
-            Parameter(
-                name="objective",
-                default="utilitarian",
-                kind=str,
-                choices=tuple(OBJECTIVES),
-                description="which correlated equilibrium of a stage game: see the method's page",
-            ),
+            OBJECTIVE,
             EPISODE_LENGTH,
             EXPLORATION,
-            rate_parameter("rate", 0.8, "step sizes"),
+            RATE,
         ),
         random=True,
         concepts=("ce",),

@@ -34,6 +34,7 @@ from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled, uniform
+from eqsolvers.markov.learning._online import Moves, OnlineLearner, OnlineMethod, Told, fits, uniform_at
 from eqsolvers.markov.learning._process import (
     EPISODE_LENGTH,
     SampledProcess,
@@ -43,7 +44,8 @@ from eqsolvers.markov.learning._process import (
     seeds_of,
     uniform_strategies,
 )
-from eqsolvers.markov.learning._sampler import END, first_of, point_after, successor_entry
+from eqsolvers.markov.learning._sampler import END, Table, first_of, point_after, successor_entry
+from eqsolvers.markov.learning.independent_q import learned
 from eqsolvers.result import two_players_constant_sum
 
 METHOD = "fictitious-play"
@@ -98,6 +100,58 @@ def improve(table: Any, tables: Any, b: int, step: int, point: int, size: float)
 
 
 @compiled
+def explored(action: int, chance: float, actions: Any, count: int, stream: Any) -> int:
+    """The action, or with some chance any legal one."""
+    if chance > 0.0 and uniform(stream) < chance:
+        return int(actions[min(int(uniform(stream) * count), count - 1)])
+    return action
+
+
+@compiled
+def believe(belief: Any, actions: Any, count: int, seen: int, visits: int, belief_rate: float) -> None:
+    """Move the belief [A] about a player at a point towards the action seen there at visit number `visits`."""
+    # The first action seen weighs half: it should not wipe out the uniform belief.
+    size = float(visits + 1) ** -belief_rate
+    for k in range(count):
+        belief[actions[k]] *= 1.0 - size
+    belief[seen] += size
+
+
+@compiled
+def choose_all(
+    table: Any, exploration: float, exploration_rate: float, tables: Any, points: Any, stream: Any, taken: Any
+) -> None:
+    """Write the actions [M, 2] at points [M, 2]."""
+    for m in range(points.shape[0]):
+        point = points[m, 0]
+        chance = exploration * float(tables.visits[0, point] + 1) ** -exploration_rate
+        for player in range(2):
+            action, _value = best_reply(table, tables, 0, player, point)
+            count, actions = table.counts[player, point], table.actions[player, point]
+            taken[m, player] = explored(action, chance, actions, count, stream)
+
+
+@compiled
+def learn_all(table: Any, belief_rate: float, value_rate: float, tables: Any, moves: Any) -> None:
+    """Update after each of the transitions in turn."""
+    for m in range(moves.point.shape[0]):
+        point, following = moves.point[m, 0], moves.following[m, 0]
+        first, second = moves.action[m, 0], moves.action[m, 1]
+        tables.visits[0, point] += 1
+        tables.played[0, point, first, second] += 1
+        for player in range(2):
+            got = moves.reward[m, player]
+            if following != END:
+                got += table.discount * best_reply(table, tables, 0, player, following)[1]
+            value, times = tables.payoff[0, player, point, first, second], tables.played[0, point, first, second]
+            tables.payoff[0, player, point, first, second] = learned(value, got, times, value_rate)
+        for player in range(2):
+            belief, seen = tables.belief[0, player, point], moves.action[m, player]
+            count, actions = table.counts[player, point], table.actions[player, point]
+            believe(belief, actions, count, seen, tables.visits[0, point], belief_rate)
+
+
+@compiled
 def play(
     table: Any,
     informed: bool,
@@ -120,33 +174,30 @@ def play(
             for step in range(table.length):
                 chance = exploration * float(tables.visits[b, point] + 1) ** -exploration_rate
                 for player in range(2):
-                    taken[player], _value = best_reply(table, tables, b, player, point)
-                    if chance > 0.0 and uniform(stream) < chance:
-                        count = table.counts[player, state]
-                        pick = min(int(uniform(stream) * count), count - 1)
-                        taken[player] = table.actions[player, state, pick]
-                row = state * table.profiles + taken[0] * table.strides[0] + taken[1]
+                    action, _value = best_reply(table, tables, b, player, point)
+                    count, actions = table.counts[player, state], table.actions[player, state]
+                    taken[player] = explored(action, chance, actions, count, stream)
+                first, second = taken[0], taken[1]
+                row = state * table.profiles + first * table.strides[0] + second
                 after = table.state[successor_entry(table, row, stream)]
                 following = point_after(table, step, after)
                 # Values are formed with the beliefs held while playing, as the payoffs are.
                 tables.visits[b, point] += 1
-                tables.played[b, point, taken[0], taken[1]] += 1
+                tables.played[b, point, first, second] += 1
                 if informed:
                     improve(table, tables, b, step, point, float(tables.visits[b, point]) ** -value_rate)
                 else:
-                    size = float(tables.played[b, point, taken[0], taken[1]]) ** -value_rate
+                    times = tables.played[b, point, first, second]
                     for player in range(2):
                         got = table.reward[row, player]
                         if following != END:
                             got += table.discount * best_reply(table, tables, b, player, following)[1]
-                        known = tables.payoff[b, player, point, taken[0], taken[1]]
-                        tables.payoff[b, player, point, taken[0], taken[1]] = known + size * (got - known)
-                # The first action seen weighs half: it should not wipe out the uniform belief.
-                size = float(tables.visits[b, point] + 1) ** -belief_rate
+                        value = tables.payoff[b, player, point, first, second]
+                        tables.payoff[b, player, point, first, second] = learned(value, got, times, value_rate)
                 for player in range(2):
-                    for k in range(table.counts[player, state]):
-                        tables.belief[b, player, point, table.actions[player, state, k]] *= 1.0 - size
-                    tables.belief[b, player, point, taken[player]] += size
+                    count, actions = table.counts[player, state], table.actions[player, state]
+                    belief = tables.belief[b, player, point]
+                    believe(belief, actions, count, taken[player], tables.visits[b, point], belief_rate)
                 steps[b] += 1
                 if following == END:
                     break
@@ -209,6 +260,86 @@ class FictitiousPlay(SampledProcess):
         )
 
 
+class OnlineFictitiousPlay(OnlineLearner):
+    """The learner in an environment, which does not know the model.
+
+    Args:
+        told: of the game.
+        exploration: in [0, 1], at the first visit.
+        exploration_rate: exponent by which it falls.
+        belief_rate: exponent of the beliefs' step sizes.
+        value_rate: exponent of the values'.
+
+    Raises:
+        UnsupportedGame: if the game is not two-player constant-sum.
+        InputError: if values would be learned on the faster timescale.
+    """
+
+    together = True
+
+    def __init__(
+        self, told: Told, *, exploration: float, exploration_rate: float, belief_rate: float, value_rate: float
+    ) -> None:
+        if told.num_players != 2 or not told.constant_sum:
+            raise UnsupportedGame(f"{METHOD}: covers two-player constant-sum games only")
+        if value_rate < belief_rate:
+            raise InputError(f"{METHOD}: value_rate must be at least belief_rate={belief_rate}, got {value_rate}")
+        fits(METHOD, told)
+        self._told = told
+        self._exploration, self._rates = (exploration, exploration_rate), (belief_rate, value_rate)
+
+    def blank(self, points: int) -> FictitiousPlayState:
+        """See `OnlineLearner`."""
+        own = self._told.num_actions
+        refuse_large(METHOD, 2, points, *own)
+        return FictitiousPlayState(
+            belief=np.zeros((1, 2, points, max(own))),
+            payoff=np.zeros((1, 2, points, *own)),
+            visits=np.zeros((1, points), dtype=np.int64),
+            played=np.zeros((1, points, *own), dtype=np.int64),
+        )
+
+    def meet(self, table: Table, tables: FictitiousPlayState, player: int, rows: IntArray, steps: IntArray) -> None:
+        """See `OnlineLearner`; beliefs begin uniform."""
+        tables.belief[0, player, rows] = uniform_at(table, player, rows)
+
+    def act(self, table: Table, tables: FictitiousPlayState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
+        """See `OnlineLearner`."""
+        taken = np.zeros_like(points)
+        choose_all(table, *self._exploration, tables, points, stream, taken)
+        return taken, None
+
+    def learn(self, table: Table, tables: FictitiousPlayState, moves: Moves, chosen: None) -> None:
+        """See `OnlineLearner`."""
+        learn_all(table, *self._rates, tables, moves)
+
+    def strategies(self, table: Table, tables: FictitiousPlayState) -> Float64Array:
+        """The beliefs."""
+        found: Float64Array = tables.belief[0]
+        return found
+
+
+SETTINGS = (
+    Parameter(
+        name="exploration",
+        default=1.0,
+        kind=float,
+        low=0.0,
+        high=1.0,
+        description="probability of a uniformly random action at the first visit to a state",
+    ),
+    Parameter(
+        name="exploration_rate",
+        default=0.5,
+        kind=float,
+        low=0.0,
+        high=0.5,
+        description="exploration falls as visits ** -exploration_rate",
+    ),
+    rate_parameter("belief_rate", 0.9, "step sizes of beliefs"),
+    rate_parameter("value_rate", 0.95, "step sizes of values"),
+)
+ONLINE = OnlineMethod(id=METHOD, start=OnlineFictitiousPlay, parameters=SETTINGS)
 SOLVER = compiling(
     iterative_solver(
         METHOD,
@@ -217,24 +348,7 @@ SOLVER = compiling(
         parameters=(
             Parameter(name="informed", default=False, kind=bool, description="whether the players know the model"),
             EPISODE_LENGTH,
-            Parameter(
-                name="exploration",
-                default=1.0,
-                kind=float,
-                low=0.0,
-                high=1.0,
-                description="probability of a uniformly random action at the first visit to a state",
-            ),
-            Parameter(
-                name="exploration_rate",
-                default=0.5,
-                kind=float,
-                low=0.0,
-                high=0.5,
-                description="exploration falls as visits ** -exploration_rate",
-            ),
-            rate_parameter("belief_rate", 0.9, "step sizes of beliefs"),
-            rate_parameter("value_rate", 0.95, "step sizes of values"),
+            *SETTINGS,
         ),
         random=True,
         family=Family.MARKOV,

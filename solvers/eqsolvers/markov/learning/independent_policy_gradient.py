@@ -27,12 +27,12 @@ Cost of an exact iteration: see `_evaluation`; of a sampled one, O(N) a step of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array, joint_play
+from eqenvs.arrays import Float64Array, IntArray, joint_play
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
@@ -46,8 +46,9 @@ from eqsolvers.markov.learning._evaluation import (
     reward_scales,
     starting_strategies,
 )
+from eqsolvers.markov.learning._online import Moves, OnlineLearner, OnlineMethod, Told, uniform_at
 from eqsolvers.markov.learning._process import SampledProcess, compiling, refuse_large, seeds_of
-from eqsolvers.markov.learning._sampler import END, drawn_action, first_of, point_after, successor_entry
+from eqsolvers.markov.learning._sampler import END, Table, explored_action, first_of, point_after, successor_entry
 from eqsolvers.scoring.chains import chains
 
 METHOD = "independent-policy-gradient"
@@ -80,14 +81,14 @@ def add_score(table: Any, strategy: Any, exploration: float, seen: Any, taken: A
         table: the game.
         strategy: [N, I, A].
         exploration: share of uniform play.
-        seen: [T], points.
+        seen: [T, N], points.
         taken: [T, N], actions.
         weight: [T, N].
         gradient: [N, I, A], added to.
     """
     for t in range(len(seen)):
         for player in range(taken.shape[1]):
-            point, action = seen[t], taken[t, player]
+            point, action = seen[t, player], taken[t, player]
             least = exploration / table.counts[player, point % table.states]
             played = (1.0 - exploration) * strategy[player, point, action] + least
             gradient[player, point, action] += weight[t, player] * (1.0 - exploration) / played
@@ -95,7 +96,7 @@ def add_score(table: Any, strategy: Any, exploration: float, seen: Any, taken: A
 
 @compiled
 def episode(table: Any, strategy: Any, exploration: float, stream: Any, seen: Any, taken: Any, paid: Any) -> Any:
-    """Play on while the discount has it: how many steps, and their points [T], actions and rewards [T, N]."""
+    """Play on while the discount has it: how many steps, and their points, actions and rewards, [T, N] each."""
     players = strategy.shape[0]
     state, steps = first_of(table, stream), 0
     point, going = state, True
@@ -107,19 +108,26 @@ def episode(table: Any, strategy: Any, exploration: float, stream: Any, seen: An
         row = state * table.profiles
         for player in range(players):
             count, actions = table.counts[player, state], table.actions[player, state]
-            if uniform(stream) < exploration:
-                action = actions[min(int(uniform(stream) * count), count - 1)]
-            else:
-                action = drawn_action(strategy[player, point], actions, count, uniform(stream))
+            action = explored_action(strategy[player, point], actions, count, exploration, stream)
             taken[steps, player] = action
             row += action * table.strides[player]
-        seen[steps], paid[steps] = point, table.reward[row]
+        seen[steps, :], paid[steps] = point, table.reward[row]
         after = table.state[successor_entry(table, row, stream)]
         point = point_after(table, point // table.states, after)
         state = after
         steps += 1
         going = point != END and uniform(stream) < table.discount
     return steps, seen, taken, paid
+
+
+@compiled
+def choose_all(table: Any, exploration: float, strategy: Any, points: Any, stream: Any, taken: Any) -> None:
+    """Write the actions [M, N] at points [M, N], from strategies [1, N, I, A]."""
+    for m in range(points.shape[0]):
+        for player in range(points.shape[1]):
+            point = points[m, player]
+            count, actions = table.counts[player, point], table.actions[player, point]
+            taken[m, player] = explored_action(strategy[0, player, point], actions, count, exploration, stream)
 
 
 @compiled
@@ -137,8 +145,8 @@ def play(
     """Run some iterations of every seed, with gradients estimated from `episodes` of play each."""
     players = strategies.shape[1]
     gradient = np.zeros(strategies.shape[1:])
-    seen = np.zeros(64, np.int64)
-    taken, paid = np.zeros((64, players), np.int64), np.zeros((64, players))
+    seen, taken = np.zeros((64, players), np.int64), np.zeros((64, players), np.int64)
+    paid = np.zeros((64, players))
     for b in range(len(streams)):
         strategy = strategies[b]
         for _ in range(iterations):
@@ -239,14 +247,134 @@ def default_steps(model: MarkovModel) -> Float64Array:
     return 1 / (smooth * np.full(model.num_players, reward_scales(model).max()))
 
 
+class OnlinePolicyGradient(OnlineLearner):
+    """The learner in an environment, `gradient=sampled`, from the first `episodes` games that begin after an update.
+
+    Where the loop of this file ends an episode with probability 1 - gamma after each step, a game in progress cannot be
+    stopped here; its steps weigh instead as much as they would be reached, so that the estimate is the expectation over
+    these ends. What comes after a game is cut off is left out, at most the discounted weight that is left there. Rows
+    whose game began under earlier strategies play on and are not counted: `episodes` should be a multiple of the games.
+
+    Args:
+        told: of the game.
+        eta: step size, per unit of payoff; None: the default of the module, for which the rewards' bounds are needed.
+        slow: factor on the first player's.
+        exploration: share of uniform play.
+        episodes: of an update.
+        to_go: whether rewards before an action are left out.
+    """
+
+    def __init__(
+        self, told: Told, *, eta: float | None, slow: float, exploration: float, episodes: int, to_go: bool
+    ) -> None:
+        if eta is None:
+            smooth = 2 * told.num_players * max(told.num_actions) * told.effective_horizon(METHOD) ** 3
+            eta = 1 / (smooth * told.scale(METHOD))
+        self._told, self._exploration, self._episodes, self._to_go = told, exploration, episodes, to_go
+        self._eta = np.full(told.num_players, eta)
+        self._eta[0] *= slow
+        self._begun = self._ended = 0  # of the games that the next update counts
+        self._paths: list[list[Float64Array] | None] = []  # of each row's game, [3, N] a step; None: not counted
+
+    def blank(self, points: int) -> OnlineGradientState:
+        """See `OnlineLearner`."""
+        shape = 1, self._told.num_players, points, max(self._told.num_actions)
+        refuse_large(METHOD, *shape)
+        return OnlineGradientState(np.zeros(shape), np.zeros(shape))
+
+    def meet(self, table: Table, tables: OnlineGradientState, player: int, rows: IntArray, steps: IntArray) -> None:
+        """See `OnlineLearner`; play begins uniform."""
+        tables.strategy[0, player, rows] = uniform_at(table, player, rows)
+
+    def act(self, table: Table, tables: OnlineGradientState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
+        """See `OnlineLearner`."""
+        if not self._paths:
+            self._paths = [self._next_path() for _ in points]
+        taken = np.zeros_like(points)
+        choose_all(table, self._exploration, tables.strategy, points, stream, taken)
+        return taken, None
+
+    def learn(self, table: Table, tables: OnlineGradientState, moves: Moves, chosen: None) -> None:
+        """See `OnlineLearner`."""
+        for row, path in enumerate(self._paths):
+            if path is not None:
+                path.append(np.stack([moves.point[row], moves.action[row], moves.reward[row]]))
+                if moves.begins[row]:
+                    self._add(table, tables, np.stack(path, axis=1))
+                    self._ended += 1
+        if self._ended == self._episodes:
+            ascend(table, self._eta, tables.gradient[0] / self._episodes, tables.strategy[0])
+            tables.gradient[:] = 0.0
+            self._begun = self._ended = 0
+        for row in np.flatnonzero(moves.begins).tolist():
+            self._paths[row] = self._next_path()
+
+    def strategies(self, table: Table, tables: OnlineGradientState) -> Float64Array:
+        """The last strategies."""
+        found: Float64Array = tables.strategy[0]
+        return found
+
+    def memory(self) -> dict[str, Any]:
+        """The games in progress."""
+        width = self._told.num_players
+        paths = [np.array(path or [], dtype=np.float64).reshape(-1, 3, width) for path in self._paths]
+        counted = [path is not None for path in self._paths]
+        return {"begun": self._begun, "ended": self._ended, "counted": counted, "paths": paths}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """See `OnlineLearner`."""
+        self._begun, self._ended = int(memory["begun"]), int(memory["ended"])
+        stored = zip(memory["counted"], memory["paths"], strict=True)
+        self._paths = [list(np.array(path)) if counted else None for counted, path in stored]
+
+    def _next_path(self) -> list[Float64Array] | None:
+        """Room for a game that begins, if it is to be counted."""
+        self._begun += 1
+        return [] if self._begun <= self._episodes else None
+
+    def _add(self, table: Table, tables: OnlineGradientState, path: Float64Array) -> None:
+        """Add the score function of a game, [3, T, N]."""
+        seen, taken, paid = path[0].astype(np.int64), path[1].astype(np.int64), path[2]
+        factor = (self._told.discount ** np.arange(len(paid)))[:, None]
+        weight = np.cumsum((factor * paid)[::-1], axis=0)[::-1]  # factor_t times what is still to come
+        if not self._to_go:
+            weight = weight + factor * (np.cumsum(paid, axis=0) - paid)
+        weight = np.ascontiguousarray(weight)
+        add_score(table, tables.strategy[0], self._exploration, seen, taken, weight, tables.gradient[0])
+
+
+class OnlineGradientState(NamedTuple):
+    """All tables that change in an environment."""
+
+    strategy: Float64Array  # [1, N, I, A]
+    gradient: Float64Array  # [1, N, I, A], summed up for the next update
+
+
 START = Parameter(
     name="start", default="uniform", kind=str, choices=("uniform", "random"), description="the first strategies"
 )
 ETA = Parameter(
     name="eta", default=None, kind=float, low=1e-300, high=1e9, description="step size, per unit of payoff; none: safe"
 )
-
-
+EXPLORED = Parameter(
+    name="exploration",
+    default=0.1,
+    kind=float,
+    low=0.0,
+    high=1.0,
+    description="share of uniform play while gradients are sampled",
+)
+TO_GO = Parameter(
+    name="to_go",
+    default=False,
+    kind=bool,
+    description="whether the score of an action is weighed by the rewards from there on only",
+)
+EPISODES = Parameter(name="episodes", default=10, low=1, high=1_000_000, description="that a gradient is sampled from")
+SLOW = Parameter(
+    name="slow", default=1.0, kind=float, low=0.0, high=1.0, description="factor on the first player's step"
+)
+ONLINE = OnlineMethod(id=METHOD, start=OnlinePolicyGradient, parameters=(ETA, SLOW, EXPLORED, EPISODES, TO_GO))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
@@ -261,27 +389,11 @@ SOLVER = compiling(
                 description="from the model, or estimated from play",
             ),
             ETA,
-            Parameter(
-                name="slow", default=1.0, kind=float, low=0.0, high=1.0, description="factor on the first player's step"
-            ),
+            SLOW,
             START,
-            Parameter(
-                name="exploration",
-                default=0.1,
-                kind=float,
-                low=0.0,
-                high=1.0,
-                description="share of uniform play while gradients are sampled",
-            ),
-            Parameter(
-                name="episodes", default=10, low=1, high=1_000_000, description="that a gradient is sampled from"
-            ),
-            Parameter(
-                name="to_go",
-                default=False,
-                kind=bool,
-                description="whether the score of an action is weighed by the rewards from there on only",
-            ),
+            EXPLORED,
+            EPISODES,
+            TO_GO,
         ),
         random=True,
         family=Family.MARKOV,

@@ -23,7 +23,8 @@ from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
 from eqsolvers.iterative import iterative_solver
-from eqsolvers.kernels import compiled, uniform
+from eqsolvers.kernels import compiled, inlined, uniform
+from eqsolvers.markov.learning._online import Moves, OnlineLearner, OnlineMethod, Told
 from eqsolvers.markov.learning._process import (
     EPISODE_LENGTH,
     EXPLORATION,
@@ -33,7 +34,7 @@ from eqsolvers.markov.learning._process import (
     refuse_large,
     seeds_of,
 )
-from eqsolvers.markov.learning._sampler import END, first_of, point_after, successor_entry
+from eqsolvers.markov.learning._sampler import END, Table, first_of, point_after, successor_entry
 
 METHOD = "independent-q"
 
@@ -55,6 +56,46 @@ def greedy(payoff: Any, actions: Any, count: int) -> int:
     return int(best)
 
 
+@inlined
+def choose(values: Any, actions: Any, count: int, exploration: float, stream: Any) -> int:
+    """A player's action, from its values [A] at a point and the legal ones there."""
+    if uniform(stream) < exploration:
+        return int(actions[min(int(uniform(stream) * count), count - 1)])
+    return greedy(values, actions, count)
+
+
+@compiled
+def learned(value: float, got: float, visits: int, rate: float) -> float:
+    """A value after its visit number `visits`, from 1: `got` is the reward and what the state that follows is worth."""
+    return float(value + float(visits) ** -rate * (got - value))
+
+
+@compiled
+def choose_all(table: Any, exploration: float, tables: Any, points: Any, stream: Any, taken: Any) -> None:
+    """Write the actions [M, N] at points [M, N]."""
+    for m in range(points.shape[0]):
+        for player in range(points.shape[1]):
+            point = points[m, player]
+            count, actions = table.counts[player, point], table.actions[player, point]
+            taken[m, player] = choose(tables.payoff[0, player, point], actions, count, exploration, stream)
+
+
+@compiled
+def learn_all(table: Any, rate: float, tables: Any, moves: Any) -> None:
+    """Update after each of the transitions in turn."""
+    for m in range(moves.point.shape[0]):
+        for player in range(moves.point.shape[1]):
+            point, following, got = moves.point[m, player], moves.following[m, player], moves.reward[m, player]
+            if following != END:
+                values = tables.payoff[0, player, following]
+                best = greedy(values, table.actions[player, following], table.counts[player, following])
+                got += table.discount * values[best]
+            action = moves.action[m, player]
+            tables.visits[0, player, point, action] += 1
+            value, visits = tables.payoff[0, player, point, action], tables.visits[0, player, point, action]
+            tables.payoff[0, player, point, action] = learned(value, got, visits, rate)
+
+
 @compiled
 def play(table: Any, exploration: float, rate: float, tables: Any, streams: Any, steps: Any, episodes: int) -> None:
     """Run some episodes of every seed."""
@@ -69,10 +110,7 @@ def play(table: Any, exploration: float, rate: float, tables: Any, streams: Any,
                 row = state * table.profiles
                 for player in range(players):
                     count, actions = table.counts[player, state], table.actions[player, state]
-                    if uniform(stream) < exploration:
-                        taken[player] = actions[min(int(uniform(stream) * count), count - 1)]
-                    else:
-                        taken[player] = greedy(tables.payoff[b, player, point], actions, count)
+                    taken[player] = choose(tables.payoff[b, player, point], actions, count, exploration, stream)
                     row += taken[player] * table.strides[player]
                 after = table.state[successor_entry(table, row, stream)]
                 following = point_after(table, step, after)
@@ -84,8 +122,8 @@ def play(table: Any, exploration: float, rate: float, tables: Any, streams: Any,
                         got += table.discount * values[best]
                     action = taken[player]
                     tables.visits[b, player, point, action] += 1
-                    size = float(tables.visits[b, player, point, action]) ** -rate
-                    tables.payoff[b, player, point, action] += size * (got - tables.payoff[b, player, point, action])
+                    value, visits = tables.payoff[b, player, point, action], tables.visits[b, player, point, action]
+                    tables.payoff[b, player, point, action] = learned(value, got, visits, rate)
                 steps[b] += 1
                 if following == END:
                     break
@@ -125,12 +163,55 @@ class IndependentQ(SampledProcess):
         return TabularPolicy(self.model, played)
 
 
+class OnlineIndependentQ(OnlineLearner):
+    """The learner in an environment.
+
+    Args:
+        told: of the game.
+        exploration: in [0, 1].
+        rate: exponent of the step sizes.
+    """
+
+    def __init__(self, told: Told, *, exploration: float, rate: float) -> None:
+        self._told, self._exploration, self._rate = told, exploration, rate
+
+    def blank(self, points: int) -> IndependentQState:
+        """See `OnlineLearner`."""
+        shape = 1, self._told.num_players, points, max(self._told.num_actions)
+        return IndependentQState(np.zeros(shape), np.zeros(shape, dtype=np.int64))
+
+    def act(self, table: Table, tables: IndependentQState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
+        """See `OnlineLearner`."""
+        taken = np.zeros_like(points)
+        choose_all(table, self._exploration, tables, points, stream, taken)
+        return taken, None
+
+    def learn(self, table: Table, tables: IndependentQState, moves: Moves, chosen: None) -> None:
+        """See `OnlineLearner`."""
+        learn_all(table, self._rate, tables, moves)
+
+    def strategies(self, table: Table, tables: IndependentQState) -> Float64Array:
+        """The greedy policy."""
+        return greedy_strategies(table, tables.payoff[0])
+
+
+def greedy_strategies(table: Table, values: Float64Array) -> Float64Array:
+    """The first best legal action of each player at each point, from values [N, I, A] to strategies [N, I, A]."""
+    played = np.zeros_like(values)
+    for player, point in np.argwhere(table.counts > 0):
+        actions = np.sort(table.actions[player, point, : table.counts[player, point]])
+        played[player, point, actions[values[player, point, actions].argmax()]] = 1.0
+    return played
+
+
+RATE = rate_parameter("rate", 0.8, "step sizes")
+ONLINE = OnlineMethod(id=METHOD, start=OnlineIndependentQ, parameters=(EXPLORATION, RATE))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
         IndependentQ,
         source="Tan (1993), ICML; Claus, Boutilier (1998), AAAI",
-        parameters=(EPISODE_LENGTH, EXPLORATION, rate_parameter("rate", 0.8, "step sizes")),
+        parameters=(EPISODE_LENGTH, EXPLORATION, RATE),
         random=True,
         family=Family.MARKOV,
         check_every=100,

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from eqenvs.models.markov import MarkovModel
 from eqenvs.spec import Family
 from eqsolvers.iterative import iterative_solver
+from eqsolvers.markov.learning._online import OnlineMethod, Told
 from eqsolvers.markov.learning._process import EPISODE_LENGTH, EXPLORATION, compiling, rate_parameter
-from eqsolvers.markov.learning._stage import FRIEND
-from eqsolvers.markov.learning._stage_q import StageQ
+from eqsolvers.markov.learning._stage import FRIEND, UTILITARIAN
+from eqsolvers.markov.learning._stage_q import OnlineStageQ, StageQ
 
 METHOD = "joint-q"
 
@@ -37,12 +38,21 @@ def start(
     )
 
 
+def start_online(told: Told, *, exploration: float, rate: float) -> OnlineStageQ:
+    """The learner in an environment."""
+    return OnlineStageQ(
+        told, method=METHOD, kind=FRIEND, objective=UTILITARIAN, correlated=False, exploration=exploration, rate=rate
+    )
+
+
+RATE = rate_parameter("rate", 0.8, "step sizes")
+ONLINE = OnlineMethod(id=METHOD, start=start_online, parameters=(EXPLORATION, RATE))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
         start,
         source="Littman (2001), ICML",
-        parameters=(EPISODE_LENGTH, EXPLORATION, rate_parameter("rate", 0.8, "step sizes")),
+        parameters=(EPISODE_LENGTH, EXPLORATION, RATE),
         random=True,
         family=Family.MARKOV,
         check_every=100,

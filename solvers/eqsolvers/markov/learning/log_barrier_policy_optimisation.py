@@ -44,6 +44,7 @@ from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled
 from eqsolvers.markov.learning._evaluation import average_at, chance_of, starting_strategies
+from eqsolvers.markov.learning._online import ModelOnly
 from eqsolvers.markov.learning._process import (
     SampledProcess,
     compiling,
@@ -255,6 +256,10 @@ def _tables(model: MarkovModel, seeds: tuple[int, ...], spread_out: bool) -> Log
     )
 
 
+ONLINE = ModelOnly(
+    id=METHOD,
+    why="it takes every action's exact value at every state and step, from the model",
+)
 SOLVER = compiling(
     iterative_solver(
         METHOD,

@@ -18,12 +18,14 @@ from eqenvs.errors import UnsupportedGame
 from eqenvs.models.markov import MarkovModel
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
+from eqsolvers.markov.learning._online import OnlineMethod, Told
 from eqsolvers.markov.learning._process import EPISODE_LENGTH, EXPLORATION, compiling, rate_parameter
-from eqsolvers.markov.learning._stage import NASH, NASH_WELFARE, ZERO_SUM
-from eqsolvers.markov.learning._stage_q import StageQ
+from eqsolvers.markov.learning._stage import NASH, NASH_WELFARE, UTILITARIAN, ZERO_SUM
+from eqsolvers.markov.learning._stage_q import OnlineStageQ, StageQ
 from eqsolvers.result import two_players
 
 METHOD = "nash-q"
+KINDS = {"first": NASH, "welfare": NASH_WELFARE}
 
 
 def start(
@@ -42,12 +44,11 @@ def start(
     """
     if model.num_players != 2:
         raise UnsupportedGame(f"{METHOD}: covers two-player games only; ce-q covers any number of players")
-    kinds = {"first": NASH, "welfare": NASH_WELFARE}
     return StageQ(
         model,
         seed,
         method=METHOD,
-        kind=ZERO_SUM if model.constant_sum() else kinds[selection],
+        kind=ZERO_SUM if model.constant_sum() else KINDS[selection],
         concept="nash",
         episode_length=episode_length,
         exploration=exploration,
@@ -55,22 +56,44 @@ def start(
     )
 
 
+def start_online(told: Told, *, selection: str, exploration: float, rate: float) -> OnlineStageQ:
+    """The learner in an environment.
+
+    Raises:
+        UnsupportedGame: if there are not two players.
+    """
+    if told.num_players != 2:
+        raise UnsupportedGame(f"{METHOD}: covers two-player games only; ce-q covers any number of players")
+    return OnlineStageQ(
+        told,
+        method=METHOD,
+        kind=ZERO_SUM if told.constant_sum else KINDS[selection],
+        objective=UTILITARIAN,
+        correlated=False,
+        exploration=exploration,
+        rate=rate,
+    )
+
+
+SELECTION = Parameter(
+    name="selection",
+    default="first",
+    kind=str,
+    choices=tuple(KINDS),
+    description="which equilibrium of a general-sum stage game: see the method's page",
+)
+RATE = rate_parameter("rate", 0.8, "step sizes")
+ONLINE = OnlineMethod(id=METHOD, start=start_online, parameters=(SELECTION, EXPLORATION, RATE))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
         start,
         source="Hu, Wellman (2003), JMLR 4; Littman (1994), ICML",
         parameters=(
-            Parameter(
-                name="selection",
-                default="first",
-                kind=str,
-                choices=("first", "welfare"),
-                description="which equilibrium of a general-sum stage game: see the method's page",
-            ),
+            SELECTION,
             EPISODE_LENGTH,
             EXPLORATION,
-            rate_parameter("rate", 0.8, "step sizes"),
+            RATE,
         ),
         random=True,
         family=Family.MARKOV,

@@ -54,6 +54,7 @@ from eqsolvers.markov.learning._evaluation import (
     reward_scales,
     starting_strategies,
 )
+from eqsolvers.markov.learning._online import ModelOnly
 from eqsolvers.markov.learning._process import SampledProcess, compiling, refuse_large, seeds_of
 from eqsolvers.markov.learning.independent_policy_gradient import ETA, START
 
@@ -217,6 +218,7 @@ def default_step(model: MarkovModel, temperature: float = 0.0) -> float:
     return float(min(step, 1 / temperature) if temperature > 0 else step)
 
 
+ONLINE = ModelOnly(id=METHOD, why="its action values are exact averages over the others' play, from the model")
 SOLVER = compiling(
     iterative_solver(
         METHOD,

@@ -32,11 +32,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import UnsupportedGame
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver, require_two_player_zero_sum
-from eqsolvers.kernels import compiled, uniform
+from eqsolvers.kernels import compiled
 from eqsolvers.markov.learning._evaluation import (
     average_at,
     policy_of_strategies,
@@ -44,9 +45,10 @@ from eqsolvers.markov.learning._evaluation import (
     reward_scales,
     starting_strategies,
 )
+from eqsolvers.markov.learning._online import Moves, OnlineLearner, OnlineMethod, Told, uniform_at
 from eqsolvers.markov.learning._process import SampledProcess, compiling, refuse_large, seeds_of
-from eqsolvers.markov.learning._sampler import END, drawn_action, first_of, point_after, successor_entry
-from eqsolvers.markov.learning.independent_policy_gradient import ETA, START
+from eqsolvers.markov.learning._sampler import END, Table, explored_action, first_of, point_after, successor_entry
+from eqsolvers.markov.learning.independent_policy_gradient import ETA, START, choose_all
 from eqsolvers.result import two_players_constant_sum
 
 METHOD = "optimistic-gradient"
@@ -131,10 +133,8 @@ def sample(
         row = state * table.profiles
         for player in range(players):
             count, actions = table.counts[player, state], table.actions[player, state]
-            if uniform(stream) < exploration:
-                taken[player] = actions[min(int(uniform(stream) * count), count - 1)]
-            else:
-                taken[player] = drawn_action(tables.strategy[b, player, point], actions, count, uniform(stream))
+            own = tables.strategy[b, player, point]
+            taken[player] = explored_action(own, actions, count, exploration, stream)
             row += taken[player] * table.strides[player]
         state = table.state[successor_entry(table, row, stream)]
         after = point_after(table, point // table.states, state)
@@ -146,6 +146,37 @@ def sample(
             visits[player, point, taken[player]] += 1.0
         point = after
     tables.place[b, 0], tables.place[b, 1] = point, state
+
+
+@compiled
+def conclude(table: Any, rule: Any, rate: float, total: Any, visits: Any, tables: Any, b: int) -> None:
+    """Move values and strategies by what own actions were seen to be worth, sums and visits [2, I, A]."""
+    for player in range(total.shape[0]):
+        for point in range(total.shape[1]):
+            worth, count = 0.0, 0.0
+            for action in range(total.shape[2]):
+                seen = visits[player, point, action]
+                if seen > 0.0:
+                    tables.averaged[b, player, point, action] = total[player, point, action] / seen
+                worth += total[player, point, action]
+                count += seen
+            if count > 0.0:
+                before = tables.value[b, player, point]
+                tables.value[b, player, point] = (1.0 - rate) * before + rate * worth / count
+    move(table, rule, tables.averaged[b], tables.centre[b], tables.strategy[b])
+
+
+@compiled
+def gather(table: Any, value: Any, moves: Any, total: Any, visits: Any) -> None:
+    """Add what own actions were seen to be worth, and how often, [1, 2, I, A] each."""
+    for m in range(moves.point.shape[0]):
+        for player in range(moves.point.shape[1]):
+            point, following, action = moves.point[m, player], moves.following[m, player], moves.action[m, player]
+            got = moves.reward[m, player]
+            if following != END:
+                got += table.discount * value[0, player, following]
+            total[0, player, point, action] += got
+            visits[0, player, point, action] += 1.0
 
 
 @compiled
@@ -168,19 +199,7 @@ def play(
             total[:], visits[:] = 0.0, 0.0
             sample(table, tables, b, exploration, length, streams[b], total, visits)
             steps[b] += length
-            for player in range(total.shape[0]):
-                for point in range(total.shape[1]):
-                    worth, count = 0.0, 0.0
-                    for action in range(total.shape[2]):
-                        seen = visits[player, point, action]
-                        if seen > 0.0:
-                            tables.averaged[b, player, point, action] = total[player, point, action] / seen
-                        worth += total[player, point, action]
-                        count += seen
-                    if count > 0.0:
-                        before = tables.value[b, player, point]
-                        tables.value[b, player, point] = (1.0 - rate) * before + rate * worth / count
-            move(table, rule, tables.averaged[b], tables.centre[b], tables.strategy[b])
+            conclude(table, rule, rate, total, visits, tables, b)
 
 
 class OptimisticGradient(SampledProcess):
@@ -257,6 +276,95 @@ def default_steps(model: MarkovModel) -> Float64Array:
     return 1 / (4 * max(model.num_actions) * 2 * reward_scales(model))
 
 
+class OnlineOptimisticState(NamedTuple):
+    """All that changes in an environment."""
+
+    centre: Float64Array  # [1, 2, I, A], z
+    strategy: Float64Array  # [1, 2, I, A], x
+    value: Float64Array  # [1, 2, I], V
+    averaged: Float64Array  # [1, 2, I, A], the last Q
+    total: Float64Array  # [1, 2, I, A], what own actions were worth in this iteration
+    visits: Float64Array  # [1, 2, I, A], how often they were seen
+    done: IntArray  # [1, 2], steps of this iteration, and iterations
+
+
+class OnlineOptimisticGradient(OnlineLearner):
+    """The learner in an environment, `feedback=sampled`; an iteration is some whole steps of all games.
+
+    Args:
+        told: of the game.
+        eta: step size, per unit of payoff; None: the default of the module, for which the rewards' bounds are needed.
+        critic: constant rate of the critic; None: the published ones.
+        exploration: share of uniform play.
+        steps: of play in an iteration at least.
+
+    Raises:
+        UnsupportedGame: if the game is not two-player constant-sum.
+    """
+
+    def __init__(self, told: Told, *, eta: float | None, critic: float | None, exploration: float, steps: int) -> None:
+        if told.num_players != 2 or not told.constant_sum:
+            raise UnsupportedGame(f"{METHOD}: covers two-player constant-sum games only")
+        if eta is None:
+            eta = 1 / (4 * max(told.num_actions) * 2 * told.scale(METHOD))
+        horizon = float(told.horizon) if told.horizon is not None else 2 * told.effective_horizon(METHOD)
+        self._told, self._rule = told, Rule(np.full(2, eta), horizon, critic or 0.0)
+        self._exploration, self._length = exploration, steps
+
+    def blank(self, points: int) -> OnlineOptimisticState:
+        """See `OnlineLearner`."""
+        shape = 1, 2, points, max(self._told.num_actions)
+        refuse_large(METHOD, *shape)
+        centre, strategy, averaged, total, visits = (np.zeros(shape) for _ in range(5))
+        done = np.zeros((1, 2), dtype=np.int64)
+        return OnlineOptimisticState(centre, strategy, np.zeros(shape[:3]), averaged, total, visits, done)
+
+    def meet(self, table: Table, tables: OnlineOptimisticState, player: int, rows: IntArray, steps: IntArray) -> None:
+        """See `OnlineLearner`; play begins uniform."""
+        tables.centre[0, player, rows] = tables.strategy[0, player, rows] = uniform_at(table, player, rows)
+
+    def act(self, table: Table, tables: OnlineOptimisticState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
+        """See `OnlineLearner`."""
+        taken = np.zeros_like(points)
+        choose_all(table, self._exploration, tables.strategy, points, stream, taken)
+        return taken, None
+
+    def learn(self, table: Table, tables: OnlineOptimisticState, moves: Moves, chosen: None) -> None:
+        """See `OnlineLearner`."""
+        gather(table, tables.value, moves, tables.total, tables.visits)
+        tables.done[0, 0] += len(moves.point)
+        if tables.done[0, 0] >= self._length:
+            rate = critic_rate(self._rule, int(tables.done[0, 1]) + 1)
+            conclude(table, self._rule, rate, tables.total[0], tables.visits[0], tables, 0)
+            tables.done[0] = 0, tables.done[0, 1] + 1
+            tables.total[:] = tables.visits[:] = 0.0
+
+    def strategies(self, table: Table, tables: OnlineOptimisticState) -> Float64Array:
+        """The last strategies."""
+        found: Float64Array = tables.strategy[0]
+        return found
+
+
+CRITIC = Parameter(
+    name="critic",
+    default=None,
+    kind=float,
+    low=1e-9,
+    high=1.0,
+    description="constant rate of the critic; none: (H + 1) / (H + t)",
+)
+EXPLORED = Parameter(
+    name="exploration",
+    default=0.1,
+    kind=float,
+    low=0.0,
+    high=1.0,
+    description="share of uniform play while averages are sampled",
+)
+STEPS = Parameter(
+    name="steps", default=1000, low=1, high=100_000_000, description="of play in an iteration, if sampled"
+)
+ONLINE = OnlineMethod(id=METHOD, start=OnlineOptimisticGradient, parameters=(ETA, CRITIC, EXPLORED, STEPS))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
@@ -271,26 +379,10 @@ SOLVER = compiling(
                 description="averages from the model, or estimated from play",
             ),
             ETA,
-            Parameter(
-                name="critic",
-                default=None,
-                kind=float,
-                low=1e-9,
-                high=1.0,
-                description="constant rate of the critic; none: (H + 1) / (H + t)",
-            ),
+            CRITIC,
             START,
-            Parameter(
-                name="exploration",
-                default=0.1,
-                kind=float,
-                low=0.0,
-                high=1.0,
-                description="share of uniform play while averages are sampled",
-            ),
-            Parameter(
-                name="steps", default=1000, low=1, high=100_000_000, description="of play in an iteration, if sampled"
-            ),
+            EXPLORED,
+            STEPS,
         ),
         random=True,
         family=Family.MARKOV,

@@ -23,22 +23,23 @@ Cost of an episode: H S linear programmes of A_0 ... A_{N-1} variables, once in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Float64Array, IntArray
-from eqenvs.errors import UnsupportedGame
-from eqenvs.kernels import drawn_entry
-from eqenvs.models.markov import MarkovModel
+from eqenvs.arrays import Float64Array, IntArray, read_only
+from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.models.markov import FirstStates, MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
-from eqsolvers.kernels import compiled, uniform
+from eqsolvers.kernels import compiled
+from eqsolvers.markov.learning._online import Moves, OnlineLearner, OnlineMethod, Told, fits, uniform_joint
 from eqsolvers.markov.learning._process import SampledProcess, compiling, joint_shape, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import (
     END,
+    Table,
     first_of,
     first_profile,
     next_profile,
@@ -46,6 +47,7 @@ from eqsolvers.markov.learning._sampler import (
     successor_entry,
 )
 from eqsolvers.markov.learning._stage import CCE, CE, UTILITARIAN, expected, solve_stage
+from eqsolvers.markov.learning._stage_q import drawn_joint, marginals_of
 from eqsolvers.markov.learning.v_learning import bounds
 from eqsolvers.result import with_horizon
 
@@ -96,10 +98,13 @@ def write_marginals(table: Any, state: int, digit: Any, joint: Any) -> None:
 
 @compiled
 def estimate(
-    table: Any, rule: Any, tables: Any, digit: Any, b: int, step: int, state: int, high: Any, low: Any
+    table: Any, rule: Any, tables: Any, digit: Any, b: int, layer: int, state: int, step: int, high: Any, low: Any
 ) -> None:
-    """Write the upper and lower values [N, P] of the joint actions at a state and step."""
-    point, players = step * table.states + state, len(digit)
+    """Write the upper and lower values [N, P] of the joint actions at a state of the layer `layer` of the tables.
+
+    A layer is a step of the game, or all of the game where each state knows its step.
+    """
+    point, players = layer * table.states + state, len(digit)
     profile = first_profile(table, state, digit)
     while profile >= 0:
         n = tables.visits[b, point, profile]
@@ -111,9 +116,9 @@ def estimate(
                 continue
             above, below = 0.0, 0.0
             for entry in range(table.start[row], table.start[row + 1]):
-                following = point_after(table, step, table.state[entry])
-                if following != END and tables.moves[b, step, entry] > 0:
-                    share = tables.moves[b, step, entry] / n
+                following = point_after(table, layer, table.state[entry])
+                if following != END and tables.moves[b, layer, entry] > 0:
+                    share = tables.moves[b, layer, entry] / n
                     above += share * tables.upper[b, following, player]
                     below += share * tables.lower[b, following, player]
             slack = rule.bonus[player] / np.sqrt(n) + rule.extra * (above - below)
@@ -124,22 +129,43 @@ def estimate(
 
 
 @compiled
+def plan_at(
+    table: Any, rule: Any, tables: Any, digit: Any, b: int, layer: int, state: int, step: int, high: Any, low: Any
+) -> None:
+    """Plan at a state and step, after all that may follow; see `estimate`, `high` and `low` are scratch."""
+    point = layer * table.states + state
+    estimate(table, rule, tables, digit, b, layer, state, step, high, low)
+    plan = tables.plan[b, point]
+    solve_stage(table, rule.kind, UTILITARIAN, state, high, digit, plan, tables.upper[b, point])
+    expected(low, plan, tables.lower[b, point])
+    if rule.apart:
+        # The upper value is that of the CCE itself, as in the paper: no less than that of any deviation.
+        write_marginals(table, state, digit, plan)
+
+
+@compiled
 def make_plan(table: Any, rule: Any, tables: Any, digit: Any, b: int) -> None:
     """Plan a seed's next episode, and keep the plan if it has the least certificate."""
     players = len(digit)
     high, low = np.zeros((players, table.profiles)), np.zeros((players, table.profiles))
     for step in range(table.horizon - 1, -1, -1):
         for state in range(table.states):
-            point = step * table.states + state
-            estimate(table, rule, tables, digit, b, step, state, high, low)
-            plan = tables.plan[b, point]
-            solve_stage(table, rule.kind, UTILITARIAN, state, high, digit, plan, tables.upper[b, point])
-            if rule.apart:
-                # The upper value is that of the CCE itself, as in the paper: no less than that of any deviation.
-                expected(low, plan, tables.lower[b, point])
-                write_marginals(table, state, digit, plan)
-            else:
-                expected(low, plan, tables.lower[b, point])
+            plan_at(table, rule, tables, digit, b, step, state, step, high, low)
+    keep_best(table, tables, players, b)
+
+
+@compiled
+def plan_met(table: Any, rule: Any, tables: Any, digit: Any, order: Any, steps: Any) -> None:
+    """The same over points that were met, [K], the last step's first, and their steps [K]."""
+    high, low = np.zeros((len(digit), table.profiles)), np.zeros((len(digit), table.profiles))
+    for k in range(len(order)):
+        plan_at(table, rule, tables, digit, 0, 0, order[k], steps[k], high, low)
+    keep_best(table, tables, len(digit), 0)
+
+
+@compiled
+def keep_best(table: Any, tables: Any, players: int, b: int) -> None:
+    """Keep the plan if it has the least certificate."""
     certificate = 0.0
     for player in range(players):
         gap = 0.0
@@ -164,11 +190,7 @@ def play(table: Any, rule: Any, tables: Any, streams: Any, steps: Any, begun: in
             state = first_of(table, stream)
             for step in range(table.horizon):
                 point = step * table.states + state
-                total = 0.0
-                for profile in range(table.profiles):
-                    total += tables.plan[b, point, profile]
-                    cumulative[profile] = total
-                joint = drawn_entry(cumulative, 0, table.profiles, uniform(stream) * total)
+                joint = drawn_joint(tables.plan[b, point], cumulative, stream)
                 entry = successor_entry(table, state * table.profiles + joint, stream)
                 tables.visits[b, point, joint] += 1
                 tables.moves[b, step, entry] += 1
@@ -176,6 +198,17 @@ def play(table: Any, rule: Any, tables: Any, streams: Any, steps: Any, begun: in
                 state = table.state[entry]
                 if state == table.states:
                     break
+
+
+@compiled
+def choose_all(table: Any, plan: Any, points: Any, stream: Any, taken: Any) -> None:
+    """Write the actions [M, N] at points [M, N], from a plan [1, I, P]."""
+    cumulative = np.empty(table.profiles)
+    for m in range(points.shape[0]):
+        joint = drawn_joint(plan[0, points[m, 0]], cumulative, stream)
+        for player in range(points.shape[1]):
+            taken[m, player] = joint // table.strides[player]
+            joint %= table.strides[player]
 
 
 class OptimisticNashVI(SampledProcess):
@@ -201,16 +234,7 @@ class OptimisticNashVI(SampledProcess):
             raise UnsupportedGame(
                 f"{METHOD}: concept 'nash' covers two-player constant-sum games only; ask for 'cce' or 'ce'"
             )
-        highest, least = bounds(model)
-        self._rule = Rule(
-            kind=CE if concept == "ce" else CCE,
-            apart=concept == "nash",
-            bonus=bonus_scale * (highest - least)[:, -1] * model.horizon,
-            extra=bonus_scale / model.horizon,
-            highest=highest,
-            least=least,
-            every=plan_every,
-        )
+        self._rule = rule_of(*bounds(model), concept, bonus_scale, plan_every)
         runs, points, profiles = len(seeds_of(seed)), model.num_points, int(np.prod(model.num_actions))
         refuse_large(METHOD, runs, points, profiles)
         refuse_large(METHOD, runs, model.horizon, len(model.successors.state))
@@ -241,17 +265,187 @@ class OptimisticNashVI(SampledProcess):
         return {"certificate": certificate} if np.isfinite(certificate) else {}
 
 
+class OnlineNashState(NamedTuple):
+    """All tables that change in an environment; I points, P joint actions."""
+
+    visits: IntArray  # [1, I, P]
+    reward: Float64Array  # [1, I, P, N], the mean of what was paid
+    plan: Float64Array  # [1, I, P]
+    upper: Float64Array  # [1, I, N], V+
+    lower: Float64Array  # [1, I, N], V-
+    best: Float64Array  # [1, I, P], the plan of the least certificate
+    certificate: Float64Array  # [1]
+    steps: IntArray  # [1, I], joint actions before the point
+
+
+class OnlineNashVI(OnlineLearner):
+    """The learner in an environment: rewards are estimated too, and the first states by how often games began there.
+
+    A plan is over the points met so far; new ones are played uniformly until the next plan, which is made when
+    `plan_every` games have begun since the last. A game in progress goes on with the new plan.
+
+    Args:
+        told: of the game.
+        concept: "nash", "cce" or "ce".
+        bonus_scale: c.
+        plan_every: games for which a plan is played.
+
+    Raises:
+        UnsupportedGame: if the game has no horizon, is not two-player constant-sum under concept "nash", or has too
+            many joint actions.
+        InputError: if the rewards' bounds are not known.
+    """
+
+    together = True
+
+    def __init__(self, told: Told, *, concept: str, bonus_scale: float, plan_every: int) -> None:
+        if told.horizon is None:
+            raise UnsupportedGame(f"{METHOD}: needs a game with a horizon, such as random_markov_game with horizon=5")
+        if concept == "nash" and not (told.num_players == 2 and told.constant_sum):
+            raise UnsupportedGame(
+                f"{METHOD}: concept 'nash' covers two-player constant-sum games only; ask for 'cce' or 'ce'"
+            )
+        fits(METHOD, told)
+        self._told, self._correlated = told, concept != "nash"
+        self._rule = rule_of(*told.from_step_on(METHOD), concept, bonus_scale, plan_every)
+        self._moves: dict[tuple[int, int], int] = {}  # how often a point followed the row of a joint action
+        self._first: dict[int, int] = {}  # how often games began at a point
+        self._waiting = 0  # games begun since the last plan
+
+    def blank(self, points: int) -> OnlineNashState:
+        """See `OnlineLearner`."""
+        players, profiles = self._told.num_players, self._told.num_profiles
+        refuse_large(METHOD, points, players, profiles)
+        return OnlineNashState(
+            visits=np.zeros((1, points, profiles), dtype=np.int64),
+            reward=np.zeros((1, points, profiles, players)),
+            plan=np.zeros((1, points, profiles)),
+            upper=np.zeros((1, points, players)),
+            lower=np.zeros((1, points, players)),
+            best=np.zeros((1, points, profiles)),
+            certificate=np.full(1, np.inf),
+            steps=np.zeros((1, points), dtype=np.int64),
+        )
+
+    def meet(self, table: Table, tables: OnlineNashState, player: int, rows: IntArray, steps: IntArray) -> None:
+        """See `OnlineLearner`; play begins uniform."""
+        if player:
+            return
+        if (steps >= table.horizon).any():
+            raise InputError(f"{METHOD}: told of a horizon of {table.horizon}, and a game goes on after it")
+        tables.plan[0, rows] = tables.best[0, rows] = uniform_joint(table, rows, self._told.num_actions)
+        tables.upper[0, rows], tables.lower[0, rows] = self._rule.highest[:, steps].T, self._rule.least[:, steps].T
+        tables.steps[0, rows] = steps
+
+    def act(self, table: Table, tables: OnlineNashState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
+        """See `OnlineLearner`."""
+        if not self._first:
+            self._begin(points[:, 0])
+        taken = np.zeros_like(points)
+        choose_all(table, tables.plan, points, stream, taken)
+        return taken, None
+
+    def learn(self, table: Table, tables: OnlineNashState, moves: Moves, chosen: None) -> None:
+        """See `OnlineLearner`."""
+        joint = moves.action @ table.strides
+        for point, profile, reward, following in zip(
+            moves.point[:, 0].tolist(), joint.tolist(), moves.reward, moves.following[:, 0].tolist(), strict=True
+        ):
+            tables.visits[0, point, profile] += 1
+            mean = tables.reward[0, point, profile]
+            mean += (reward - mean) / tables.visits[0, point, profile]
+            row = point * table.profiles + profile
+            self._moves[row, following] = self._moves.get((row, following), 0) + 1
+        self._begin(moves.begun[moves.begins, 0])
+        if self._waiting >= self._rule.every:
+            self._waiting = 0
+            self._plan(table, tables)
+
+    def strategies(self, table: Table, tables: OnlineNashState) -> Float64Array:
+        """The marginals of the plan of the least certificate."""
+        return marginals_of(tables.best[0], self._told.num_actions)
+
+    def joint(self, table: Table, tables: OnlineNashState) -> Float64Array | None:
+        """The plan of the least certificate."""
+        return tables.best[0] if self._correlated else None
+
+    def measures(self, tables: OnlineNashState) -> dict[str, float]:
+        """The certificate of the policy, once there is one."""
+        certificate = float(tables.certificate[0])
+        return {"certificate": certificate} if np.isfinite(certificate) else {}
+
+    def memory(self) -> dict[str, Any]:
+        """Counts of transitions and of first states."""
+        moves = np.array([(*key, count) for key, count in self._moves.items()], dtype=np.int64).reshape(-1, 3)
+        first = np.array(list(self._first.items()), dtype=np.int64).reshape(-1, 2)
+        return {"moves": moves, "first": first, "waiting": self._waiting}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """See `OnlineLearner`."""
+        self._moves = {(row, following): count for row, following, count in np.asarray(memory["moves"]).tolist()}
+        self._first = dict(np.asarray(memory["first"]).tolist())
+        self._waiting = int(memory["waiting"])
+
+    def _begin(self, points: IntArray) -> None:
+        for point in points.tolist():
+            self._first[point] = self._first.get(point, 0) + 1
+        self._waiting += len(points)
+
+    def _plan(self, table: Table, tables: OnlineNashState) -> None:
+        """Lay the counts out as a game and plan in it."""
+        counts = np.array([(*key, count) for key, count in self._moves.items()], dtype=np.int64)
+        counts = counts[np.lexsort((counts[:, 1], counts[:, 0]))]
+        rows = table.states * table.profiles
+        after = np.where(counts[:, 1] == END, table.states, counts[:, 1])
+        first = np.array(sorted(self._first.items()), dtype=np.int64)
+        share = first[:, 1] / first[:, 1].sum()
+        seen = table._replace(
+            start=read_only(np.searchsorted(counts[:, 0], np.arange(rows + 1)).astype(np.int64)),
+            state=read_only(after),
+            reward=read_only(tables.reward[0].reshape(rows, -1).copy()),
+            first=FirstStates(*(read_only(array.copy()) for array in (first[:, 0], share, share.cumsum()))),
+            horizon=0,
+        )
+        met = np.flatnonzero(table.counts[0])
+        order = met[np.argsort(-tables.steps[0, met], kind="stable")]
+        own = OptimisticNashState(
+            visits=tables.visits,
+            moves=counts[:, 2].copy().reshape(1, 1, -1),
+            plan=tables.plan,
+            upper=tables.upper,
+            lower=tables.lower,
+            best=tables.best,
+            certificate=tables.certificate,
+        )
+        digit = np.zeros(self._told.num_players, dtype=np.int64)
+        plan_met(seen, self._rule, own, digit, order, tables.steps[0, order])
+
+
+def rule_of(highest: Float64Array, least: Float64Array, concept: str, bonus_scale: float, plan_every: int) -> Rule:
+    """The method's constants, from what can be had from each step on, [N, H] each, and its settings."""
+    horizon = highest.shape[1]
+    return Rule(
+        kind=CE if concept == "ce" else CCE,
+        apart=concept == "nash",
+        bonus=bonus_scale * (highest - least)[:, -1] * horizon,
+        extra=bonus_scale / horizon,
+        highest=highest,
+        least=least,
+        every=plan_every,
+    )
+
+
+SETTINGS = (
+    Parameter(name="bonus_scale", default=0.1, kind=float, low=0.0, high=1e9, description="factor on the bonuses, c"),
+    Parameter(name="plan_every", default=1, low=1, description="episodes for which a plan is played"),
+)
+ONLINE = OnlineMethod(id=METHOD, start=OnlineNashVI, parameters=SETTINGS, concepts=("nash", "cce", "ce"))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
         OptimisticNashVI,
         source="Liu, Yu, Bai, Jin (2021), ICML",
-        parameters=(
-            Parameter(
-                name="bonus_scale", default=0.1, kind=float, low=0.0, high=1e9, description="factor on the bonuses, c"
-            ),
-            Parameter(name="plan_every", default=1, low=1, description="episodes for which a plan is played"),
-        ),
+        parameters=SETTINGS,
         random=True,
         concepts=("nash", "cce", "ce"),
         family=Family.MARKOV,

@@ -53,6 +53,8 @@ from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled, uniform
 from eqsolvers.markov.learning._certified import Rule, Scratch, VLearningState, certify, certify_unvisited, sum_up
+from eqsolvers.markov.learning._online import OnlineMethod
+from eqsolvers.markov.learning._online_v_learning import METHOD, OnlineVLearning
 from eqsolvers.markov.learning._process import (
     SampledProcess,
     compiling,
@@ -68,87 +70,9 @@ from eqsolvers.markov.learning._sampler import (
     point_after,
     successor_entry,
 )
-from eqsolvers.normal_form.learning._stationary import stationary
+from eqsolvers.markov.learning._visit import MAX_CERTIFIED, MAX_MIXED, backed_up, learn, rule_of, write_product
 from eqsolvers.result import with_horizon
 from eqsolvers.scoring.score import score
-
-METHOD = "v-learning"
-# Joint actions of a state: a visit goes through all of them for `policy`, and with the certificate through what follows
-# each of them for each player. At these a visit takes some 0.4 ms.
-MAX_MIXED = 200_000
-MAX_CERTIFIED = 5_000
-
-
-@compiled
-def softmin(loss: Any, actions: Any, count: int, eta: float, out: Any) -> None:
-    """Write exp(-eta loss) on the legal actions, normalised."""
-    least = loss[actions[0]]
-    for k in range(1, count):
-        least = min(least, loss[actions[k]])
-    total = 0.0
-    for k in range(count):
-        out[actions[k]] = np.exp(eta * (least - loss[actions[k]]))
-        total += out[actions[k]]
-    for k in range(count):
-        out[actions[k]] /= total
-
-
-@compiled
-def learn(
-    rule: Any, loss: Any, strategy: Any, actions: Any, count: int, horizon: int, n: int, taken: int, cost: float
-) -> None:
-    """The bandit's n-th round: the loss `cost` of the action taken, in [0, 1].
-
-    Args:
-        rule: of the method.
-        loss: [X, A], written.
-        strategy: [A], what was played; what is to be played is written.
-        actions: [A], the legal ones first.
-        count: of the legal ones.
-        horizon: H.
-        n: from 1.
-        taken: action.
-        cost: its loss.
-    """
-    if count == 1:
-        return
-    rate = np.sqrt(horizon * np.log(count) / n)
-    if not rule.swap:
-        rate /= np.sqrt(count)
-    kept = (n - 1.0) / (horizon + n - 1.0)  # w_{n-1} / w_n
-    estimated = cost / (strategy[taken] + rule.gamma * rate)
-    if not rule.swap:
-        for k in range(count):
-            loss[0, actions[k]] *= kept
-        loss[0, taken] += estimated
-        softmin(loss[0], actions, count, rule.eta * rate, strategy)
-        return
-    advice, row = np.empty((1, count, count)), np.zeros(loss.shape[1])
-    for b in range(count):
-        expert = actions[b]
-        for k in range(count):
-            loss[expert, actions[k]] *= kept
-        loss[expert, taken] += strategy[expert] * estimated
-        softmin(loss[expert], actions, count, rule.eta * rate, row)
-        for k in range(count):
-            advice[0, b, k] = row[actions[k]]
-    fixed = stationary(advice)
-    for k in range(count):
-        strategy[actions[k]] = fixed[0, k]
-
-
-@compiled
-def write_product(strategy: Any, point: int, strides: Any, weight: float, out: Any) -> None:
-    """Write `weight` times the product of the players' strategies [N, I, A] at a point, [joint actions]."""
-    out[0] = weight
-    size = 1
-    for player in range(len(strides)):
-        own = (len(out) if player == 0 else strides[player - 1]) // strides[player]
-        for k in range(size - 1, -1, -1):
-            before = out[k]
-            for action in range(own):
-                out[k * own + action] = before * strategy[player, point, action]
-        size *= own
 
 
 @compiled
@@ -177,23 +101,20 @@ def visit(table: Any, rule: Any, tables: Any, scratch: Any, stream: Any, b: int,
         got = table.reward[row, player]
         if following != END:
             got += table.discount * tables.value[b, player, following]
-        bonus = rule.bonus[player] * np.sqrt(float(count * count if rule.swap else count) / n)
-        estimate = (1.0 - weight) * tables.estimate[b, player, point] + weight * (got + bonus)
-        tables.estimate[b, player, point] = estimate
-        highest = rule.highest[player, step]
-        least = tables.value[b, player, point] if rule.monotone else highest
-        tables.value[b, player, point] = min(estimate, min(least, highest))
-        cost = (highest - got) / rule.span[player, step]
+        estimate, value = tables.estimate[b, player, point], tables.value[b, player, point]
+        estimate, value, cost = backed_up(rule, estimate, value, got, player, step, count, n, weight)
+        tables.estimate[b, player, point], tables.value[b, player, point] = estimate, value
         learn(
             rule,
             tables.loss[b, player, point],
+            tables.strategy[b, player, point],
             tables.strategy[b, player, point],
             table.actions[player, state],
             count,
             horizon,
             n,
             scratch.action[player],
-            min(max(cost, 0.0), 1.0),
+            cost,
         )
     return int(after)
 
@@ -248,17 +169,7 @@ class VLearning(SampledProcess):
         if model.horizon is None:
             raise UnsupportedGame(f"{METHOD}: needs a game with a horizon, such as random_markov_game with horizon=5")
         highest, least = bounds(model)
-        spans = highest - least
-        self._rule = Rule(
-            eta=eta_scale,
-            gamma=gamma_scale,
-            bonus=bonus_scale * spans[:, -1] * model.horizon**1.5,
-            highest=highest,
-            span=np.where(spans > 0, spans, 1.0),
-            swap=concept == "ce",
-            monotone=monotone,
-            certify=certify,
-        )
+        self._rule = rule_of(highest, least, concept, eta_scale, gamma_scale, bonus_scale, monotone, certify)
         tables = _tables(model, len(seeds_of(seed)), self._rule)
         super().__init__(model, seed, tables, concept=concept)
         players, actions = model.num_players, max(model.num_actions)
@@ -374,16 +285,20 @@ def _factor(name: str, default: float, what: str, low: float = 0.0) -> Parameter
     return Parameter(name=name, default=default, kind=float, low=low, high=1e9, description=f"factor on {what}")
 
 
+SETTINGS = (
+    _factor("eta_scale", 3.0, "the bandits' learning rate", 1e-9),
+    _factor("gamma_scale", 0.03, "the bandits' implicit exploration"),
+    _factor("bonus_scale", 0.1, "the bonus"),
+    Parameter(name="monotone", default=False, kind=bool, description="whether values never grow"),
+)
+ONLINE = OnlineMethod(id=METHOD, start=OnlineVLearning, parameters=SETTINGS, concepts=("cce", "ce"))
 SOLVER = compiling(
     iterative_solver(
         METHOD,
         VLearning,
         source="Jin, Liu, Wang, Yu (2021), arXiv 2110.14555; Song, Mei, Bai (2022), ICLR",
         parameters=(
-            _factor("eta_scale", 3.0, "the bandits' learning rate", 1e-9),
-            _factor("gamma_scale", 0.03, "the bandits' implicit exploration"),
-            _factor("bonus_scale", 0.1, "the bonus"),
-            Parameter(name="monotone", default=False, kind=bool, description="whether values never grow"),
+            *SETTINGS,
             Parameter(
                 name="certify",
                 default=True,

@@ -156,14 +156,14 @@ def test_one_pursuer_forces_nothing_on_a_ring_and_two_do(game_value):
 def test_one_pursuer_with_a_reach_wins_by_mixing(game_value):
     matrix_value, shapley_values = game_value
     game = eqenvs.make("pursuit_evasion", height=3, width=3, obstacles="", discount=0.6)
-    model, values = game.model(), np.array(list(shapley_values(game, 15).values()))
+    model, values = game.model(), np.array(list(shapley_values(game, 10).values()))
     stages = model.reward[0] + model.discount * model.transition @ values
     gaps = [
         matrix_value(stage[np.ix_(own, other)]) - stage[np.ix_(own, other)].min(axis=1).max()
         for stage, own, other in zip(stages, *model.legal, strict=True)
     ]
     assert values.min() > 0.1
-    assert max(gaps) > 0.01  # the iteration is within 0.6^15 < 0.001
+    assert max(gaps) > 0.01  # the iteration is within 0.6^10 < 0.007
 
 
 @pytest.mark.parametrize(

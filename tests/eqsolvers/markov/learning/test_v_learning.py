@@ -214,7 +214,7 @@ def test_bandit_follows_the_weighted_leader(swap):
         rate = np.sqrt(horizon * np.log(actions) / (n if swap else actions * n))
         share = played if swap else np.ones(1)
         estimates.append(share[:, None] * np.eye(actions)[taken] * cost / (played[taken] + 0.5 * rate))
-        v_learning.learn(rule, loss, played, np.arange(actions), actions, horizon, n, taken, cost)
+        v_learning.learn(rule, loss, played, played, np.arange(actions), actions, horizon, n, taken, cost)
         weighed = weights(horizon, n)
         summed = np.einsum("i,iba->ba", weighed / weighed[-1], np.array(estimates))
         leader = np.exp(-0.7 * rate * (summed - summed.min(axis=1, keepdims=True)))
@@ -237,7 +237,7 @@ def test_weighted_regret_of_the_bandit_vanishes_against_an_adversary():
             rate = (horizon + 1) / (horizon + n)
             regret = (1 - rate) * regret + rate * played[:, None] * (costs[:, None] - costs[None])
             taken = int(rng.random() < played[1])
-            v_learning.learn(rule, loss, played, np.arange(2), 2, horizon, n, taken, float(costs[taken]))
+            v_learning.learn(rule, loss, played, played, np.arange(2), 2, horizon, n, taken, float(costs[taken]))
         found = regret.max(axis=1).sum() if swap else regret.sum(axis=0).max()
         assert found < 6 * np.sqrt(horizon * 2 / rounds)
 

@@ -1,0 +1,159 @@
+"""The actor-learner: what it learns, that its bits do not depend on who plays, and how it stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import eqenvs
+from eqagents.configuration import by_id
+from eqagents.distributed import Executor, InlineExecutor
+from eqagents.distributed.ray_executor import RayExecutor
+from eqagents.learners import find_learner
+from eqagents.learners.deep._engine import ActorLearner, ActorLearnerState
+from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqenvs.errors import InputError
+from eqsolvers.scoring import score
+
+SMALL: dict[str, Any] = {"play": {"num_envs": 32, "steps": 8, "tasks": 2}, "network": {"hidden": [16]}}
+CENTRAL = {"hidden": [16], "centralised_critic": True}
+LEARNERS = ("ppo", "a2c", "reinforce", "mdpo", "pma", "quantal_curriculum")
+
+
+def make(
+    name: str = "pma", game: str = "kuhn_poker", executor: Executor | None = None, **settings: Any
+) -> ActorLearner:
+    config = by_id({"id": name, **SMALL, **settings}, find_learner, "learner")
+    built = find_learner(name).build(eqenvs.make(game), config, executor or InlineExecutor(3))
+    assert isinstance(built, ActorLearner)
+    return built
+
+
+def after(learner: ActorLearner, steps: int, state: ActorLearnerState | None = None) -> ActorLearnerState:
+    state = state or learner.init(np.random.SeedSequence(7))
+    for _ in range(steps):
+        state, _ = learner.step(state)
+    return state
+
+
+def alike(left: ActorLearnerState, right: ActorLearnerState) -> bool:
+    return all(torch.equal(left.weights[name], right.weights[name]) for name in left.weights)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_comes_nearer_to_equilibrium_in_kuhn_poker(name: str) -> None:
+    settings: dict[str, Any] = {"play": {"num_envs": 256, "steps": 16}, "network": {"hidden": [32]}}
+    settings["fit"] = {"learning_rate": 3e-3, "standardised": name in {"ppo", "a2c", "reinforce"}}
+    learner = make(name, **settings)
+    first = learner.init(np.random.SeedSequence(1))
+    game = eqenvs.make("kuhn_poker")
+    before = score(game, learner.average_policy(first)).nash_conv
+    half = after(learner, 15)
+    best = min(score(game, learner.average_policy(state)).nash_conv for state in (half, after(learner, 10, half)))
+    assert best < 0.75 * before
+
+
+@pytest.mark.parametrize("staleness", [0, 1])
+@pytest.mark.parametrize("magnet", ["uniform", "ema"])
+def test_a_run_that_was_stored_goes_on_to_the_same_bits(staleness: int, magnet: str, tmp_path: Any) -> None:
+    settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}, "magnet": {"kind": magnet}}
+    whole = after(make(**settings), 5)
+    first = make(**settings)
+    save_checkpoint(tmp_path, 2, first.to_tree(after(first, 2)))
+    _, tree = load_checkpoint(tmp_path, 2)
+    second = make(**settings)
+    resumed = after(second, 3, second.from_tree(tree))
+    assert alike(whole, resumed)
+    assert whole.stages == resumed.stages
+    # Two states in turns: the networks are brought back to each.
+    third = make(**settings)
+    early = after(third, 2)
+    after(third, 1, early)
+    assert alike(whole, after(third, 3, early))
+
+
+def test_staleness_is_one_update_and_changes_what_is_learnt() -> None:
+    fresh, stale = make(), make(play={**SMALL["play"], "staleness": 1})
+    assert alike(after(fresh, 1), after(stale, 1))
+    assert not alike(after(fresh, 2), after(stale, 2))
+    state = after(stale, 2)
+    assert state.behaviour is not None
+    assert all(torch.equal(state.behaviour[name], part) for name, part in after(stale, 1).weights.items())
+    _, metrics = stale.step(state)
+    assert metrics["samples/staleness"] == 1.0
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("staleness", [0, 1])
+def test_workers_change_no_bit(staleness: int, ray_cluster: None) -> None:
+    settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}}
+    inline = after(make(**settings), 3)
+    with RayExecutor(3, workers=2) as executor:
+        assert alike(inline, after(make(executor=executor, **settings), 3))
+
+
+@pytest.mark.parametrize(
+    ("game", "settings"),
+    [
+        ("goofspiel", {"network": CENTRAL}),
+        (
+            "leduc_poker",
+            {"network": {"hidden": [16], "centralised_critic": True}, "play": {**SMALL["play"], "source": "rules"}},
+        ),
+        ("grid_soccer", {"network": {"hidden": [16], "shared": False}}),
+        ("sheriff", {"network": {"hidden": [16], "shared": False}}),
+        ("left_right", {}),
+        ("rock_paper_scissors", {}),
+    ],
+)
+def test_every_family_of_games_is_played(game: str, settings: dict[str, Any]) -> None:
+    """Simultaneous moves, different numbers of actions, agents who are alike; the policy is a policy of the game."""
+    learner = make("pma", game, **settings)
+    state = after(learner, 2)
+    found = score(eqenvs.make(game), learner.average_policy(state))
+    assert np.isfinite(found.nash_conv)
+    assert state.stages == 2 * 2 * 32 * 8
+
+
+def test_compiled_and_half_precision_fits_stay_close_to_the_plain_one() -> None:
+    plain = after(make(), 2)
+    half = after(make(fit={"precision": "bfloat16", "standardised": False}), 2)
+    for name, part in plain.weights.items():
+        assert not torch.equal(part, half.weights[name]) or part.numel() < 40
+        torch.testing.assert_close(part, half.weights[name], atol=0.02, rtol=0.1)
+
+
+def test_a_number_that_is_not_finite_is_named() -> None:
+    learner = make()
+    state = after(learner, 1)
+    name = next(iter(state.weights))
+    broken = {**state.weights, name: torch.full_like(state.weights[name], float("nan"))}
+    spoilt = ActorLearnerState(**{**vars(state), "weights": broken})
+    with pytest.raises(InputError, match=r"^iteration 2: .* is not finite; the last checkpoint is kept"):
+        learner.step(spoilt)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fit": {"device": "cuda:7"}}, r"device 'cuda:7' is absent; present: cpu"),
+        ({"play": {"device": "tpu"}}, "present: cpu"),
+        ({"play": {"steps": 0}}, "learner.play.steps"),
+        ({"network": {"activation": "rleu"}}, "did you mean 'relu'"),
+        ({"pull": {"start": 1.0, "shape": "exponential"}}, "start and an end above 0"),
+        ({"play": {"stepps": 3}}, "did you mean 'steps'"),
+    ],
+)
+def test_bad_settings_are_one_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        make(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adversary_must_be_one_of_several_roles() -> None:
+    for adversaries in ([0, 1], [2]):
+        with pytest.raises(InputError, match="not all"):
+            make("quantal_curriculum", adversaries=adversaries)
