@@ -88,6 +88,11 @@ class Game:
         count = self.size
         return self._declared(self.spec.exact) and (count is None or count <= DEFAULT_MAX_SIZE)
 
+    @property
+    def scored_exactly(self) -> bool:
+        """Whether policies get exact scores: the game can be enumerated, or its rules name a scorer that need not."""
+        return self.exact or (self._declared(self.spec.exact) and self.rules.scorer is not None)
+
     @cached_property
     def size(self) -> int | None:
         """How many histories or pairs of a state and a joint action the exact model has; see `GameSpec.size`."""

@@ -318,6 +318,11 @@ def uniform(points: DecisionPoints) -> TabularPolicy:
     return TabularPolicy(points, [states.uniform() for states in points.information_states])
 
 
+def uniform_play(player: int, states: InformationStates) -> Float64Array:
+    """The same as a behaviour policy, of any game: nothing is enumerated."""
+    return states.uniform()
+
+
 def tabulate(model: DecisionPoints, policy: JointPolicy) -> TabularPolicy:
     """The joint policy as behaviour tables, each policy evaluated once over all information states.
 

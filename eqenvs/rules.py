@@ -40,6 +40,8 @@ class Rules(ABC, Generic[StateT]):
             independent draws at once, each of `CHANCE_BITS` uniform bits, which `apply` turns into outcomes; such rules
             must be `simultaneous`, and cannot be enumerated.
         discount: what a decision stage later multiplies the rewards by in what the game is worth, in [0, 1].
+        scorer: the module of `eqsolvers.scoring` that scores policies exactly where the game cannot be enumerated; None
+            for none.
         default_max_cycles: decision stages after which environments truncate a game where nothing else is asked for;
             None for no limit.
     """
@@ -54,6 +56,7 @@ class Rules(ABC, Generic[StateT]):
     simultaneous: ClassVar[bool] = False
     chance_draws: int = 0
     discount: float = 1.0
+    scorer: str | None = None
     default_max_cycles: int | None = None
 
     @property

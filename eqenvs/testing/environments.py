@@ -68,8 +68,7 @@ def check_environments(game: Game, *, cycles: int = 100, seeds: int = 3) -> None
         _replay_aec(game, stages, seed, None)
         for max_cycles in sorted({1, 2, max(1, len(stages) - 1), len(stages)}):
             _check_max_cycles(game, stages, seed, max_cycles)
-        for cut in sorted({0, len(stages) // 2, len(stages) - 1}):
-            _check_copies(game, stages, seed, cut)
+        _check_copies(game, stages, seed, sorted({0, len(stages) // 2, len(stages) - 1}))
 
 
 def _check_pettingzoo(game: Game, cycles: int) -> None:
@@ -100,10 +99,11 @@ def _pick(rng: np.random.Generator, mask: Any) -> int:
 def _check_view(game: Game, env: GameAECEnv | GameParallelEnv, place: str, agent: str, seen: Any, info: Any) -> None:
     """One agent's observation and info: in the space, masks int8, in both, the same."""
     space = env.observation_space(agent)
-    require(space.contains(seen), game, f"{place}, {agent}'s observation", f"an element of {space}", seen)
+    require(space.contains(seen), game, f"{place}, {agent}'s observation", space, seen)
     for where, mask in (("observation", seen["action_mask"]), ("info", info["action_mask"])):
         text = f"{place}, {agent}'s mask in {where}"
-        require(isinstance(mask, np.ndarray) and mask.dtype == np.int8, game, text, "an int8 array", repr(mask))
+        kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask)
+        require(kind == np.int8, game, f"{text}, dtype", "an int8 array", kind)
     require_same(game, f"{place}, {agent}'s masks", seen["action_mask"], info["action_mask"])
 
 
@@ -199,38 +199,46 @@ def _aec_view(env: GameAECEnv) -> dict[str, Any]:
     )
 
 
-def _check_copies(game: Game, stages: list[_Stage], seed: int, cut: int) -> None:
-    """A pickle and a deep copy made at stage `cut` go on as the original does, chance included, and apart from it."""
+def _check_copies(game: Game, stages: list[_Stage], seed: int, cuts: list[int]) -> None:
+    """Pickles and deep copies made at stages `cuts` go on as the original does, chance included, and apart from it."""
     copiers: tuple[tuple[str, Callable[[Any], Any]], ...] = (
         ("pickle", lambda env: pickle.loads(pickle.dumps(env))),
         ("deepcopy", copy.deepcopy),
     )
-    for name, copier in copiers:
-        place = f"seed {seed}, {name} at stage {cut}"
-        parallel, aec = game.parallel_env(), game.aec_env()
-        parallel.reset(seed=seed)
-        aec.reset(seed=seed)
-        for number, stage in enumerate(stages):
-            if number == cut:
-                for agent in aec.possible_agents:
-                    aec.action_space(agent).seed(seed)
-                    parallel.action_space(agent).seed(seed)
-                other_parallel, other_aec = copier(parallel), copier(aec)
-                for agent in aec.possible_agents:
-                    for mine, theirs in ((aec, other_aec), (parallel, other_parallel)):
-                        draws = [int(env.action_space(agent).sample()) for env in (mine, theirs)]
-                        require(draws[0] == draws[1], game, f"{place}, sampling {agent}'s actions", *draws)
-            parallel.step(stage.actions)
-            for player in stage.acting:
-                aec.step(stage.actions[aec.possible_agents[player]])
-        # The copies are stepped after the originals are done: sharing any state would show.
+    parallel, aec = game.parallel_env(), game.aec_env()
+    parallel.reset(seed=seed)
+    aec.reset(seed=seed)
+    made: list[tuple[str, int, GameParallelEnv, GameAECEnv]] = []
+    for number, stage in enumerate(stages):
+        if number in cuts:
+            spaces = [env.action_space(agent) for env in (aec, parallel) for agent in aec.possible_agents]
+            for space in spaces:
+                space.seed(seed)
+            copies = [(f"seed {seed}, {name} at stage {number}", c(parallel), c(aec)) for name, c in copiers]
+            draws = [int(space.sample()) for space in spaces]
+            for place, other_parallel, other_aec in copies:
+                others = [
+                    env.action_space(agent) for env in (other_aec, other_parallel) for agent in aec.possible_agents
+                ]
+                found = [int(space.sample()) for space in others]
+                require(found == draws, game, f"{place}, sampling actions", draws, found)
+                made.append((place, number, other_parallel, other_aec))
+        parallel.step(stage.actions)
+        _step_aec(aec, stage)
+    # The copies are stepped after the originals are done: sharing any state would show.
+    end = _aec_view(aec)
+    for place, cut, other_parallel, other_aec in made:
         for number, stage in enumerate(stages[cut:], start=cut):
             at = f"{place}, stage {number}"
             require_same(game, f"{at}, parallel environment", stage.result, other_parallel.step(stage.actions))
-            for player in stage.acting:
-                other_aec.step(stage.actions[aec.possible_agents[player]])
+            _step_aec(other_aec, stage)
             require_same(game, f"{at}, AEC environment, rewards", stage.result[1], other_aec.rewards)
-        require_same(game, f"{place}, AEC environment at the end", _aec_view(aec), _aec_view(other_aec))
+        require_same(game, f"{place}, AEC environment at the end", end, _aec_view(other_aec))
+
+
+def _step_aec(env: GameAECEnv, stage: _Stage) -> None:
+    for player in stage.acting:
+        env.step(stage.actions[env.possible_agents[player]])
 
 
 def _refused(game: Game, place: str, act: Callable[[], Any]) -> None:

@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
     "game": {"id": "kuhn_poker", "parameters": {"num_players": 2}},
     "learner": {"id": "psro", "oracle": {"id": "exact"}, "payoffs": {"chunk": 8}},
     "iterations": 3,
-    "score": {"method": "simulated", "oracle": {"id": "policy_gradient", "updates": 5}},
+    "score": {"method": "simulated", "oracles": [{"id": "policy_gradient", "updates": 5}]},
 }
 
 BAD = [
@@ -33,7 +33,10 @@ BAD = [
     ("executor.worker=1", "unknown key 'executor.worker'; did you mean 'workers'"),
     ("checkpoint.kep=1", "unknown key 'checkpoint.kep'; did you mean 'keep'"),
     ("score.evry=1", "unknown key 'score.evry'; did you mean 'every'"),
-    ("score.oracle.update=1", "unknown key 'score.oracle.update'; did you mean 'updates'"),
+    (
+        "score.oracles=[{id: ppo}, {id: policy_gradient, update: 1}]",
+        "unknown key 'score.oracles.1.update'",
+    ),
     ("learner.oracle.updates=1", "unknown key 'learner.oracle.updates'"),  # the exact oracle has none
     # types and ranges
     ("iterations=0", "iterations: .*greater than or equal to 1.*got 0"),
@@ -43,7 +46,9 @@ BAD = [
     ("executor.address=auto", "address: needs workers >= 1"),
     ("score.method=guess", "score.method: .*'exact' or 'simulated'.*got 'guess'"),
     ("learner.payoffs.episodes=1", "learner.payoffs.episodes: .*greater than or equal to 2"),
-    ("score.oracle.learning_rate=0", "score.oracle.learning_rate: .*greater than 0"),
+    ("score.oracles=[{id: ppo, learning_rate: 0}]", "score.oracles.0.learning_rate: .*greater than 0"),
+    ("score.repeats=0", "score.repeats: .*greater than or equal to 1"),
+    ("score.oracles=[{id: ppo, activation: tahn}]", "unknown activation 'tahn'; did you mean 'tanh'"),
     ("learner.tabulate=perhaps", "learner.tabulate: .*got 'perhaps'"),
     ("game=kuhn_poker", "game: .*got 'kuhn_poker'"),
     # things that do not exist
@@ -51,6 +56,10 @@ BAD = [
     ("learner.oracle.id=exactly", "unknown oracle 'exactly'; did you mean 'exact'"),
     ("learner.meta_solver=nahs", "unknown meta-solver 'nahs'; did you mean 'nash'"),
     ("learner=psro", "learner must be a mapping with an 'id', got 'psro'"),
+    ("score.oracle={id: ppo}", "unknown key 'score.oracle'; did you mean 'oracles'"),
+    ("score.oracles=[]", r"score.oracles must be a list of mappings with an 'id', got \[\]"),
+    ("score.oracles={id: ppo}", "score.oracles must be a list of mappings"),
+    ("score.oracles=[{id: pp}]", "unknown oracle 'pp'; did you mean 'ppo'"),
     ("learner.oracle=exact", "learner.oracle must be a mapping with an 'id', got 'exact'"),
 ]
 
@@ -60,7 +69,7 @@ def test_configuration_is_typed_all_the_way_down() -> None:
     assert isinstance(config.learner, PSROConfig)
     assert isinstance(config.learner.oracle, ExactConfig)
     assert config.learner.payoffs.chunk == 8
-    assert config.score.oracle.updates == 5  # type: ignore[attr-defined]
+    assert config.score.oracles[0].updates == 5  # type: ignore[attr-defined]
     assert config.executor.workers == 0
     assert parse_config(config.model_dump(mode="json")) == config
 

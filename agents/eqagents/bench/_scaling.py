@@ -20,9 +20,9 @@ SERIES = {
     "goofspiel": tuple(map(goofspiel, (4, 5, 6))),
 }
 QUICK = {
-    "Leduc poker": tuple(map(leduc, (3, 4))),
+    "Leduc poker": tuple(map(leduc, (2, 3))),
     "liar's dice": tuple(map(liars_dice, (2, 3))),
-    "goofspiel": tuple(map(goofspiel, (3, 4))),
+    "goofspiel": tuple(map(goofspiel, (2, 3))),
 }
 
 

@@ -67,14 +67,14 @@ def show(
 ) -> None:
     """Show a game's parameters, sizes, value where known, and the score of uniformly random play."""
     from eqagents.cli.tables import game_table
-    from eqenvs.policies import uniform
+    from eqenvs.policies import uniform_play
     from eqsolvers.scoring import score
 
     game = _make(game_id, parameter)
-    with busy("building the exact model"):
-        scored = score(game, uniform(game)) if game.exact else None
+    with busy("scoring uniform play"):
+        scored = score(game, uniform_play) if game.scored_exactly else None
     values = next((fact.values for fact in game.facts if fact.values is not None), None)
-    sizes = None if scored is None else game.model().sizes()
+    sizes = game.model().sizes() if game.exact else None
     data = {
         "id": game.spec.id,
         "family": game.spec.family.value,

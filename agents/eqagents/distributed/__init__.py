@@ -49,6 +49,7 @@ def make_executor(config: ExecutorConfig, seed: int) -> Executor:
         config.workers,
         address=config.address,
         num_gpus_per_worker=config.num_gpus_per_worker,
+        num_gpus_per_learner=config.num_gpus_per_learner,
         in_flight=config.in_flight,
         retries=config.retries,
         object_store_memory=config.object_store_memory,

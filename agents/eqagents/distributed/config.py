@@ -23,6 +23,9 @@ class ExecutorConfig(BaseModel):
     num_gpus_per_worker: float = Field(
         default=0.0, ge=0.0, description="GPUs that each worker reserves, >= 0; fractions share one GPU."
     )
+    num_gpus_per_learner: float = Field(
+        default=0.0, ge=0.0, description="GPUs that each learner process (fit.processes) reserves, >= 0."
+    )
     in_flight: int = Field(
         default=2, ge=1, description="Tasks sent to a worker before it answers, >= 1; 2 hides the round trip."
     )

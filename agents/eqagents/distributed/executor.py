@@ -6,9 +6,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eqagents.distributed.task import Handle, Task, execute, unique
+from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
 
 
@@ -34,6 +35,14 @@ class Executor(Protocol):
         Raises:
             ValueError: at once, where two tasks share a key.
             TaskError: a task failed; the others are abandoned.
+        """
+
+    def together(self, tasks: Sequence[Task]) -> list[Any]:
+        """Runs tasks at the same time, each in a process of its own, joined by torch.distributed in their order.
+
+        Raises:
+            InputError: there are several and no workers, or their processes were lost too often.
+            TaskError: a task failed.
         """
 
     def close(self) -> None:
@@ -99,6 +108,12 @@ class InlineExecutor:
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[tuple[int, ...], Any]]:
         """See `Executor.run`."""
         return ((task.key, execute(task, self._seed, self._objects)) for task in unique(tasks))
+
+    def together(self, tasks: Sequence[Task]) -> list[Any]:
+        """See `Executor.together`; one task only."""
+        if len(tasks) != 1:
+            raise InputError(f"{len(tasks)} processes at the same time need Ray: set executor.workers to 1 or more")
+        return [execute(tasks[0], self._seed, self._objects)]
 
     def close(self) -> None:
         """Drops what was published."""

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any, Self
 import ray
 from ray.exceptions import ActorDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
+from eqagents.distributed.gang import Gangs, Member
 from eqagents.distributed.task import Handle, Task, TaskError, execute, handles, unique
 from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
 logger = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class RayExecutor:
         workers: worker processes, >= 1; each reserves one CPU.
         address: Ray cluster to connect to; None: this machine.
         num_gpus_per_worker: GPUs that each worker reserves, >= 0; fractions share one.
+        num_gpus_per_learner: GPUs that each process of `together` reserves, >= 0.
         in_flight: tasks sent to a worker before it answers, >= 1; with no retries, one is sent at a time.
         retries: times that a task is sent again after the loss of its worker, >= 0. A task that was lost once has a
             worker for itself from then on, so that none is blamed for what its neighbour does.
@@ -119,6 +121,7 @@ class RayExecutor:
         workers: int,
         address: str | None = None,
         num_gpus_per_worker: float = 0.0,
+        num_gpus_per_learner: float = 0.0,
         in_flight: int = 2,
         retries: int = 3,
         object_store_memory: int | None = None,
@@ -145,6 +148,10 @@ class RayExecutor:
             max_task_retries=0,
             runtime_env={"env_vars": environment},
         )
+        learner: Any = ray.remote(Member).options(
+            num_cpus=0, num_gpus=num_gpus_per_learner, runtime_env={"env_vars": environment}
+        )
+        self._gangs = Gangs(learner, retries)
         try:
             _require("CPU", workers, workers)
             _require("GPU", num_gpus_per_worker * workers, workers)
@@ -177,6 +184,11 @@ class RayExecutor:
         self._send(waiting, pending)
         return self._drain(waiting, pending)
 
+    def together(self, tasks: Sequence[Task]) -> list[Any]:
+        """See `Executor.together`. The processes stay for the next call; they reserve GPUs and no CPU."""
+        self._require_open()
+        return self._gangs.run(tasks, self._seed, [self._references(task) for task in tasks])
+
     def close(self) -> None:
         """Kills this executor's workers; stops Ray where this executor started it, leaves a cluster it connected to."""
         if self._closed:
@@ -184,6 +196,7 @@ class RayExecutor:
         self._closed = True
         for worker in self._workers:
             _kill(worker)
+        self._gangs.kill()
         self._published.clear()
         if self._owns_ray:
             ray.shutdown()

@@ -59,7 +59,8 @@ class StackedMLP(nn.Module):
         place = torch.arange(rows, device=member.device) - first_row[sorted_member] + first_tile[sorted_member] * tile
         padded = observations.new_zeros((len(of_tile) * tile, observations.shape[1]))
         padded[place] = observations[order]
-        outputs = self._through(padded.view(len(of_tile), tile, -1), of_tile).reshape(len(padded), -1)[place]
+        tiled = padded.view(len(of_tile), tile, padded.shape[1])  # no -1: there may be no rows
+        outputs = self._through(tiled, of_tile).reshape(len(padded), self.biases[-1].shape[1])[place]
         return torch.empty_like(outputs).index_copy(0, order, outputs)
 
     def _through(self, tiles: Tensor, member: Tensor) -> Tensor:

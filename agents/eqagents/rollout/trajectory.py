@@ -4,8 +4,9 @@ Games run on from stage to stage and start anew where they end, so a row is seve
 stage M players decide: the one to move (M = 1), or everybody (M = N) where moves are simultaneous. A player's next
 decision may be several stages later; what is paid meanwhile is discounted by the stage.
 
-At the last stage some players' next decisions are not yet seen. The one to move has a value to go on with; for another
-the last decision that was seen serves as that, and is itself left out.
+At the last stage some players' next decisions are not yet seen. To keep only the decisions whose consequences were seen
+would favour actions that end games soon, so what is left out goes by the stage alone: no decision of the last K - 1
+stages is learnt from, K being the longest time that any player waited for its next decision or the end of the game.
 """
 
 from __future__ import annotations
@@ -72,6 +73,20 @@ def joined(parts: list[Rollout]) -> Rollout:
     )
 
 
+def longest_wait(rollout: Rollout) -> int:
+    """The most stages from a player's decision to its next one, or to the end of the game; at least 1."""
+    waited = torch.zeros_like(rollout.next_values)  # 0: for nothing
+    longest = torch.ones((), device=waited.device)
+    for who, decides, over, cut in zip(rollout.players, rollout.learns, rollout.over, rollout.cut, strict=True):
+        moved = torch.zeros_like(rollout.next_known).scatter(1, who, decides)
+        longest = torch.maximum(longest, torch.where(moved, waited, 0.0).max())
+        waited = torch.where(moved, 1.0, torch.where(waited > 0, waited + 1, 0.0))
+        ended = (over | cut)[:, None]
+        longest = torch.maximum(longest, torch.where(ended, waited, 0.0).max())
+        waited = waited.masked_fill(ended, 0.0)
+    return int(torch.maximum(longest, torch.where(rollout.next_known, waited, 0.0).max()))
+
+
 class Advantages(NamedTuple):
     """Estimates for the decisions of a rollout, [T, B, M] each.
 
@@ -90,7 +105,8 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
     """Generalised advantage estimates of every player's own decisions (Schulman et al. 2016, ICLR, equation 16).
 
     A(d) = sum_k decay^k delta(d + k) over a player's successive decisions d, each discounted by the stages between;
-    delta is what is paid until the next decision plus its value, less the value of this one.
+    delta is what is paid until the next decision plus its value, less the value of this one. The sum ends with the last
+    decision that is not of the stages left out.
 
     Args:
         rollout: the play.
@@ -101,6 +117,7 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
     ahead, paid = torch.zeros_like(value), torch.zeros_like(value)
     found, usable = torch.zeros_like(rollout.values), torch.zeros_like(rollout.learns)
     everybody = torch.zeros_like(known)
+    late = len(rollout.over) - longest_wait(rollout)
     for t in reversed(range(len(rollout.over))):
         ended = (rollout.over[t] | rollout.cut[t])[:, None]
         value = discount * torch.where(ended, rollout.cut_values[t], value)
@@ -108,7 +125,7 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
         paid = rollout.rewards[t] + discount * paid.masked_fill(ended, 0.0)
         known = known | ended
         who, decides, at = rollout.players[t], rollout.learns[t], rollout.values[t]
-        sure = known.gather(1, who) & decides
+        sure = known.gather(1, who) & decides & (t <= late)
         delta = paid.gather(1, who) + value.gather(1, who) - at
         estimate = torch.where(sure, delta + decay * ahead.gather(1, who), 0.0)
         found[t], usable[t] = estimate, sure

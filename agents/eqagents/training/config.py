@@ -14,6 +14,7 @@ from eqagents.distributed import ExecutorConfig
 from eqagents.learners import find_learner
 from eqagents.oracles import find_oracle
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
+from eqagents.oracles.ppo import PPOOracleConfig
 from eqenvs.errors import InputError
 
 
@@ -34,14 +35,18 @@ class ScoreConfig(Settings):
         "the game can be enumerated, the bound (said in the log, and by the score's kind) elsewhere",
     )
     episodes: int = Field(default=20_000, ge=2, description="episodes per estimate, for a simulated score")
-    oracle: SerializeAsAny[NamedSettings] = Field(
-        default=PolicyGradientConfig(), description="the best-response learner, for a simulated score"
+    oracles: tuple[SerializeAsAny[NamedSettings], ...] = Field(
+        default=(PPOOracleConfig(), PolicyGradientConfig()),
+        description="the best-response learners of a simulated score, each with its budget; the best response counts",
     )
+    repeats: int = Field(default=1, ge=1, description="tries of each learner, every one from a seed of its own")
 
-    @field_validator("oracle", mode="wrap")
+    @field_validator("oracles", mode="wrap")
     @classmethod
-    def _oracle_by_id(cls, value: Any, handler: Any) -> NamedSettings:
-        return by_id(value, find_oracle, "score.oracle")
+    def _oracles_by_id(cls, value: Any, handler: Any) -> tuple[NamedSettings, ...]:
+        if isinstance(value, str | Mapping) or not isinstance(value, Sequence) or not value:
+            raise InputError(f"config: score.oracles must be a list of mappings with an 'id', got {value!r}")
+        return tuple(by_id(each, find_oracle, f"score.oracles.{place}") for place, each in enumerate(value))
 
 
 class CheckpointConfig(Settings):

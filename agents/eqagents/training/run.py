@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import eqenvs
-from eqagents.configuration import NamedSettings, validate
-from eqagents.distributed import Executor, InlineExecutor, make_executor, one_torch_thread
+from eqagents.configuration import validate
+from eqagents.distributed import Executor, InlineExecutor, make_executor
 from eqagents.learners import Learner, find_learner
-from eqagents.oracles import find_oracle
-from eqagents.policies.records import to_policy
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from eqagents.training.config import RunConfig, ScoreConfig, StopConfig
+from eqagents.training.config import RunConfig, StopConfig
 from eqagents.training.files import write_json
 from eqagents.training.metrics import MetricsWriter
 from eqagents.training.run_directory import RunDirectory
+from eqagents.training.scoring import is_exact, require_oracles, score_as
 from eqenvs.errors import CheckpointError, InputError
 from eqenvs.game import Game
-from eqenvs.policies import BehaviourPolicy, JointPolicy
-from eqsolvers.scoring import Score, score, score_by_simulation
-
-logger = logging.getLogger(__name__)
+from eqenvs.policies import JointPolicy
+from eqsolvers.scoring import Score
 
 
 class Ended(StrEnum):
@@ -88,40 +83,6 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-class OracleResponder:
-    """A learned oracle as the best responder of `score_by_simulation`."""
-
-    def __init__(self, config: NamedSettings) -> None:
-        self.id: str = config.id
-        self.budget = config.model_dump(mode="json")
-        self._config = config
-
-    def __call__(self, game: Game, player: int, policy: JointPolicy, seed: np.random.SeedSequence) -> BehaviourPolicy:
-        """Train against the others' entries of `policy`."""
-        found = find_oracle(self.id).respond(self._config, game, player, policy, seed, None)
-        return to_policy(found.record, game, player)
-
-
-@cache
-def _say_lower_bound(game: str) -> None:
-    """Once a process: every score of the run is of the same kind."""
-    logger.warning("%s cannot be enumerated: scores are lower bounds from learned best responses", game)
-
-
-def score_as(config: ScoreConfig, game: Game, policy: JointPolicy, seed: int) -> Score:
-    """The score that a configuration asks for.
-
-    Raises:
-        GameTooLargeError: if an exact score is asked for and the game cannot be enumerated.
-    """
-    if config.method == "exact" or (config.method == "auto" and game.exact):
-        return score(game, policy)
-    if config.method == "auto":
-        _say_lower_bound(repr(game))
-    with one_torch_thread("scoring"):  # as in a task, or the bits would depend on the driver's threads
-        return score_by_simulation(game, policy, [OracleResponder(config.oracle)], episodes=config.episodes, seed=seed)
-
-
 def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: None) -> RunDirectory:
     """Start a run.
 
@@ -135,11 +96,12 @@ def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: Non
     """
     RunDirectory.require_free(path)
     with ExitStack() as stack:
-        game, learner = _build(config, stack)
-        start = _start(config, game, learner)  # before anything is written: it may be refused
+        parts = _build(config, stack)
+        require_oracles(config.score, parts.game, parts.executor)
+        start = _start(parts)  # before anything is written: it may be refused
         run = RunDirectory.create(path, config.model_dump(mode="json"))
         stack.enter_context(run.locked())
-        _loop(config, run, game, learner, start, on_progress)
+        _loop(parts, run, start, on_progress)
     return run
 
 
@@ -161,10 +123,11 @@ def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | 
     config = _config_of(run)
     with ExitStack() as stack:
         stack.enter_context(run.locked())
-        game, learner = _build(config, stack)
+        parts = _build(config, stack)
+        require_oracles(config.score, parts.game, parts.executor)
         begins = step is None and not list_checkpoints(run.checkpoints)
-        start = _start(config, game, learner) if begins else _load(run, config, game, learner, step)
-        _loop(config, run, game, learner, start, on_progress)
+        start = _start(parts) if begins else _load(run, parts, step)
+        _loop(parts, run, start, on_progress)
     return run
 
 
@@ -172,18 +135,28 @@ def _config_of(run: RunDirectory) -> RunConfig:
     return validate(RunConfig, run.config())
 
 
-def _build(config: RunConfig, stack: ExitStack, executor: Executor | None = None) -> tuple[Game, Learner[Any]]:
-    """The game and its learner; the executor, by default the configuration's, lives as long as the stack."""
+@dataclass(frozen=True)
+class _Parts:
+    """What a run is made of."""
+
+    config: RunConfig
+    game: Game
+    learner: Learner[Any]
+    executor: Executor
+
+
+def _build(config: RunConfig, stack: ExitStack, executor: Executor | None = None) -> _Parts:
+    """The parts of a run; the executor, by default the configuration's, lives as long as the stack."""
     game = eqenvs.make(config.game.id, **config.game.parameters)
     _require_exact_target(config, game)
     executor = stack.enter_context(executor or make_executor(config.executor, config.seed))
-    return game, find_learner(config.learner.id).build(game, config.learner, executor)
+    learner = find_learner(config.learner.id).build(game, config.learner, executor)
+    return _Parts(config, game, learner, executor)
 
 
 def _require_exact_target(config: RunConfig, game: Game) -> None:
     """Raises InputError where a target is set and scores are lower bounds."""
-    exact = config.score.method == "exact" or (config.score.method == "auto" and game.exact)
-    if config.stop.nash_conv is not None and not exact:
+    if config.stop.nash_conv is not None and not is_exact(config.score, game):
         raise InputError(
             f"config: stop.nash_conv needs exact scores, and those of {game!r} are lower bounds here, which can be "
             "small far from equilibrium; use stop.seconds"
@@ -219,10 +192,10 @@ class Point:
     recorded: bool = False
 
 
-def _load(run: RunDirectory, config: RunConfig, game: Game, learner: Learner[Any], step: int | None) -> Point:
+def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
     _, tree = load_checkpoint(run.checkpoints, step)
     found = tree.get("identity") if isinstance(tree, dict) else None
-    expected = _identity(config, game)
+    expected = _identity(parts.config, parts.game)
     if found != expected:
         differing = [name for name in expected if not isinstance(found, dict) or found.get(name) != expected[name]]
         name = differing[0]
@@ -230,75 +203,66 @@ def _load(run: RunDirectory, config: RunConfig, game: Game, learner: Learner[Any
         raise CheckpointError(
             f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
         )
-    state = learner.from_tree(tree["state"])
-    standing = Standing(learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"))
+    state = parts.learner.from_tree(tree["state"])
+    standing = Standing(parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"))
     return Point(state, standing, {}, recorded=True)
 
 
-def _start(config: RunConfig, game: Game, learner: Learner[Any]) -> Point:
+def _start(parts: _Parts) -> Point:
     """A run before its first iteration."""
-    state = learner.init(np.random.SeedSequence(config.seed))
-    return _scored(config, game, learner, Point(state, Standing(learner.iteration(state)), {"run/seconds": 0.0}))
+    state = parts.learner.init(np.random.SeedSequence(parts.config.seed))
+    return _scored(parts, Point(state, Standing(parts.learner.iteration(state)), {"run/seconds": 0.0}))
 
 
-def _next(config: RunConfig, game: Game, learner: Learner[Any], point: Point) -> Point:
+def _next(parts: _Parts, point: Point) -> Point:
     """One iteration on."""
     started = time.perf_counter()
-    state, metrics = learner.step(point.state)
+    state, metrics = parts.learner.step(point.state)
     seconds = time.perf_counter() - started
-    standing = Standing(learner.iteration(state), point.standing.seconds + seconds)
+    standing = Standing(parts.learner.iteration(state), point.standing.seconds + seconds)
     timing = {"run/iteration_s": seconds, "run/seconds": standing.seconds}
-    return _scored(config, game, learner, Point(state, standing, {**metrics, **timing}))
+    return _scored(parts, Point(state, standing, {**metrics, **timing}))
 
 
-def _scored(config: RunConfig, game: Game, learner: Learner[Any], point: Point) -> Point:
+def _scored(parts: _Parts, point: Point) -> Point:
     """With the score and the learner's measures where due: every so many iterations, and where the run ends."""
-    standing = point.standing
+    config, learner, standing = parts.config, parts.learner, point.standing
     if standing.iteration % config.score.every and not standing.ended(config.iterations, config.stop):
         return point
     started = time.perf_counter()
-    scored = score_as(config.score, game, learner.average_policy(point.state), config.seed)
+    scored = score_as(config.score, parts.game, learner.average_policy(point.state), config.seed, parts.executor)
     measures = {f"measures/{name}": value for name, value in learner.measures(point.state).items()}
     timing = {"time/score_s": time.perf_counter() - started}
     metrics = {**point.metrics, **score_metrics(scored), **measures, **timing}
     return replace(point, standing=replace(standing, nash_conv=scored.nash_conv_or_none), metrics=metrics, score=scored)
 
 
-def _loop(
-    config: RunConfig, run: RunDirectory, game: Game, learner: Learner[Any], point: Point, on_progress: OnProgress
-) -> None:
+def _loop(parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgress) -> None:
     """Iterate to the end, writing metrics, artefacts and checkpoints."""
+    config = parts.config
     with MetricsWriter(run.path) as writer:
         writer.truncate(point.standing.iteration if point.recorded else -1)
         if not point.recorded:
-            _record(config, run, game, learner, point, writer, on_progress)
+            _record(parts, run, point, writer, on_progress)
         while (ended := point.standing.ended(config.iterations, config.stop)) is None:
             run.ended_file.unlink(missing_ok=True)
-            point = _next(config, game, learner, point)
-            _record(config, run, game, learner, point, writer, on_progress)
+            point = _next(parts, point)
+            _record(parts, run, point, writer, on_progress)
     standing = point.standing
     facts = {"iteration": standing.iteration, "seconds": standing.seconds, "nash_conv": standing.nash_conv}
     write_json(run.ended_file, {"stopped": ended.value, **facts})
 
 
-def _record(
-    config: RunConfig,
-    run: RunDirectory,
-    game: Game,
-    learner: Learner[Any],
-    point: Point,
-    writer: MetricsWriter,
-    on_progress: OnProgress,
-) -> None:
+def _record(parts: _Parts, run: RunDirectory, point: Point, writer: MetricsWriter, on_progress: OnProgress) -> None:
     """Write everything, and store the state last: a checkpoint vouches for what is before it."""
-    standing = point.standing
+    config, learner, standing = parts.config, parts.learner, point.standing
     ended = standing.ended(config.iterations, config.stop)
     writer.write(standing.iteration, point.metrics)
     if ended or standing.iteration % config.checkpoint.every == 0:
         for name, data in learner.artefacts(point.state).items():
             write_json(run.artefact_file(name), data)
         tree = {
-            "identity": _identity(config, game),
+            "identity": _identity(config, parts.game),
             "seconds": standing.seconds,
             "nash_conv": standing.nash_conv,
             "state": learner.to_tree(point.state),
@@ -349,10 +313,10 @@ def load_trained(path: Path, *, step: int | None = None) -> Trained:
     run = RunDirectory.open(path)
     config = _config_of(run)
     with ExitStack() as stack:
-        game, learner = _build(config, stack, InlineExecutor(config.seed))
-        point = _load(run, config, game, learner, step)
-        policy, measures = learner.average_policy(point.state), learner.measures(point.state)
-        return Trained(run, config, game, policy, point.standing.iteration, measures)
+        parts = _build(config, stack, InlineExecutor(config.seed))
+        point = _load(run, parts, step)
+        policy, measures = parts.learner.average_policy(point.state), parts.learner.measures(point.state)
+        return Trained(run, config, parts.game, policy, point.standing.iteration, measures)
 
 
 def evaluate(path: Path, *, step: int | None = None) -> Score:
@@ -366,7 +330,11 @@ def evaluate(path: Path, *, step: int | None = None) -> Score:
         The independent score; the learner's own figures, where it has any, are its detail `measures`.
     """
     trained = load_trained(path, step=step)
-    scored = score_as(trained.config.score, trained.game, trained.policy, trained.config.seed)
+    config, game = trained.config, trained.game
+    # An exact score is computed here; best responses are learned where the run's own tasks were.
+    inline = is_exact(config.score, game)
+    with InlineExecutor(config.seed) if inline else make_executor(config.executor, config.seed) as executor:
+        scored = score_as(config.score, game, trained.policy, config.seed, executor)
     if trained.measures:
         scored = replace(scored, detail={**scored.detail, "measures": trained.measures})
     write_json(trained.run.score_file, {**scored.to_dict(), "evaluated_step": trained.step})

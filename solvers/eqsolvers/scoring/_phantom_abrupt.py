@@ -138,7 +138,7 @@ def _walk(
         cell, failed = tries[depth] >> 1, tries[depth] & 1 == 1
         if cell == num_cells:
             if depth == 0:
-                return best[0]
+                return float(best[0])
             depth -= 1
             gained[depth] += best[depth + 1]
             if tries[depth] & 1 == 0:

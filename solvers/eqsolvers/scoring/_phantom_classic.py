@@ -165,7 +165,7 @@ def _row(turn: int, stones: int, other: Any, tables: Any) -> int:
     """The row of `totals` of a turn of the opponent against the responder's stones."""
     first, _, packed, rank, count = tables
     free = len(count) - 1 - (other.own[turn] | other.known[turn])
-    return first[turn] + rank[packed[free, stones & free]]
+    return int(first[turn] + rank[packed[free, stones & free]])
 
 
 @compiled
@@ -214,7 +214,7 @@ def _walk(
                 moves[depth], cells[depth], best[depth] = own.first[node - 1], -1, -np.inf
                 continue
             if depth == 0:
-                return values[0]
+                return float(values[0])
             depth -= 1
             _finish(depth, values[turn], own, moves, gained, best, values)
             continue
@@ -413,4 +413,4 @@ def _last_turn(turn: int, number: int, own: Any, own_plan: Any, work: Any, num_c
         values[node] = best
     for group in range(number):
         slot[groups[group]] = -1
-    return values[turn]
+    return float(values[turn])

@@ -157,11 +157,11 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     """The exact score of a joint policy.
 
     Args:
-        game: a game that can be enumerated, or its exact model.
+        game: a game with `scored_exactly`, or an exact model.
         policy: any joint policy; it is evaluated at every information state, once.
 
     Raises:
-        GameTooLargeError: if the game cannot be enumerated; `score_by_simulation` gives a lower bound then.
+        GameTooLargeError: if the game has no exact scores; `score_by_simulation` gives a lower bound then.
         PolicyError: if the policy misses an information state or gives something that is no distribution.
         UnsupportedGame: if the model's family has no exact evaluation.
 
@@ -171,7 +171,7 @@ def score(game: Game | Model, policy: JointPolicy) -> Score:
     >>> round(score(kuhn, uniform(kuhn)).nash_conv, 6)
     0.916667
     """
-    return scorer(_model(game)).score(policy)
+    return scorer(game).score(policy)
 
 
 def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple[float, Float64Array]:
@@ -191,17 +191,13 @@ def best_response(game: Game | Model, player: int, policy: JointPolicy) -> tuple
         PolicyError: if a player's policy is missing.
         UnsupportedGame: if the model's family has no exact evaluation, or the best response has a memory.
     """
-    return scorer(_model(game)).best_response(player, policy)
+    return scorer(game).best_response(player, policy)
 
 
 def warm_up(game: Game | Model) -> None:
     """Lay out a model for scoring, and compile what that takes or load it from the cache: for timings without these."""
-    scorer(_model(game)).warm_up()
+    scorer(game).warm_up()
 
 
 def _or_none(figure: float) -> float | None:
     return None if math.isnan(figure) else figure
-
-
-def _model(game: Game | Model) -> Model:
-    return game.model() if isinstance(game, Game) else game

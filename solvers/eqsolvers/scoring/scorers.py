@@ -1,7 +1,8 @@
 """The scorer of a model, found by the model's family.
 
 The scorer of a family is `SCORER` in the module of this package that is named like it: a class, or another callable,
-from a model to a `Scorer`. A module is imported when a model of its family is first scored, because numba and SciPy
+from a model to a `Scorer`. Where a game cannot be enumerated but `Rules.scorer` names a module, its `SCORER` takes the
+game instead. A module is imported when a model of its family is first scored, because numba and SciPy
 take longer to import than a small game to score.
 
 Scorers are cheap to make, and made for every score: one that was kept for a model would keep the model. What takes time
@@ -13,14 +14,14 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
+from eqenvs.game import Game
 from eqenvs.models import Model
 from eqenvs.policies import JointPolicy
-from eqenvs.spec import Family
 
 if TYPE_CHECKING:
     from eqsolvers.scoring.score import Score
@@ -45,25 +46,30 @@ class Scorer(Protocol):
         """See `eqsolvers.scoring.score.warm_up`."""
 
 
-def scorer(model: Model) -> Scorer:
-    """The scorer of a model.
+def scorer(game: Game | Model) -> Scorer:
+    """The scorer of a game or a model.
 
     Raises:
+        GameTooLargeError: if the game cannot be enumerated, and its rules name no scorer that need not.
         UnsupportedGame: if the model's family has no exact scoring.
     """
-    return _of_family(model.family)(model)
+    if not isinstance(game, Game):
+        return _of_family(game.family.value)(game)
+    if game.exact or not game.scored_exactly:
+        return scorer(game.model())
+    return _of_family(str(game.rules.scorer))(game)
 
 
 @functools.cache
-def _of_family(family: Family) -> Callable[[Model], Scorer]:
-    name = f"{__package__}.{family.value}"
+def _of_family(module_name: str) -> Callable[[Any], Scorer]:
+    name = f"{__package__}.{module_name}"
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise UnsupportedGame(f"no exact scoring for {family.value} games yet") from None
-    found: Callable[[Model], Scorer] = module.SCORER
+        raise UnsupportedGame(f"no exact scoring for {module_name} games yet") from None
+    found: Callable[[Any], Scorer] = module.SCORER
     return found
 
 

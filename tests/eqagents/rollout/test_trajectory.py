@@ -20,52 +20,69 @@ def played(game_id: str, steps: int = 9, envs: int = 6, **parameters: object) ->
     return found, games
 
 
+def own_decisions(found: Rollout, b: int, player: int) -> list[tuple[int, int]]:
+    steps, _, movers = found.learns.shape
+    return [
+        (t, m)
+        for t in range(steps)
+        for m in range(movers)
+        if found.learns[t, b, m] and found.players[t, b, m] == player
+    ]
+
+
+def resolved_at(found: Rollout, b: int, player: int, t: int) -> int | None:
+    """The stage at which the consequences of a decision at `t` are seen: its next one, or the one after the end."""
+    steps = len(found.learns)
+    for stage in range(t, steps):
+        if stage > t and any(other == stage for other, _ in own_decisions(found, b, player)):
+            return stage
+        if found.over[stage, b] or found.cut[stage, b]:
+            return stage + 1
+    return steps if found.next_known[b, player] else None
+
+
 def by_definition(found: Rollout, discount: float, decay: float) -> tuple[np.ndarray, np.ndarray]:
     """Each row and player on its own, forwards: the decisions of one game after the other."""
     steps, batch, movers = found.learns.shape
     estimates, known = np.zeros((steps, batch, movers)), np.zeros((steps, batch, movers), dtype=bool)
-    for b in range(batch):
-        for player in range(found.rewards.shape[2]):
-            own = [
-                (t, m)
-                for t in range(steps)
-                for m in range(movers)
-                if found.learns[t, b, m] and found.players[t, b, m] == player
-            ]
-            for index, (t, m) in enumerate(own):
-                total, weight, at = 0.0, 1.0, (t, m)
-                following = own[index + 1 :]
-                while True:
-                    nxt = following[0] if following else None
-                    delta, factor, stage, sure = -float(found.values[at[0], b, at[1]]), 1.0, at[0], True
-                    final = None
-                    while True:  # until the next decision, the game's end, or the last stage
-                        delta += factor * float(found.rewards[stage, b, player])
-                        factor *= discount
-                        if found.over[stage, b] or found.cut[stage, b]:
-                            final = True
-                            if found.cut[stage, b]:
-                                delta += factor * float(found.cut_values[stage, b, player])
-                            break
-                        stage += 1
-                        if nxt is not None and nxt[0] == stage:
-                            delta += factor * float(found.values[nxt[0], b, nxt[1]])
-                            break
-                        if stage == steps:
-                            final = True
-                            sure = bool(found.next_known[b, player])
-                            delta += factor * float(found.next_values[b, player])
-                            break
-                    if not sure:
-                        break
-                    total += weight * delta
-                    if at == (t, m):
-                        known[t, b, m] = True
-                    if final:
-                        break
-                    weight *= decay * factor
-                    at, following = nxt, following[1:]
-                estimates[t, b, m] = total
+    seats = [(b, player) for b in range(batch) for player in range(found.rewards.shape[2])]
+    ends = {(b, p, t): resolved_at(found, b, p, t) for b, p in seats for t, _ in own_decisions(found, b, p)}
+    late = steps - max(end - t for (_, _, t), end in ends.items() if end is not None)
+
+    def delta(b: int, player: int, t: int, m: int) -> tuple[float, float, bool]:
+        """Paid until the consequences are seen plus what follows, less the value; the discount; whether it goes on."""
+        end = ends[b, player, t]
+        assert end is not None
+        total = -float(found.values[t, b, m])
+        factor = 1.0
+        for stage in range(t, end):
+            total += factor * float(found.rewards[stage, b, player])
+            factor *= discount
+        if found.over[end - 1, b]:
+            return total, factor, False
+        if found.cut[end - 1, b]:
+            return total + factor * float(found.cut_values[end - 1, b, player]), factor, False
+        if end == steps:
+            return total + factor * float(found.next_values[b, player]), factor, False
+        (following,) = [k for stage, k in own_decisions(found, b, player) if stage == end]
+        return total + factor * float(found.values[end, b, following]), factor, True
+
+    for b, player in seats:
+        own = own_decisions(found, b, player)
+        for index, (t, m) in enumerate(own):
+            if t > late or ends[b, player, t] is None:
+                continue
+            known[t, b, m] = True
+            total, weight = 0.0, 1.0
+            for at, k in own[index:]:
+                if at > late or ends[b, player, at] is None:
+                    break
+                step, factor, on = delta(b, player, at, k)
+                total += weight * step
+                weight *= decay * factor
+                if not on:
+                    break
+            estimates[t, b, m] = total
     return estimates, known
 
 
@@ -97,10 +114,22 @@ def test_whole_returns_less_the_baseline_at_decay_one() -> None:
         for t in reversed(range(12)):
             if found.over[t, b]:
                 payoff = found.rewards[t, b]
-            if payoff is not None:
+            if payoff is not None and ours.known[t, b, 0]:
                 player = found.players[t, b, 0]
-                assert ours.known[t, b, 0]
                 assert ours.returns[t, b, 0] == pytest.approx(float(payoff[player]), abs=1e-5)
+
+
+def test_what_is_left_out_goes_by_the_stage_alone() -> None:
+    """Whether a decision is learnt from does not depend on what came of it."""
+    for game_id in ("kuhn_poker", "leduc_poker"):
+        found, _ = played(game_id, steps=12, envs=200)
+        ours = advantages(found, 1.0, 0.9)
+        kept = [bool(ours.known[t][found.learns[t]].all()) for t in range(12)]
+        none = [not bool(ours.known[t].any()) for t in range(12)]
+        late = kept.index(False)
+        assert all(kept[:late])
+        assert all(none[late:])
+        assert 12 - late <= 3
 
 
 @pytest.mark.parametrize(("game_id", "discount"), [("leduc_poker", 1.0), ("grid_soccer", 0.9)])

@@ -38,8 +38,11 @@ EXACT = {
 }
 LEARNED = {
     "game": {"id": "kuhn_poker"},
-    "learner": {"id": "psro", "oracle": {"id": "policy_gradient", "updates": 40, "episodes": 128, "hidden": [16]}},
-    "iterations": 8,
+    "learner": {
+        "id": "psro",
+        "oracle": {"id": "policy_gradient", "updates": 10, "num_envs": 64, "steps": 8, "hidden": [16]},
+    },
+    "iterations": 6,
     "seed": 3,
     "score": {"every": 2},
 }
@@ -173,7 +176,7 @@ def test_killed_run_goes_on_to_what_an_uninterrupted_one_gives(uninterrupted: Pa
         while not any(record["step"] >= 2 for record in read_metrics(run)):
             assert process.poll() is None, "the run ended by itself"
             assert time.monotonic() < deadline
-            time.sleep(0.01)
+            time.sleep(0.03)
         process.kill()
     done, _ = load_checkpoint(run / "checkpoints")
     assert 1 <= done < LEARNED["iterations"]  # type: ignore[operator]
@@ -277,8 +280,15 @@ def test_evaluation_is_the_exact_score_of_the_loaded_policy(copied: Path) -> Non
 
 def test_simulated_scores_are_lower_bounds_with_their_interval(tmp_path: Path) -> None:
     simulated = {"method": "simulated", "episodes": 2000, "every": 2}
-    responder = {"id": "policy_gradient", "updates": 60, "episodes": 256, "hidden": [16], "learning_rate": 0.02}
-    data = {**EXACT, "iterations": 2, "score": {**simulated, "oracle": responder}}
+    responder = {
+        "id": "policy_gradient",
+        "updates": 60,
+        "num_envs": 64,
+        "steps": 16,
+        "hidden": [16],
+        "learning_rate": 0.02,
+    }
+    data = {**EXACT, "iterations": 2, "score": {**simulated, "oracles": [responder]}}
     run = train(config(data), tmp_path / "run")
     bound = evaluate(run.path)
     assert bound.kind == "lower_bound"
@@ -304,7 +314,7 @@ def test_simulated_scores_are_computed_under_one_torch_thread(tmp_path: Path, mo
         return OracleResult({"kind": "uniform"}, {}, episodes=0)
 
     spec = replace(find_oracle("policy_gradient"), respond=respond)
-    monkeypatch.setattr("eqagents.training.run.find_oracle", lambda name: spec)
+    monkeypatch.setattr("eqagents.training.scoring.find_oracle", lambda name: spec)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -340,7 +350,8 @@ def test_resume_from_an_earlier_step_ends_the_same(tmp_path: Path) -> None:
 def test_game_that_cannot_be_enumerated_gets_a_lower_bound_by_itself(tmp_path: Path) -> None:
     settings = ["game={id: phantom_tic_tac_toe}", "iterations=1", "score.episodes=20", "learner.tabulate=false"]
     settings += ["learner.payoffs={method: simulated, episodes: 10}"]
-    settings += [f"{part}.oracle={{id: policy_gradient, updates: 1, episodes: 4}}" for part in ("learner", "score")]
+    oracle = "{id: policy_gradient, updates: 1, num_envs: 4, value_episodes: 4}"
+    settings += [f"learner.oracle={oracle}", f"score.oracles=[{oracle}]"]
     run = train(config(EXACT, *settings), tmp_path / "run")
     assert evaluate(run.path).kind == "lower_bound"
 

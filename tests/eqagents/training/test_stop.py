@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from eqagents.cli import app as cli
 from eqagents.report import load_report_data, render_report
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import RunConfig, StopConfig, parse_config
@@ -19,6 +19,7 @@ from eqagents.training.run import Ended, Progress, Standing, evaluate, resume, t
 from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TABULAR: dict[str, Any] = {
@@ -71,6 +72,25 @@ def interrupted(run: Path, data: dict[str, Any], after: int, *overrides: str) ->
 
     with pytest.raises(Stop):
         train(config(data, *overrides), run, stop)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
+    """The `eqenvs` command in this process; it must succeed. Gives what it printed, and what it said on the side."""
+
+    def call(*arguments: object) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
+        capsys.readouterr()
+        status: object = 0
+        try:
+            cli.run()
+        except SystemExit as stop:
+            status = stop.code
+        printed, said = capsys.readouterr()
+        assert not status, said
+        return printed, said
+
+    return call
 
 
 @pytest.fixture
@@ -128,7 +148,7 @@ def test_resumed_run_stops_where_the_uninterrupted_one_does(after: int, tmp_path
     assert ended(tmp_path / "run") | {"seconds": None} == ended(whole) | {"seconds": None}
 
 
-def test_run_that_has_ended_has_nothing_left_to_do(tmp_path: Path) -> None:
+def test_run_that_has_ended_has_nothing_left_to_do(tmp_path: Path, command: Callable[..., tuple[str, str]]) -> None:
     run = train(config(TABULAR), tmp_path / "run").path
     before, facts = read_metrics(run), ended(run)
     (run / "ended.json").unlink()  # as if it had died in between
@@ -136,12 +156,9 @@ def test_run_that_has_ended_has_nothing_left_to_do(tmp_path: Path) -> None:
     resume(run, told.append)
     assert told == []
     assert (read_metrics(run), ended(run)) == (before, facts)
-    done = subprocess.run(
-        [sys.executable, "-m", "eqagents.cli.main", "resume", str(run), "--json"], capture_output=True, text=True
-    )
-    assert done.returncode == 0
-    assert "nothing left to do" in done.stderr
-    summary = json.loads(done.stdout)
+    printed, said = command("resume", run, "--json")
+    assert "nothing left to do" in said
+    summary = json.loads(printed)
     assert (summary["stopped"], summary["iteration"]) == ("target", facts["iteration"])
     assert summary["score"]["nash_conv"] == facts["nash_conv"]
 
@@ -245,7 +262,9 @@ def test_target_on_lower_bounds_is_refused_and_writes_nothing(overrides: list[st
 # ------------------------------------------------------------------------------------------------ more than two players
 
 
-def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(tmp_path: Path) -> None:
+def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(
+    tmp_path: Path, command: Callable[..., tuple[str, str]]
+) -> None:
     data = TABULAR | {"game": {"id": "kuhn_poker", "parameters": {"num_players": 3}}, "iterations": 4, "stop": {}}
     run = train(config(data), tmp_path / "run").path
     last = read_metrics(run)[-1]
@@ -265,9 +284,7 @@ def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(tmp_pa
         "all iterations done",
     ):
         assert shown in page
-    table = subprocess.run(
-        [sys.executable, "-m", "eqagents.cli.main", "evaluate", str(run)], capture_output=True, text=True, check=True
-    ).stdout
+    table, _ = command("evaluate", run)
     assert "nash_conv" in table
     assert f"'play_cce_gap': {gap}" in table
     earlier = evaluate(run, step=2)

@@ -42,6 +42,9 @@ class FitConfig(GradientConfig):
     minibatches: int = Field(default=4, ge=1, description="gradient steps a pass")
     value_weight: float = Field(default=0.5, ge=0, description="of the critic's squared error in the loss")
     standardised: bool = Field(default=True, description="give advantages mean 0 and variance 1")
+    processes: int = Field(
+        default=1, ge=1, description="processes that fit together, each on its share; several need executor.workers"
+    )
 
 
 class ActorLearnerConfig(NamedSettings):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,12 +27,14 @@ from eqagents.learners.deep._actors import Actors, stored
 from eqagents.learners.deep._batch import Batch, batch_of, divergence, entropy
 from eqagents.learners.deep._config import ActorLearnerConfig
 from eqagents.learners.deep._fit import Fitter
+from eqagents.learners.deep._together import fit_together
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.behaviour import Softmax
 from eqagents.rollout.networks import ActorCritic, Weights, arrays_of, tensors_of
 from eqagents.rollout.task import networks_of
 from eqagents.rollout.trajectory import Rollout
 from eqenvs.arrays import require_torch_device
+from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy, ProductPolicy
 
@@ -53,6 +56,23 @@ class Terms:
 
 # From (log-probabilities [n, A] of the policy that is fitted, the batch, further terms) to its loss.
 Loss: TypeAlias = Callable[[Tensor, Batch, Terms], Tensor]
+
+
+@dataclass(frozen=True)
+class _Pulled:
+    """A learner's loss with its terms; plain data, so that it can be sent to who fits."""
+
+    loss: Loss
+    config: Any
+    iteration: int
+
+    def __call__(self, magnet: ActorCritic | None, log_policy: Tensor, part: Batch) -> Tensor:
+        """The loss of log-probabilities [n, A]; `magnet` holds the magnet's weights."""
+        pulled = None
+        if magnet is not None:
+            with torch.no_grad():
+                pulled = magnet.log_policy(part.observations, part.roles, part.masks)
+        return self.loss(log_policy, part, Terms(self.config, self.iteration, pulled))
 
 
 @dataclass(frozen=True)
@@ -102,11 +122,19 @@ class ActorLearner:
         loss: Loss,
         magnet: Callable[[int, Weights, Weights], Weights] | None = None,
     ) -> None:
-        self._device = require_torch_device(torch, config.fit.device)
-        require_torch_device(torch, config.play.device)
+        self._alone = config.fit.processes == 1
+        # Several processes have devices of their own, which this one may lack.
+        self._device = require_torch_device(torch, config.fit.device if self._alone else "cpu")
+        if executor.workers == 0:
+            require_torch_device(torch, config.play.device)
+        if not self._alone and executor.workers == 0:
+            raise InputError(
+                f"config: fit.processes {config.fit.processes} needs Ray: set executor.workers to 1 or more"
+            )
         self._game, self._config, self._loss, self._pull = game, config, loss, magnet
         self.networks = networks_of(game, config.network).to(self._device)
         self._fitter = Fitter(self.networks, config.fit)
+        self._executor, self._published = executor, executor.publish(game)
         self._magnet: ActorCritic | None = None
         if magnet is not None:
             self._magnet = networks_of(game, config.network).to(self._device)
@@ -170,7 +198,7 @@ class ActorLearner:
             "time/played_s": played.seconds,
             "time/learned_s": time.perf_counter() - started - waited,
             "memory/rollout_bytes": float(rollout.nbytes()),
-            "memory/update_bytes": float(self._fitter.peak_bytes()),
+            "memory/update_bytes": float(self._fit_bytes),
         }
 
     def average_policy(self, state: ActorLearnerState) -> JointPolicy:
@@ -231,17 +259,19 @@ class ActorLearner:
         config, rules = self._config, self._game.rules
         roles = torch.tensor(rules.roles, device=self._device)
         batch = batch_of(rollout, roles, rules.discount, config.trace, standardised=config.fit.standardised)
-        magnet = self._magnet
-
-        def loss(log_policy: Tensor, part: Batch) -> Tensor:
-            pulled = None
-            if magnet is not None:
-                with torch.no_grad():
-                    pulled = magnet.log_policy(part.observations, part.roles, part.masks)
-            return self._loss(log_policy, part, Terms(config, state.iteration, pulled))
-
-        order = torch.Generator().manual_seed((state.entropy << 32) + state.iteration)
-        metrics = self._fitter.fit(batch, loss, state.iteration, order)
+        loss = _Pulled(self._loss, config, state.iteration)
+        if self._alone:
+            order = torch.Generator().manual_seed((state.entropy << 32) + state.iteration)
+            metrics = self._fitter.fit(batch, partial(loss, self._magnet), state.iteration, order)
+            self._fit_bytes = self._fitter.peak_bytes()
+        else:
+            found = fit_together(
+                self._executor, self._published, config.network, config.fit, state.weights, state.optimiser,
+                state.magnet, batch, loss, state.iteration,
+            )  # fmt: skip
+            metrics, self._fit_bytes = found["metrics"], found["bytes"]
+            self.networks.load_state_dict(tensors_of(found["weights"], self._device))
+            self._fitter.load({name: tensors_of(parts, "cpu") for name, parts in found["optimiser"].items()})
         with torch.no_grad():
             now = self.networks.log_policy(batch.observations, batch.roles, batch.masks)
             metrics["policy/entropy"] = float(entropy(now).mean())

@@ -72,7 +72,7 @@ class Fitter:
                 log_policy, values = log_policy.float(), values.float()
                 of_policy = loss(log_policy, part)
                 of_critic = (values - part.returns).square().mean()
-                norm = self._steps.step(of_policy + config.value_weight * of_critic)
+                norm = self._steps.step(of_policy + config.value_weight * of_critic, len(index))
                 sums += torch.stack([of_policy.detach(), of_critic.detach(), norm[0]])
                 steps += 1
         means = (sums / max(1, steps)).tolist()

@@ -38,13 +38,30 @@ class GradientSteps:
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()
 
-    def step(self, loss: Tensor) -> Tensor:
-        """One step, and the norms of the parts' gradients."""
+    def step(self, loss: Tensor, rows: int = 1) -> Tensor:
+        """One step, and the norms of the parts' gradients.
+
+        Args:
+            loss: a mean over rows.
+            rows: how many; where processes are joined, the step is on the mean over the rows of all.
+        """
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if joined():
+            self._average(rows)
         norms = [torch.nn.utils.clip_grad_norm_(part, self._clip) for part in self._parts.values()]
         self._optimiser.step()
         return torch.stack(norms)
+
+    def _average(self, rows: int) -> None:
+        parameters = [parameter for part in self._parts.values() for parameter in part]
+        own = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([*(gradient.reshape(-1) * rows for gradient in own), own[0].new_tensor([float(rows)])])
+        torch.distributed.all_reduce(flat)
+        flat = flat[:-1] / flat[-1]
+        parts = torch.split(flat, [parameter.numel() for parameter in parameters])
+        for parameter, gradient in zip(parameters, parts, strict=True):
+            parameter.grad = gradient.view_as(parameter)
 
     def peak_bytes(self) -> int:
         """Most memory allocated since `begin`, on a CUDA device; 0 elsewhere."""
@@ -86,6 +103,11 @@ class GradientSteps:
             f"iteration {iteration + 1}: {next(bad, 'a gradient')} is not finite; the last checkpoint is kept; train "
             "with a lower fit.learning_rate or fit.gradient_clip"
         )
+
+
+def joined() -> bool:
+    """Whether this process fits together with others."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 @contextmanager

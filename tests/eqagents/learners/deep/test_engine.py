@@ -157,3 +157,19 @@ def test_an_adversary_must_be_one_of_several_roles() -> None:
     for adversaries in ([0, 1], [2]):
         with pytest.raises(InputError, match="not all"):
             make("quantal_curriculum", adversaries=adversaries)
+
+
+@pytest.mark.ray
+def test_several_processes_fit_as_one_would(ray_cluster: None) -> None:
+    """One minibatch and one pass: two halves averaged are the whole, up to rounding and Adam's epsilon."""
+    fit = {"epochs": 1, "minibatches": 1, "standardised": False}
+    alone = after(make(magnet={"kind": "ema"}, fit=fit), 2)
+    with RayExecutor(3, workers=1) as executor:
+        learner = make(executor=executor, magnet={"kind": "ema"}, fit={**fit, "processes": 2})
+        together = after(learner, 2)
+        again = after(make(executor=executor, magnet={"kind": "ema"}, fit={**fit, "processes": 2}), 2)
+    assert alike(together, again)
+    for name, part in alone.weights.items():
+        torch.testing.assert_close(together.weights[name], part, atol=1e-4, rtol=1e-3)
+    with pytest.raises(InputError, match=r"fit\.processes 2 needs Ray: set executor\.workers to 1 or more"):
+        make(fit={"processes": 2})

@@ -1,0 +1,215 @@
+"""A best response by the actor-learner: one player's network learns, the others play what they are given.
+
+Play, advantages, losses and gradient steps are those of the learners in `eqagents.learners.deep`; here the other seats
+are taken by fixed opponents, drawn anew for every game, so the response is to their mixture and not to one member
+(Lanctot et al. 2017, NeurIPS). Step size and entropy bonus fall linearly to zero, so that the last policy is nearly
+pure, as a best response is.
+
+Cost: updates x num_envs x steps stages of play and one gradient pass over the player's decisions for each epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt, field_validator
+from torch import Tensor
+
+from eqagents.configuration import NamedSettings
+from eqagents.learners.deep._batch import Batch, batch_of
+from eqagents.learners.deep._config import ActorLearnerConfig, FitConfig
+from eqagents.learners.deep._engine import Loss, Terms
+from eqagents.learners.deep._fit import Fitter
+from eqagents.learners.deep._schedule import Schedule
+from eqagents.oracles import OracleResult, OracleSpec
+from eqagents.oracles._opponents import Against
+from eqagents.policies import PolicyRecord, to_network, to_policy
+from eqagents.policies.mlp import ACTIVATIONS, MaskedMLP
+from eqagents.rollout.games import Games, Source
+from eqagents.rollout.networks import ActorCritic, NetworkConfig
+from eqagents.rollout.play import rollout
+from eqagents.rollout.task import games_of
+from eqenvs.arrays import require_torch_device
+from eqenvs.errors import InputError, unknown_name
+from eqenvs.game import Game
+from eqenvs.policies import JointPolicy
+from eqenvs.simulation import simulate
+from eqsolvers.scoring.simulated import replace_player
+
+
+class ResponseConfig(NamedSettings):
+    """Settings of every oracle that learns from play with networks."""
+
+    updates: int = Field(default=300, ge=1, description="rounds of play and learning per response")
+    num_envs: int = Field(default=128, ge=1, description="games side by side")
+    steps: int = Field(default=32, ge=1, description="stages of every game in a round; games go on in the next")
+    hidden: tuple[PositiveInt, ...] = Field(
+        default=(128, 128), description="widths of the hidden layers of actor and critic"
+    )
+    activation: str = Field(default="tanh", description="of the hidden layers: relu or tanh")
+    learning_rate: float = Field(
+        default=3e-3, gt=0, description="Adam's step size at the start, annealed linearly to 0"
+    )
+    gradient_clip: float = Field(default=1.0, gt=0, description="largest norm of a gradient")
+    value_episodes: int = Field(
+        default=1024, ge=2, description="episodes played at the end to say what the response earns"
+    )
+    warm_start: bool = Field(
+        default=False,
+        description="start from the player's previous response: faster, but the responses resemble each other",
+    )
+    source: Source = Field(
+        default="auto", description="play from a table or from the rules; auto: a table where the game is small"
+    )
+    device: str = Field(default="cpu", description="torch device of the networks and of the games")
+
+    @field_validator("activation")
+    @classmethod
+    def _known_activation(cls, value: str) -> str:
+        if value not in ACTIVATIONS:
+            raise unknown_name("activation", value, ACTIVATIONS)
+        return value
+
+    def network(self) -> NetworkConfig:
+        """The shape of actor and critic."""
+        return NetworkConfig(hidden=self.hidden, activation=self.activation)
+
+    def falling(self, start: float) -> Schedule:
+        """A coefficient that is 0 at the end."""
+        return Schedule(start=start, end=0.0, over=self.updates)
+
+
+class ActorCriticConfig(ResponseConfig):
+    """Settings of every oracle with an actor and a critic."""
+
+    entropy: float = Field(
+        default=0.03, ge=0, description="entropy bonus at the start, in standardised advantage per nat"
+    )
+    trace: float = Field(default=0.95, ge=0, le=1, description="lambda of the advantage estimates")
+
+    def fit(self, epochs: int, minibatches: int) -> FitConfig:
+        """How the networks are fitted."""
+        return FitConfig(
+            learning_rate=self.falling(self.learning_rate),
+            gradient_clip=self.gradient_clip,
+            device=self.device,
+            epochs=epochs,
+            minibatches=minibatches,
+        )
+
+
+# From an oracle's settings to those of the learner whose loss it uses.
+AsLearner = Callable[[ActorCriticConfig], ActorLearnerConfig]
+
+
+def actor_critic_oracle(name: str, config: type[ActorCriticConfig], loss: Loss, learner: AsLearner) -> OracleSpec:
+    """The spec of an oracle that is a learner's loss and nothing more."""
+
+    def respond(
+        config: ActorCriticConfig,
+        game: Game,
+        player: int,
+        opponents: JointPolicy,
+        seed: np.random.SeedSequence,
+        warm_start: PolicyRecord | None,
+    ) -> OracleResult:
+        """Train a response; see `Oracle`."""
+        start = warm_start if config.warm_start else None
+        record, episodes = _train(config, learner(config), loss, game, player, opponents, seed, start)
+        return judged(config, game, player, opponents, seed, record, episodes)
+
+    return OracleSpec(id=name, config=config, respond=respond, needs_model=False, check=check)
+
+
+def _train(
+    config: ActorCriticConfig,
+    learner: ActorLearnerConfig,
+    loss: Loss,
+    game: Game,
+    player: int,
+    opponents: JointPolicy,
+    seed: np.random.SeedSequence,
+    start: PolicyRecord | None,
+) -> tuple[PolicyRecord, int]:
+    """The response, and how many games were begun."""
+    games, generator, words = begun(config, game, seed)
+    rules = game.rules
+    networks = ActorCritic(
+        rules.observation_size, rules.observation_size, (rules.max_actions,), config.network(), words[0]
+    )
+    actions = rules.num_actions[player]
+    if start is not None:
+        _take_up(networks, start, game, player)
+    networks.to(games.device)
+    networks.num_actions = (rules.max_actions,) * rules.num_players  # one network, whatever the role it plays
+    cast = Against(game, networks, player, opponents, config.num_envs, generator)
+    fitter = Fitter(networks, learner.fit)
+    order = torch.Generator().manual_seed(words[1])
+    shown, episodes = games.begin(words[2]), config.num_envs
+    for update in range(config.updates):
+        found, shown = rollout(games, cast, shown, config.steps)
+        episodes += int((found.over | found.cut).sum())
+        batch = batch_of(found, games.roles, games.discount, learner.trace, standardised=learner.fit.standardised)
+        terms = Terms(learner, update, None)
+
+        def of_policy(log_policy: Tensor, part: Batch, terms: Terms = terms) -> Tensor:
+            return loss(log_policy, part, terms)
+
+        if len(batch.actions):
+            fitter.fit(batch, of_policy, update, order)
+    return networks.actor.record(0, actions), episodes
+
+
+def begun(
+    config: ResponseConfig, game: Game, seed: np.random.SeedSequence
+) -> tuple[Games, torch.Generator, tuple[int, ...]]:
+    """The games of a response, the generator of everybody's moves, and three seeds of 63 bits for the rest."""
+    moves, *words = (int(word) for word in seed.generate_state(4, np.uint64) >> np.uint64(1))
+    games = games_of(game, config.num_envs, config.device, config.source)
+    return games, torch.Generator(games.device).manual_seed(moves), tuple(words)
+
+
+def judged(
+    config: ResponseConfig,
+    game: Game,
+    player: int,
+    opponents: JointPolicy,
+    seed: np.random.SeedSequence,
+    record: PolicyRecord,
+    episodes: int,
+) -> OracleResult:
+    """With what the response earns, in games that it did not learn from."""
+    policy = replace_player(opponents, player, to_policy(record, game, player), game.num_players)
+    # A key of its own, not a child: the caller's seed is left as it is.
+    own = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 1))
+    payoffs = simulate(game.rules, policy, config.value_episodes, own)[:, player]
+    metrics = {"value": float(payoffs.mean()), "value_stderr": float(payoffs.std(ddof=1) / np.sqrt(len(payoffs)))}
+    return OracleResult(record, metrics, episodes + config.value_episodes)
+
+
+def _take_up(networks: ActorCritic, record: PolicyRecord, game: Game, player: int) -> None:
+    """Start the actor from a record; one that is no network is left aside.
+
+    Raises:
+        InputError: if the record's network has another shape.
+    """
+    network = to_network(record, game, player)
+    if network is None:
+        return
+    inside = networks.actor.network
+    shape = (inside.hidden, inside.activation)
+    if not isinstance(network, MaskedMLP) or (network.hidden, network.activation) != shape:
+        found = (network.hidden, network.activation) if isinstance(network, MaskedMLP) else type(network).__name__
+        raise InputError(f"config: warm_start: the previous response is {found}, hidden and activation say {shape}")
+    layers = [layer for layer in network.layers if isinstance(layer, torch.nn.Linear)]
+    with torch.no_grad():
+        for layer, weight, bias in zip(layers, inside.weights, inside.biases, strict=True):
+            outputs = layer.out_features  # the head has the game's width, of which a player may use less
+            weight[0, :, :outputs], bias[0, :outputs] = layer.weight.T, layer.bias
+
+
+def check(config: ResponseConfig) -> None:
+    """Raise InputError if the device is absent where the oracle runs."""
+    require_torch_device(torch, config.device)
