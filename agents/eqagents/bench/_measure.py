@@ -21,7 +21,22 @@ Step = Callable[[int], object]  # runs that many iterations
 CHUNK = 0.02  # seconds between two looks at the clock
 LONG = 8.0
 FEWEST_ROUNDS = 3
-DISTRIBUTIONS = ("eqenvs", "numpy", "numba", "scipy", "open_spiel", "LiteEFG", "quantecon", "nashpy", "pygambit")
+DISTRIBUTIONS = (
+    "eqenvs",
+    "numpy",
+    "numba",
+    "scipy",
+    "open_spiel",
+    "LiteEFG",
+    "quantecon",
+    "nashpy",
+    "pygambit",
+    "pettingzoo",
+    "pgx",
+    "jax",
+    "torch",
+    "ray",
+)
 PROCESSOR_FILE = Path("/proc/cpuinfo")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 

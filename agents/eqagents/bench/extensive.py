@@ -17,6 +17,7 @@ from eqagents.bench import (
     _limit,
     _mccfr,
     _nash_conv,
+    _phantom,
     _scaling,
     _target,
 )
@@ -44,6 +45,7 @@ BENCHMARK = Benchmark(
         _building.section,
         _limit.section,
         _scaling.section,
+        _phantom.section,
     ),
     kernels={**{solver.id: _on_kuhn(solver.compile) for solver in SOLVERS}, "scores": _on_kuhn(warm_up)},
     notes=lambda: ("cfr+: the whole CFR family.", *absent()),

@@ -348,7 +348,8 @@ def test_resume_from_an_earlier_step_ends_the_same(tmp_path: Path) -> None:
 
 
 def test_game_that_cannot_be_enumerated_gets_a_lower_bound_by_itself(tmp_path: Path) -> None:
-    settings = ["game={id: phantom_tic_tac_toe}", "iterations=1", "score.episodes=20", "learner.tabulate=false"]
+    game = "game={id: dark_hex, parameters: {board_size: 4}}"
+    settings = [game, "iterations=1", "score.episodes=20", "learner.tabulate=false"]
     settings += ["learner.payoffs={method: simulated, episodes: 10}"]
     oracle = "{id: policy_gradient, updates: 1, num_envs: 4, value_episodes: 4}"
     settings += [f"learner.oracle={oracle}", f"score.oracles=[{oracle}]"]

@@ -250,7 +250,7 @@ def test_bad_rules_are_named(override: str, message: str) -> None:
 
 @pytest.mark.parametrize("overrides", [
     ["score.method=simulated"],
-    ["game.id=phantom_tic_tac_toe", "learner.tabulate=false", "learner.payoffs.method=simulated"],
+    ["game={id: dark_hex, parameters: {board_size: 4}}", "learner.tabulate=false", "learner.payoffs.method=simulated"],
 ])  # fmt: skip
 def test_target_on_lower_bounds_is_refused_and_writes_nothing(overrides: list[str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"stop\.nash_conv needs exact scores, .* use stop\.seconds") as caught:
