@@ -33,7 +33,9 @@ from eqsolvers.extensive_form._regret import RegretMinimiser
 from eqsolvers.extensive_form.cfr_plus import schedule
 
 COMMAND = Path(sys.executable).with_name("eqenvs")
-SECTIONS = {"compile", "iterations", "target", "nash_conv", "mccfr", "mccfr_reached", "building", "limit", "scaling"}
+SECTIONS = {
+    "compile", "iterations", "target", "nash_conv", "mccfr", "mccfr_reached", "building", "limit", "scaling", "phantom",
+}  # fmt: skip
 
 
 class Quick:

@@ -165,35 +165,36 @@ def test_results_are_the_same_bits_on_one_worker(make_ray: Callable[..., Executo
     assert executor.workers == 1
 
 
+@pytest.fixture(scope="module")
+def two_workers(ray_cluster: None) -> Iterator[Any]:
+    with make_executor(ExecutorConfig(workers=2), SEED) as made:
+        yield made
+
+
 @pytest.mark.ray
 class TestTwoWorkers:
     """What leaves the workers as they were shares them: a process takes a second to start."""
 
-    @pytest.fixture(scope="class")
-    def executor(self, ray_cluster: None) -> Iterator[Any]:
-        with make_executor(ExecutorConfig(workers=2), SEED) as made:
-            yield made
+    def test_results_are_the_same_bits(self, two_workers: Any) -> None:
+        assert_same_bits_as_inline(two_workers)
+        assert two_workers.workers == 2
 
-    def test_results_are_the_same_bits(self, executor: Any) -> None:
-        assert_same_bits_as_inline(executor)
-        assert executor.workers == 2
-
-    def test_published_objects_reach_workers_and_are_released(self, executor: Any) -> None:
+    def test_published_objects_reach_workers_and_are_released(self, two_workers: Any) -> None:
         table = np.arange(200_000.0)
-        handle = executor.publish(table)
+        handle = two_workers.publish(table)
         tasks = [Task((i,), PROBE + "echo", {"value": [handle, i]}) for i in range(6)]
-        for i, (echoed, number) in enumerate(run_ordered(executor, tasks)):
+        for i, (echoed, number) in enumerate(run_ordered(two_workers, tasks)):
             assert number == i
             assert echoed.tobytes() == table.tobytes()
             assert not echoed.flags.writeable
         del handle, tasks
         gc.collect()
-        assert not executor._published
+        assert not two_workers._published
 
-    def test_runs_can_be_nested_and_left_early(self, executor: Any) -> None:
+    def test_runs_can_be_nested_and_left_early(self, two_workers: Any) -> None:
         outer = []
-        for key, _ in executor.run(draws(6)):
-            inner = executor.run([Task((8, i), PROBE + "echo", {"value": i}) for i in range(5)])
+        for key, _ in two_workers.run(draws(6)):
+            inner = two_workers.run([Task((8, i), PROBE + "echo", {"value": i}) for i in range(5)])
             next(inner)
             inner.close()
             outer.append(key)
@@ -287,8 +288,8 @@ def test_initialised_ray_is_left_running_without_our_workers(ray_cluster: None) 
 
 @pytest.mark.ray
 def test_more_workers_than_the_cluster_has_is_one_line(ray_cluster: None) -> None:
-    with pytest.raises(InputError, match=r"workers=3 need 3 CPUs; the Ray cluster has 2"):
-        make_executor(ExecutorConfig(workers=3), SEED)
+    with pytest.raises(InputError, match=r"workers=9 need 9 CPUs; the Ray cluster has 8"):
+        make_executor(ExecutorConfig(workers=9), SEED)
     with pytest.raises(InputError, match=r"need 512 GPUs"):
         make_executor(ExecutorConfig(workers=1, num_gpus_per_worker=512), SEED)
 

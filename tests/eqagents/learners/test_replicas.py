@@ -9,7 +9,7 @@ import pytest
 
 import eqenvs
 from eqagents.configuration import by_id
-from eqagents.distributed import Executor, ExecutorConfig, InlineExecutor, make_executor
+from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.replicas import Replicas, ReplicasConfig, ReplicasState
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
@@ -37,9 +37,8 @@ def iterate(learner: Replicas, state: ReplicasState, steps: int) -> ReplicasStat
 
 
 def run(executor: Executor, steps: int, **fields: Any) -> ReplicasState:
-    with executor:
-        learner = Replicas(eqenvs.make("kuhn_poker"), config(**fields), executor)
-        return iterate(learner, learner.init(np.random.SeedSequence(SEED)), steps)
+    learner = Replicas(eqenvs.make("kuhn_poker"), config(**fields), executor)
+    return iterate(learner, learner.init(np.random.SeedSequence(SEED)), steps)
 
 
 def test_a_replica_is_the_method_alone() -> None:
@@ -90,10 +89,8 @@ def test_a_checkpoint_goes_on_to_the_bit(tmp_path: Any) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_cluster")
-def test_workers_change_no_bit() -> None:
-    inline = run(InlineExecutor(SEED), 2)
-    spread = run(make_executor(ExecutorConfig(workers=2), SEED), 2)
+def test_workers_change_no_bit(here_and_spread: tuple[Executor, Executor]) -> None:
+    inline, spread = (run(executor, 2) for executor in here_and_spread)
     np.testing.assert_array_equal(inline.residuals, spread.residuals)
     assert inline.seeds == spread.seeds
 

@@ -11,7 +11,6 @@ import torch
 import eqenvs
 from eqagents.configuration import by_id
 from eqagents.distributed import Executor, InlineExecutor
-from eqagents.distributed.ray_executor import RayExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.deep._engine import ActorLearner, ActorLearnerState
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
@@ -88,11 +87,11 @@ def test_staleness_is_one_update_and_changes_what_is_learnt() -> None:
 
 @pytest.mark.ray
 @pytest.mark.parametrize("staleness", [0, 1])
-def test_workers_change_no_bit(staleness: int, ray_cluster: None) -> None:
+def test_workers_change_no_bit(staleness: int, here_and_spread: tuple[Executor, Executor]) -> None:
     settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}}
     inline = after(make(**settings), 3)
-    with RayExecutor(3, workers=2) as executor:
-        assert alike(inline, after(make(executor=executor, **settings), 3))
+    executor = here_and_spread[1]
+    assert alike(inline, after(make(executor=executor, **settings), 3))
 
 
 @pytest.mark.parametrize(
@@ -160,14 +159,14 @@ def test_an_adversary_must_be_one_of_several_roles() -> None:
 
 
 @pytest.mark.ray
-def test_several_processes_fit_as_one_would(ray_cluster: None) -> None:
+def test_several_processes_fit_as_one_would(here_and_spread: tuple[Executor, Executor]) -> None:
     """One minibatch and one pass: two halves averaged are the whole, up to rounding and Adam's epsilon."""
     fit = {"epochs": 1, "minibatches": 1, "standardised": False}
     alone = after(make(magnet={"kind": "ema"}, fit=fit), 2)
-    with RayExecutor(3, workers=1) as executor:
-        learner = make(executor=executor, magnet={"kind": "ema"}, fit={**fit, "processes": 2})
-        together = after(learner, 2)
-        again = after(make(executor=executor, magnet={"kind": "ema"}, fit={**fit, "processes": 2}), 2)
+    executor = here_and_spread[1]
+    together, again = (
+        after(make(executor=executor, magnet={"kind": "ema"}, fit={**fit, "processes": 2}), 2) for _ in range(2)
+    )
     assert alike(together, again)
     for name, part in alone.weights.items():
         torch.testing.assert_close(together.weights[name], part, atol=1e-4, rtol=1e-3)

@@ -13,7 +13,6 @@ from torch import Tensor
 import eqenvs
 from eqagents.configuration import by_id
 from eqagents.distributed import Executor, InlineExecutor
-from eqagents.distributed.ray_executor import RayExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.deep import dqn, mdpo_off_policy, nfsp
 from eqagents.learners.deep._off_policy import OffPolicyLearner, OffPolicyState
@@ -259,10 +258,10 @@ def test_a_run_that_was_stored_goes_on_to_the_same_bits(name: str, staleness: in
 
 @pytest.mark.ray
 @pytest.mark.parametrize("name", LEARNERS)
-def test_workers_change_no_bit(name: str, ray_cluster: None) -> None:
+def test_workers_change_no_bit(name: str, here_and_spread: tuple[Executor, Executor]) -> None:
     settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": 1}}
-    with RayExecutor(3, workers=2) as executor:
-        assert alike(after(make(name, **settings), 3), after(make(name, executor=executor, **settings), 3))
+    executor = here_and_spread[1]
+    assert alike(after(make(name, **settings), 3), after(make(name, executor=executor, **settings), 3))
 
 
 @pytest.mark.parametrize(

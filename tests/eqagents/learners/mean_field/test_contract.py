@@ -9,7 +9,7 @@ import pytest
 
 import eqenvs
 from eqagents.configuration import validate
-from eqagents.distributed import Executor, ExecutorConfig, InlineExecutor, make_executor
+from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import Learner, find_learner
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqsolvers.scoring import score
@@ -131,8 +131,7 @@ def test_another_seed_gives_another_run(case: str) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_cluster")
-def test_workers_change_no_bit() -> None:
-    with make_executor(ExecutorConfig(workers=2), SEED) as spread:
-        for case in FIRST.values():
-            assert run(case, spread, 2) == run(case, InlineExecutor(SEED), 2), case
+def test_workers_change_no_bit(here_and_spread: tuple[Executor, Executor]) -> None:
+    here, spread = here_and_spread
+    for case in FIRST.values():
+        assert run(case, spread, 2) == run(case, here, 2), case

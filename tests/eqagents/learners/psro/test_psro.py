@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqagents.distributed import Executor, ExecutorConfig, InlineExecutor, make_executor
+from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
@@ -156,24 +156,13 @@ def test_artefact_is_the_empirical_game() -> None:
 # ------------------------------------------------------------------------------------------------- the same to the bit
 
 
-@pytest.fixture(scope="module")
-def inline() -> dict[str, dict[str, Any]]:
-    """Three steps of each case without workers."""
-    found = {case: run(InlineExecutor(SEED), fields, 3) for case, fields in CASES.items()}
-    for expected in found.values():
-        assert any("weights" in path for path in expected)
-        assert {"/mean", "/strategies/0", "/strategies/1"} <= expected.keys()
-    return found
-
-
 @pytest.mark.ray
-@pytest.mark.parametrize("workers", [1, 2])
-def test_results_are_the_same_inline_and_on_one_and_two_workers(
-    inline: dict[str, dict[str, Any]], workers: int, ray_cluster: None
-) -> None:
-    with make_executor(ExecutorConfig(workers=workers), SEED) as executor:
-        for case, expected in inline.items():  # one after the other on the same workers
-            assert run(executor, CASES[case], 3) == expected
+@pytest.mark.parametrize("case", CASES)
+def test_results_are_the_same_inline_and_on_two_workers(case: str, here_and_spread: tuple[Executor, Executor]) -> None:
+    here, spread = (run(executor, CASES[case], 3) for executor in here_and_spread)
+    assert any("weights" in path for path in here)
+    assert {"/mean", "/strategies/0", "/strategies/1"} <= here.keys()
+    assert spread == here
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -111,7 +111,7 @@ def test_sampled_gradients_are_unbiased(parameters, to_go):
     wanted = (1 - exploration) * exact.visits[None, :, None] * exact.averaged
     total, square = np.zeros_like(strategy), np.zeros_like(strategy)
     stream = np.array([11, 22, 33, 44], dtype=np.uint64)
-    seen, taken, paid = np.zeros(8, np.int64), np.zeros((8, 2), np.int64), np.zeros((8, 2))
+    seen, taken, paid = np.zeros((8, 2), np.int64), np.zeros((8, 2), np.int64), np.zeros((8, 2))
     for _ in range(episodes):
         length, seen, taken, paid = episode(table, strategy, exploration, stream, seen, taken, paid)
         weight = np.cumsum(paid[length - 1 :: -1], axis=0)[::-1] if length > 1 else paid[:1]
