@@ -53,4 +53,11 @@ class ActorLearnerConfig(NamedSettings):
     play: PlayConfig = PlayConfig()
     network: NetworkConfig = NetworkConfig()
     fit: FitConfig = FitConfig()
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share that a running mean of the weights, the policy then scored, keeps of itself; 0: the last "
+        "iterate is scored",
+    )
     trace: float = Field(default=0.95, ge=0, le=1, description="lambda of the advantage estimates")

@@ -86,6 +86,7 @@ class ActorLearnerState:
         weights: of policies and critics.
         optimiser: what Adam remembers, by parameter.
         magnet: weights of the magnet's policies; None without one.
+        averaged: a running mean of the weights; None where the last iterate is the policy.
         behaviour: weights that the play already begun is played with; None where none is.
         snapshots: where each task's games stand.
     """
@@ -96,6 +97,7 @@ class ActorLearnerState:
     weights: Weights
     optimiser: dict[str, Weights]
     magnet: Weights | None
+    averaged: Weights | None
     behaviour: Weights | None
     snapshots: tuple[Any, ...]
 
@@ -152,6 +154,7 @@ class ActorLearner:
             weights=weights,
             optimiser={},
             magnet=weights if self._pull is not None else None,
+            averaged=weights if self._config.average else None,
             behaviour=None,
             snapshots=(None,) * self._config.play.tasks,
         )
@@ -186,6 +189,7 @@ class ActorLearner:
             weights=weights,
             optimiser=self._fitter.state(),
             magnet=magnet,
+            averaged=self._mean(state, weights),
             behaviour=state.weights if ahead else None,
             snapshots=snapshots,
         )
@@ -201,14 +205,21 @@ class ActorLearner:
             "memory/update_bytes": float(self._fit_bytes),
         }
 
+    def _mean(self, state: ActorLearnerState, weights: Weights) -> Weights | None:
+        """The running mean's next value; an early one is a mean of few."""
+        if state.averaged is None:
+            return None
+        kept = min(self._config.average, (state.iteration + 1) / (state.iteration + 10))
+        return {name: kept * old + (1 - kept) * weights[name] for name, old in state.averaged.items()}
+
     def average_policy(self, state: ActorLearnerState) -> JointPolicy:
-        """The last iterate."""
+        """The last iterate, or the network of the weights' running mean."""
         return ProductPolicy([to_policy(record, self._game, role) for role, record in enumerate(self.records(state))])
 
     def records(self, state: ActorLearnerState) -> list[PolicyRecord]:
-        """The last iterate's policies, by role."""
+        """The policies that are scored, by role."""
         networks = networks_of(self._game, self._config.network)
-        networks.load_state_dict(state.weights)
+        networks.load_state_dict(state.weights if state.averaged is None else state.averaged)
         return networks.records()
 
     def measures(self, state: ActorLearnerState) -> dict[str, float]:
@@ -223,8 +234,14 @@ class ActorLearner:
             "entropy": state.entropy,
             "weights": arrays_of(state.weights),
             "optimiser": {name: arrays_of(parts) for name, parts in state.optimiser.items()},
-            "magnet": None if state.magnet is None else arrays_of(state.magnet),
-            "behaviour": None if state.behaviour is None else arrays_of(state.behaviour),
+            **{
+                name: None if part is None else arrays_of(part)
+                for name, part in (
+                    ("magnet", state.magnet),
+                    ("averaged", state.averaged),
+                    ("behaviour", state.behaviour),
+                )
+            },
             "snapshots": [stored(part) for part in state.snapshots],
         }
 
@@ -237,8 +254,10 @@ class ActorLearner:
             entropy=tree["entropy"],
             weights=tensors_of(tree["weights"], on),
             optimiser={name: tensors_of(parts, on) for name, parts in tree["optimiser"].items()},
-            magnet=None if tree["magnet"] is None else tensors_of(tree["magnet"], on),
-            behaviour=None if tree["behaviour"] is None else tensors_of(tree["behaviour"], on),
+            **{
+                name: None if tree[name] is None else tensors_of(tree[name], on)
+                for name in ("magnet", "averaged", "behaviour")
+            },
             snapshots=tuple(tree["snapshots"]),
         )
 

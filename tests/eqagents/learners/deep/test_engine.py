@@ -59,6 +59,7 @@ def test_every_learner_comes_nearer_to_equilibrium_in_kuhn_poker(name: str) -> N
 @pytest.mark.parametrize("magnet", ["uniform", "ema"])
 def test_a_run_that_was_stored_goes_on_to_the_same_bits(staleness: int, magnet: str, tmp_path: Any) -> None:
     settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}, "magnet": {"kind": magnet}}
+    settings["average"] = 0.5 * staleness
     whole = after(make(**settings), 5)
     first = make(**settings)
     save_checkpoint(tmp_path, 2, first.to_tree(after(first, 2)))
@@ -67,11 +68,29 @@ def test_a_run_that_was_stored_goes_on_to_the_same_bits(staleness: int, magnet: 
     resumed = after(second, 3, second.from_tree(tree))
     assert alike(whole, resumed)
     assert whole.stages == resumed.stages
+    assert first.records(whole)[0]["weights"].keys() == second.records(resumed)[0]["weights"].keys()
+    for name, part in first.records(whole)[0]["weights"].items():
+        np.testing.assert_array_equal(part, second.records(resumed)[0]["weights"][name])
     # Two states in turns: the networks are brought back to each.
     third = make(**settings)
     early = after(third, 2)
     after(third, 1, early)
     assert alike(whole, after(third, 3, early))
+
+
+def test_the_running_mean_of_the_weights_is_scored_where_asked_for() -> None:
+    plain, mean = make(), make(average=0.9)
+    states = [after(mean, steps) for steps in (0, 1, 2)]
+    assert alike(states[2], after(plain, 2))
+    expected = states[0].weights
+    for number, kept in ((1, 1 / 10), (2, 2 / 11)):
+        expected = {name: kept * old + (1 - kept) * states[number].weights[name] for name, old in expected.items()}
+    assert states[2].averaged is not None
+    for name, part in expected.items():
+        torch.testing.assert_close(states[2].averaged[name], part)
+    scored, last = (found[0]["weights"] for found in (mean.records(states[2]), plain.records(after(plain, 2))))
+    assert scored.keys() == last.keys()
+    assert not any(np.array_equal(scored[name], last[name]) for name in scored)
 
 
 def test_staleness_is_one_update_and_changes_what_is_learnt() -> None:
