@@ -49,7 +49,7 @@ CASES = (
     ),
     Case(
         "leduc_poker",
-        3_000_000,
+        1_000_000,
         {
             "pma": {},
             "ppo": {}, "a2c": {}, "reinforce": {}, "mdpo": {}, "mdpo_off_policy": {}, "dqn": {}, "nfsp": {},

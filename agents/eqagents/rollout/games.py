@@ -19,7 +19,7 @@ from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.spec import Family
 
-Source: TypeAlias = Literal["auto", "rules", "table"]
+Source: TypeAlias = Literal["auto", "rules", "table", "torch"]  # torch: the rules, on torch wherever they run
 TABLE_LIMIT = 1_000_000  # histories, or pairs of a state and a joint action, of a game that `auto` lays out as a table
 
 
@@ -77,7 +77,11 @@ class Games:
         self.game, self.num_envs = game, num_envs
         self.device = require_torch_device(torch, device)
         self._tabular = uses_table(game, device, source)
-        self._env: Any = game.table_env(num_envs) if self._tabular else game.vector_env(num_envs, device)
+        self._torch = not self._tabular and (source == "torch" or self.device.type != "cpu")
+        library = "torch" if self._torch else None
+        self._env: Any = (
+            game.table_env(num_envs) if self._tabular else game.vector_env(num_envs, device, library=library)
+        )
         self.simultaneous = game.rules.simultaneous
         self.roles = torch.tensor(game.rules.roles, device=self.device)
         self.discount = game.rules.discount
@@ -122,10 +126,6 @@ class Games:
                 "config: network.centralised_critic needs play.source 'rules': a table has no such view"
             )
         return torch.cat([_tensor(self._env.observations(p)) for p in range(len(self.roles))], dim=1)
-
-    @property
-    def _torch(self) -> bool:
-        return not self._tabular and self.device.type != "cpu"
 
     def _shown(self, step: VectorStep) -> Shown:
         players, observations, masks, keys = map(_tensor, (step.players, step.observations, step.masks, step.keys))

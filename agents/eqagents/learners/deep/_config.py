@@ -18,7 +18,9 @@ class PlayConfig(Settings):
     tasks: int = Field(default=1, ge=1, description="batches of games, shared out to workers; each has its own games")
     num_envs: int = Field(default=256, ge=1, description="games side by side in each")
     steps: int = Field(default=32, ge=1, description="stages of every game in an iteration; games go on in the next")
-    source: Source = Field(default="auto", description="table or rules; auto: a table where the game is small")
+    source: Source = Field(
+        default="auto", description="table, rules or torch (the rules on torch); auto: a table if the game is small"
+    )
     device: str = Field(default="cpu", description="where games and policies run while playing: cpu, or a torch device")
     staleness: Literal[0, 1] = Field(
         default=0, description="1: play the next iteration while learning, with the policy of one update before"

@@ -78,6 +78,14 @@ def test_a_run_that_was_stored_goes_on_to_the_same_bits(staleness: int, magnet: 
     assert alike(whole, after(third, 3, early))
 
 
+def test_play_on_torch_is_stored_and_taken_up_again() -> None:
+    """The path of a GPU, on the CPU."""
+    play = {**SMALL["play"], "source": "torch"}
+    whole = after(make(game="leduc_poker", play=play), 3)
+    first, second = (make(game="leduc_poker", play=play) for _ in range(2))
+    assert alike(whole, after(second, 1, second.from_tree(first.to_tree(after(first, 2)))))
+
+
 def test_the_running_mean_of_the_weights_is_scored_where_asked_for() -> None:
     plain, mean = make(), make(average=0.9)
     states = [after(mean, steps) for steps in (0, 1, 2)]
@@ -125,6 +133,9 @@ def test_workers_change_no_bit(staleness: int, here_and_spread: tuple[Executor, 
         ("sheriff", {"network": {"hidden": [16], "shared": False}}),
         ("left_right", {}),
         ("rock_paper_scissors", {}),
+        ("leduc_poker", {"play": {**SMALL["play"], "source": "torch"}}),
+        ("goofspiel", {"play": {**SMALL["play"], "source": "torch"}}),
+        ("left_right", {"play": {**SMALL["play"], "source": "torch"}}),
     ],
 )
 def test_every_family_of_games_is_played(game: str, settings: dict[str, Any]) -> None:
