@@ -37,10 +37,11 @@ class StackedMLP(nn.Module):
             alike = list(zip(*layers, strict=True))
             self.weights = nn.ParameterList(torch.stack([each.weight.T for each in same]) for same in alike)
             self.biases = nn.ParameterList(torch.stack([each.bias for each in same]) for same in alike)
+        self._count = len(members)
         self._act = ACTIVATIONS[self.activation]()
 
     def __len__(self) -> int:
-        return len(self.weights[0])
+        return self._count
 
     def forward(self, observations: Tensor, member: Tensor, masks: Tensor | None = None) -> Tensor:
         """Outputs [B, A] for observations [B, D] and members [B] int64; with masks [B, A], masked log-probabilities."""
@@ -66,10 +67,13 @@ class StackedMLP(nn.Module):
     def _through(self, tiles: Tensor, member: Tensor) -> Tensor:
         """[M, R, A] from [M, R, D], or [R, A] from [R, D] where there is one member."""
         outputs = tiles
-        for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+        # A look-up in a ParameterList costs as much as a small layer.
+        layers = zip(self.weights._parameters.values(), self.biases._parameters.values(), strict=True)
+        for place, (weight, bias) in enumerate(layers):
+            assert weight is not None and bias is not None  # others can be None
             if place:
                 outputs = self._act(outputs)
-            if len(self) == 1:
+            if self._count == 1:
                 outputs = torch.addmm(bias[0], outputs, weight[0])
             else:
                 outputs = torch.baddbmm(bias[member][:, None], outputs, weight[member])

@@ -70,7 +70,8 @@ class RoleNetwork(nn.Module):
         if len(seen) == 0:
             return seen.new_zeros((0, self.outputs))
         if self.told:
-            seen = torch.cat([seen, nn.functional.one_hot(roles, self.roles).to(seen.dtype)], dim=1)
+            told = (roles[:, None] == torch.arange(self.roles, device=roles.device)).to(seen.dtype)
+            seen = torch.cat([seen, told], dim=1)
             roles = torch.zeros_like(roles)
         outputs: Tensor = self.network(seen, roles, masks)
         return outputs

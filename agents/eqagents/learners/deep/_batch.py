@@ -35,7 +35,9 @@ class Batch(NamedTuple):
 
     def rows(self, index: Tensor) -> Batch:
         """Some of the decisions."""
-        return Batch(*(part[index] for part in self))
+        observations = self.observations[index]
+        states = observations if self.states is self.observations else self.states[index]
+        return Batch(observations, states, *(part[index] for part in self[2:]))
 
 
 def batch_of(rollout: Rollout, roles: Tensor, discount: float, trace: float, *, standardised: bool) -> Batch:
