@@ -70,7 +70,8 @@ class StackedMLP(nn.Module):
         # A look-up in a ParameterList costs as much as a small layer.
         layers = zip(self.weights._parameters.values(), self.biases._parameters.values(), strict=True)
         for place, (weight, bias) in enumerate(layers):
-            assert weight is not None and bias is not None  # others can be None
+            assert weight is not None  # a module's parameters can be, and so can the next
+            assert bias is not None
             if place:
                 outputs = self._act(outputs)
             if self._count == 1:
