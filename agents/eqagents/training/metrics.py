@@ -98,7 +98,12 @@ class MetricsWriter:
 
         self._directory.mkdir(parents=True, exist_ok=True)
         self._lines = (self._directory / METRICS_FILE).open("a", encoding="utf-8")
-        self._events = EventFileWriter(str(self._directory / TENSORBOARD))
+        events = self._directory / TENSORBOARD
+        # TensorBoard reads files by name: the second, then process and count as text, where 10 comes before 9.
+        seconds = [int(file.name.split(".")[3]) for file in events.glob("events.out.tfevents.*")]
+        while time.time() < max(seconds, default=0) + 1 <= time.time() + 1:
+            time.sleep(0.02)
+        self._events = EventFileWriter(str(events))
 
     def _write_events(self, step: int, now: float, values: Mapping[str, float]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

@@ -66,6 +66,16 @@ def test_resumed_run_has_each_step_once(tmp_path: Path) -> None:
     assert [record["x"] for record in read_metrics(tmp_path)] == [0, 1, 2, 30, 40]
 
 
+def test_event_files_are_read_in_the_order_in_which_they_were_begun(tmp_path: Path) -> None:
+    """Two in one second would be told apart by counts in their names, and 10 sorts before 9."""
+    with MetricsWriter(tmp_path) as writer:
+        writer.write(0, {"x": 0})
+        writer.truncate(-1)
+        writer.write(0, {"x": 1})
+    seconds = [file.name.split(".")[3] for file in sorted((tmp_path / "tensorboard").iterdir())]
+    assert len(set(seconds)) == len(seconds) == 2
+
+
 def test_tensorboard_hides_the_steps_that_a_resumed_run_writes_again(tmp_path: Path) -> None:
     with MetricsWriter(tmp_path) as writer:
         for step in range(5):
