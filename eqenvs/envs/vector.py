@@ -232,6 +232,19 @@ class VectorEnv:
         require_player("final_observations", player, self.rules.num_players, started=self._state is not None)
         return self.rules.observation(self._final, everywhere(self._cycles, player))
 
+    def final_keys(self, player: int) -> Array:
+        """The information-state keys of `player` that go with `final_observations`, [B, W] int64."""
+        require_player("final_keys", player, self.rules.num_players, started=self._state is not None)
+        return self.rules.information_state(self._final, everywhere(self._cycles, player))
+
+    def final_masks(self, player: int) -> Array:
+        """The legal actions of `player` that go with `final_observations`, [B, A] bool; anything after a game's end."""
+        require_player("final_masks", player, self.rules.num_players, started=self._state is not None)
+        masks = self.rules.legal_actions(self._final, everywhere(self._cycles, player))
+        return (
+            masks_where_acting(masks, self.rules.acting(self._final)[:, player]) if self.rules.simultaneous else masks
+        )
+
     def _check(self, actions: Array) -> None:
         shape = (self.num_envs, self.rules.num_players) if self.rules.simultaneous else (self.num_envs,)
         if tuple(actions.shape) != shape:
@@ -266,16 +279,3 @@ class VectorEnv:
             masks = masks_where_acting(masks, rules.acting(state))
         self._masks = xp.asarray(masks, copy=True)  # the caller may write to what it gets
         return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)
-
-    def final_keys(self, player: int) -> Array:
-        """The information-state keys of `player` that go with `final_observations`, [B, W] int64."""
-        require_player("final_keys", player, self.rules.num_players, started=self._state is not None)
-        return self.rules.information_state(self._final, everywhere(self._cycles, player))
-
-    def final_masks(self, player: int) -> Array:
-        """The legal actions of `player` that go with `final_observations`, [B, A] bool; anything after a game's end."""
-        require_player("final_masks", player, self.rules.num_players, started=self._state is not None)
-        masks = self.rules.legal_actions(self._final, everywhere(self._cycles, player))
-        return (
-            masks_where_acting(masks, self.rules.acting(self._final)[:, player]) if self.rules.simultaneous else masks
-        )

@@ -9,7 +9,7 @@ from rich.table import Table
 from eqenvs.spec import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from eqagents.cli.solving import Solved
     from eqenvs.game import Game
@@ -75,8 +75,37 @@ def add_score(table: Table, scored: Score, prefix: str = "") -> None:
         table.add_row(prefix + "gaps", "not computed")
     table.add_row(prefix + "welfare", f"{data['welfare']:.6g}")
     table.add_row(prefix + "kind", data["kind"])
-    for name, value in data["detail"].items():
-        table.add_row(prefix + name, str(value))
+    detail: dict[str, Any] = data["detail"]
+    tried = {name: detail[name] for name in ("attempts", "cce_gap_attempts") if name in detail}
+    listed = {"responders", "budgets", *tried} if tried else set()
+    for name, value in detail.items():
+        if name not in listed:
+            table.add_row(prefix + name, str(value))
+    if tried:
+        for number, (learner, budget) in enumerate(zip(detail["responders"], detail["budgets"], strict=True)):
+            table.add_row(f"{prefix}responder {number}", f"{learner}: {_settings(budget)}")
+    for name, attempts in tried.items():
+        for attempt in attempts:
+            table.add_row(prefix + name.removesuffix("s"), _attempt(attempt, attempts, detail))
+
+
+def _settings(budget: Any) -> str:
+    """A responder's budget, which is what it says or its settings by name."""
+    if not isinstance(budget, dict):
+        return str(budget)
+    return ", ".join(f"{name}={value}" for name, value in budget.items() if name != "id")
+
+
+def _attempt(attempt: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]], detail: Mapping[str, Any]) -> str:
+    """A response that was learned; the one that its player kept is said to be kept."""
+    gain, place = attempt["selected_gain"], attempt["responder"]
+    best = max(other["selected_gain"] for other in attempts if other["player"] == attempt["player"])
+    key = ".".join(map(str, attempt["spawn_key"]))
+    kept = ", kept" if gain == best > 0 else ""
+    return (
+        f"player {attempt['player']}, responder {place} ({detail['responders'][place]}), seed {detail['seed']}/{key}: "
+        f"gain {gain:.6g} ± {attempt['selected_half_width']:.2g}{kept}"
+    )
 
 
 def solved_table(solved: Solved, data: Mapping[str, Any]) -> Table:

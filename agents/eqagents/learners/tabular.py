@@ -1,8 +1,7 @@
 """Every iterative method of `eqsolvers` as a learner: a number of its iterations a step, checkpointed and scored.
 
 What it computes, for which games and from which paper is said by the method itself; nothing is added here. The state is
-what the method's process calls all that changes, so a run that was stopped goes on to the same bits. One process is
-kept between steps, and brought back to the state handed in wherever that is not what it stands at.
+what the method's process calls all that changes, so a run that was stopped goes on to the same bits.
 
 Cost: a step is `iterations_per_step` iterations and one copy of the process' state.
 """
@@ -10,15 +9,14 @@ Cost: a step is `iterations_per_step` iterations and one copy of the process' st
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor
 from eqagents.learners import LearnerSpec
+from eqagents.learners._stepped import Stepped, SteppedState
 from eqenvs.errors import InputError, unknown_name
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
@@ -113,56 +111,24 @@ class TabularConfig(MethodConfig):
     id: Literal["tabular"] = "tabular"
 
 
-@dataclass(frozen=True)
-class TabularState:
-    """Where the method stands.
-
-    Attributes:
-        iteration: steps done.
-        process: what its process gave as its state; never written to.
-    """
-
-    iteration: int
-    process: dict[str, Any]
+TabularState: TypeAlias = SteppedState
 
 
-class Tabular:
+class Tabular(Stepped[Process]):
     """See the module."""
 
     def __init__(self, game: Game, config: TabularConfig) -> None:
+        super().__init__(config.iterations_per_step)
         self._spec = config.spec_for(game)
         self._config = config
         self._model = game.model()
         started = time.perf_counter()
         self._spec.compile(self._model)
         self._compile_seconds: float | None = time.perf_counter() - started  # until a step has told it
-        self._process: Process | None = None
-        self._present: TabularState | None = None  # what the process stands at
-
-    def init(self, seed: np.random.SeedSequence) -> TabularState:
-        """The method before its first iteration, with a seed of its own."""
-        self._process = self._start(int(seed.generate_state(1, np.uint32)[0]))
-        self._present = TabularState(0, self._process.state())
-        return self._present
-
-    def iteration(self, state: TabularState) -> int:
-        """Steps done."""
-        return state.iteration
 
     def step(self, state: TabularState) -> tuple[TabularState, dict[str, float]]:
         """Some iterations of the method."""
-        process = self._at(state)
-        self._present = None  # until it is through: an interrupt leaves the process somewhere in between
-        started = time.perf_counter()
-        process.run(self._config.iterations_per_step)
-        ran = time.perf_counter()
-        after = TabularState(state.iteration + 1, process.state())
-        self._present = after
-        metrics = {
-            f"samples/{process.unit.replace(' ', '_')}": float(process.touched),
-            "tabular/iterations": float(process.iteration),
-            "time/iterations_s": ran - started,
-        }
+        after, metrics = super().step(state)
         if self._compile_seconds is not None:
             metrics["time/compile_s"], self._compile_seconds = self._compile_seconds, None
         return after, metrics
@@ -183,33 +149,18 @@ class Tabular:
         residual = {} if concept == "nash" else {"residual": process.residual()}
         return {name: float(value) for name, value in (residual | process.measures()).items()}
 
-    def to_tree(self, state: TabularState) -> dict[str, Any]:
-        """See `Learner`."""
-        return {"iteration": state.iteration, "process": state.process}
-
-    def from_tree(self, tree: dict[str, Any]) -> TabularState:
-        """See `Learner`."""
-        if self._process is None:
-            self._process = self._start(0)  # all randomness to come is in the state
-        return TabularState(tree["iteration"], tree["process"])
-
-    def artefacts(self, state: TabularState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        del state
-        return {}
-
     def _start(self, seed: int) -> Process:
         return self._config.begin(self._spec, self._model, seed)
 
-    def _at(self, state: TabularState) -> Process:
-        """The process at `state`."""
-        if self._process is None:
-            raise RuntimeError("tabular: a state comes from init or from_tree of this learner")
-        if self._present is not state:
-            require_alike(self._process.state(), state.process)
-            self._process.restore(state.process)
-            self._present = state
-        return self._process
+    def _restore(self, process: Process, state: dict[str, Any]) -> None:
+        require_alike(process.state(), state)
+        process.restore(state)
+
+    def _metrics(self, process: Process) -> dict[str, float]:
+        return {
+            f"samples/{process.unit.replace(' ', '_')}": float(process.touched),
+            "tabular/iterations": float(process.iteration),
+        }
 
 
 def build(game: Game, config: TabularConfig, executor: Executor) -> Tabular:

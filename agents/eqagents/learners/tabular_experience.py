@@ -11,16 +11,14 @@ Cost: a step is `iterations_per_step` steps of `num_envs` games, and one copy of
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor
 from eqagents.learners import LearnerSpec
+from eqagents.learners._stepped import Stepped, SteppedState
 from eqenvs.errors import InputError, UnsupportedGame, unknown_name
 from eqenvs.game import Game
 from eqenvs.models.markov import MarkovModel
@@ -75,30 +73,28 @@ class ExperienceConfig(NamedSettings):
         return self
 
 
-@dataclass(frozen=True)
-class ExperienceState:
-    """Where the method stands.
-
-    Attributes:
-        iteration: steps done.
-        process: what its process gave as its state; never written to.
-    """
-
-    iteration: int
-    process: dict[str, Any]
-
-
-class Experience:
+class Experience(Stepped[OnlineProcess]):
     """See the module."""
 
     def __init__(self, game: Game, config: ExperienceConfig) -> None:
+        super().__init__(config.iterations_per_step)
         self._config, self._game = config, game
         rewards = None
         if config.least_reward is not None and config.most_reward is not None:
             rewards = config.least_reward, config.most_reward
         self._told = told_of(game, rewards)
-        self._process = self._start(0)
-        self._present: ExperienceState | None = None  # what the process stands at
+        self._process = self._start(0)  # which refuses games that the method does not cover
+
+    def average_policy(self, state: SteppedState) -> JointPolicy:
+        """What the method's guarantee is about; see the module for states that were never met."""
+        process = self._at(state)
+        return process.policy_on(self._model()) if self._game.exact else process.behaviour()
+
+    def measures(self, state: SteppedState) -> dict[str, float]:
+        """States met, and those that were not, where they can be counted."""
+        process = self._at(state)
+        counted = {"met": float(process.met)}
+        return counted | {"unmet": float(process.unmet(self._model()))} if self._game.exact else counted
 
     def _start(self, seed: int) -> OnlineProcess:
         config = self._config
@@ -106,66 +102,13 @@ class Experience:
         env = self._game.vector_env(config.num_envs, max_cycles=config.max_cycles)
         return OnlineProcess(env, self._told, config.method, learner, seed)
 
-    def init(self, seed: np.random.SeedSequence) -> ExperienceState:
-        """The method before its first step, with a seed of its own."""
-        self._process = self._start(int(seed.generate_state(1, np.uint32)[0]))
-        self._present = ExperienceState(0, self._process.state())
-        return self._present
-
-    def iteration(self, state: ExperienceState) -> int:
-        """Steps done."""
-        return state.iteration
-
-    def step(self, state: ExperienceState) -> tuple[ExperienceState, dict[str, float]]:
-        """Some steps of all games."""
-        process = self._at(state)
-        self._present = None  # until it is through: an interrupt leaves the process somewhere in between
-        started = time.perf_counter()
-        process.run(self._config.iterations_per_step)
-        ran = time.perf_counter()
-        self._present = ExperienceState(state.iteration + 1, process.state())
-        metrics = {
-            "samples/steps": float(process.touched),
-            "experience/states_met": float(process.met),
-            "time/iterations_s": ran - started,
-        }
-        return self._present, metrics
-
-    def average_policy(self, state: ExperienceState) -> JointPolicy:
-        """What the method's guarantee is about; see the module for states that were never met."""
-        process = self._at(state)
-        return process.policy_on(self._model()) if self._game.exact else process.behaviour()
-
-    def measures(self, state: ExperienceState) -> dict[str, float]:
-        """States met, and those that were not, where they can be counted."""
-        process = self._at(state)
-        counted = {"met": float(process.met)}
-        return counted | {"unmet": float(process.unmet(self._model()))} if self._game.exact else counted
-
-    def to_tree(self, state: ExperienceState) -> dict[str, Any]:
-        """See `Learner`."""
-        return {"iteration": state.iteration, "process": state.process}
-
-    def from_tree(self, tree: dict[str, Any]) -> ExperienceState:
-        """See `Learner`."""
-        return ExperienceState(tree["iteration"], tree["process"])
-
-    def artefacts(self, state: ExperienceState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        del state
-        return {}
+    def _metrics(self, process: OnlineProcess) -> dict[str, float]:
+        return {"samples/steps": float(process.touched), "experience/states_met": float(process.met)}
 
     def _model(self) -> MarkovModel:
         model = self._game.model()
         assert isinstance(model, MarkovModel)  # by `told_of`
         return model
-
-    def _at(self, state: ExperienceState) -> OnlineProcess:
-        """The process at `state`."""
-        if self._present is not state:
-            self._process.restore(state.process)
-            self._present = state
-        return self._process
 
 
 def build(game: Game, config: ExperienceConfig, executor: Executor) -> Experience:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from eqagents.configuration import NamedSettings
@@ -26,13 +26,13 @@ from eqagents.learners.deep._schedule import Schedule
 from eqagents.oracles import OracleResult, OracleSpec
 from eqagents.oracles._opponents import Against
 from eqagents.policies import PolicyRecord, to_network, to_policy
-from eqagents.policies.mlp import ACTIVATIONS, MaskedMLP
+from eqagents.policies.mlp import Activation, MaskedMLP
 from eqagents.rollout.games import Games, Source
-from eqagents.rollout.networks import ActorCritic, NetworkConfig
+from eqagents.rollout.networks import ActorCritic, NetworkConfig, RoleNetwork
 from eqagents.rollout.play import rollout
 from eqagents.rollout.task import games_of
 from eqenvs.arrays import require_torch_device
-from eqenvs.errors import InputError, unknown_name
+from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
 from eqenvs.simulation import simulate
@@ -43,14 +43,12 @@ class ResponseConfig(NamedSettings):
     """Settings of every oracle that learns from play with networks."""
 
     updates: int = Field(default=300, ge=1, description="rounds of play and learning per response")
-    num_envs: int = Field(default=128, ge=1, description="games side by side")
+    num_envs: int = Field(default=256, ge=1, description="games side by side")
     steps: int = Field(default=32, ge=1, description="stages of every game in a round; games go on in the next")
-    hidden: tuple[PositiveInt, ...] = Field(
-        default=(128, 128), description="widths of the hidden layers of actor and critic"
-    )
-    activation: str = Field(default="tanh", description="of the hidden layers: relu or tanh")
+    hidden: tuple[PositiveInt, ...] = Field(default=(128, 128), description="widths of the networks' hidden layers")
+    activation: Activation = "relu"
     learning_rate: float = Field(
-        default=3e-3, gt=0, description="Adam's step size at the start, annealed linearly to 0"
+        default=5e-3, gt=0, description="Adam's step size at the start, annealed linearly to 0"
     )
     gradient_clip: float = Field(default=1.0, gt=0, description="largest norm of a gradient")
     value_episodes: int = Field(
@@ -65,15 +63,8 @@ class ResponseConfig(NamedSettings):
     )
     device: str = Field(default="cpu", description="torch device of the networks and of the games")
 
-    @field_validator("activation")
-    @classmethod
-    def _known_activation(cls, value: str) -> str:
-        if value not in ACTIVATIONS:
-            raise unknown_name("activation", value, ACTIVATIONS)
-        return value
-
     def network(self) -> NetworkConfig:
-        """The shape of actor and critic."""
+        """The shape of the networks."""
         return NetworkConfig(hidden=self.hidden, activation=self.activation)
 
     def falling(self, start: float) -> Schedule:
@@ -141,7 +132,7 @@ def _train(
     )
     actions = rules.num_actions[player]
     if start is not None:
-        _take_up(networks, start, game, player)
+        take_up(networks.actor, start, game, player)
     networks.to(games.device)
     networks.num_actions = (rules.max_actions,) * rules.num_players  # one network, whatever the role it plays
     cast = Against(game, networks, player, opponents, config.num_envs, generator)
@@ -189,8 +180,8 @@ def judged(
     return OracleResult(record, metrics, episodes + config.value_episodes)
 
 
-def _take_up(networks: ActorCritic, record: PolicyRecord, game: Game, player: int) -> None:
-    """Start the actor from a record; one that is no network is left aside.
+def take_up(started: RoleNetwork, record: PolicyRecord, game: Game, player: int) -> None:
+    """Write a record's weights to a network of one role; a record that is no network is left aside.
 
     Raises:
         InputError: if the record's network has another shape.
@@ -198,7 +189,7 @@ def _take_up(networks: ActorCritic, record: PolicyRecord, game: Game, player: in
     network = to_network(record, game, player)
     if network is None:
         return
-    inside = networks.actor.network
+    inside = started.network
     shape = (inside.hidden, inside.activation)
     if not isinstance(network, MaskedMLP) or (network.hidden, network.activation) != shape:
         found = (network.hidden, network.activation) if isinstance(network, MaskedMLP) else type(network).__name__

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from eqagents.rollout.behaviour import Behaviour
-from eqagents.rollout.cast import SOFTMAX, Acted, Cast, Seat
+from eqagents.rollout.cast import SOFTMAX, Acted, Cast, Seat, sample
 from eqagents.rollout.games import Shown
 from eqagents.rollout.networks import ActorCritic, QNetworks
 from eqenvs.errors import UnsupportedGame
@@ -84,12 +84,13 @@ class Against(Cast):
     def redraw(self, rows: Tensor) -> None:
         """New opponents for the games of some rows [B] bool: a component of the device, then each one's member."""
         if len(self._weights) > 1:
-            drawn = self._draw(self._weights.expand(len(rows), -1))
+            drawn = sample(self._weights.expand(len(rows), -1), self.generator)
             self._profile = torch.where(rows, drawn, self._profile)
         for other, chances in self._chances.items():
-            new = self._draw(chances[self._profile]) if chances.shape[1] > 1 else torch.zeros_like(self._profile)
-            first = self._members.of_role[other][0]
-            self.drawn[:, other] = torch.where(rows, first + new, self.drawn[:, other])
+            new = torch.zeros_like(self._profile)
+            if chances.shape[1] > 1:
+                new = sample(chances[self._profile], self.generator)
+            self.drawn[:, other] = torch.where(rows, self.first_member(other) + new, self.drawn[:, other])
 
     @torch.no_grad()
     def act(self, shown: Shown) -> Acted:
@@ -99,15 +100,10 @@ class Against(Cast):
         if self._devices and shown.players.shape[1] > 1:
             for index, device in self._devices.items():
                 rows = torch.nonzero(self._profile == index)[:, 0]
-                told = device.draw(shown.keys[rows, 0], self._draw)
+                told = device.draw(shown.keys[rows, 0], self.generator)
                 for other in self._chances:
                     acted.actions[rows, other] = told[:, other]
         return acted
-
-    def _draw(self, weights: Tensor) -> Tensor:
-        """One index a row in proportion to weights [n, K]: the first to arrive of independent exponential clocks."""
-        clocks = torch.empty_like(weights).exponential_(generator=self.generator)
-        return (weights / clocks.clamp_(min=torch.finfo(weights.dtype).tiny)).argmax(dim=-1)
 
 
 class _Device:
@@ -118,10 +114,10 @@ class _Device:
         self._shape, self._index = shape[1:], KeyIndex(policy.information_states[0].keys)
         self._weights = torch.tensor(policy.distributions.reshape(shape[0], -1), device=device)
 
-    def draw(self, keys: Tensor, draw: Any) -> Tensor:
+    def draw(self, keys: Tensor, generator: torch.Generator) -> Tensor:
         """A joint action [n, N] at each of the states with the keys [n, W]."""
         points = torch.from_numpy(self._index.rows(keys.cpu().numpy())).to(keys.device)
-        return torch.stack(torch.unravel_index(draw(self._weights[points]), self._shape), dim=1)
+        return torch.stack(torch.unravel_index(sample(self._weights[points], generator), self._shape), dim=1)
 
 
 def _seat(entries: list[Any], player: int) -> tuple[Seat, Tensor]:

@@ -1,11 +1,13 @@
 """A learned best response in a mean-field game: advantage actor-critic, from representatives who meet N agents.
 
-Mnih et al. (2016), "Asynchronous methods for deep reinforcement learning", ICML (A2C) on whole episodes: the return is
-what is still to come, discounted, and a truncated game ends in the critic's value. The agents play the given policies
-and the representatives, who weigh nothing, the response as it stands. Players count populations.
+Mnih et al. (2016), "Asynchronous methods for deep reinforcement learning", ICML: the loss of the learner `a2c`, on
+whole episodes: the return is what is still to come, discounted, and a truncated game ends in the critic's value. The
+agents play the given policies and the representatives, who weigh nothing, the response as it stands. Players count
+populations.
 
-Differences from the paper: advantages are divided by the batch's standard deviation; learning rate and entropy bonus
-are annealed linearly to zero, so that the last policy is nearly pure, as a best response is.
+Differences from the paper: those of `a2c`; learning rate and entropy bonus are annealed linearly to zero, so that the
+last policy is nearly pure, as a best response is. Actor and critic are evaluated once an update at all points of the
+game, and not at every step of play.
 """
 
 from __future__ import annotations
@@ -18,12 +20,22 @@ from pydantic import Field
 from torch import Tensor
 
 from eqagents.configuration import NamedSettings
-from eqagents.learners.mean_field._experience import Experience, SamplingConfig, TableAct, by_moment, play_of, rules_of
-from eqagents.learners.mean_field._networks import TrainingConfig, fresh, probabilities, restored
+from eqagents.learners.deep._batch import Batch, batch_of
+from eqagents.learners.deep._config import FitConfig
+from eqagents.learners.deep._engine import Terms
+from eqagents.learners.deep._fit import Fitter
+from eqagents.learners.deep._schedule import Schedule
+from eqagents.learners.deep.a2c import A2CConfig, loss
+from eqagents.learners.mean_field._experience import Sampler, SamplingConfig, TableAct, rules_of
+from eqagents.learners.mean_field._networks import TrainingConfig
 from eqagents.oracles import OracleResult, OracleSpec
-from eqagents.policies import MaskedMLP, PolicyRecord
+from eqagents.oracles._actor_learner import take_up
+from eqagents.policies import PolicyRecord
+from eqagents.rollout.networks import ActorCritic, NetworkConfig
+from eqagents.rollout.trajectory import Rollout, of_players
 from eqenvs.arrays import Float64Array, require_torch_device
 from eqenvs.game import Game
+from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import JointPolicy, tabulate
 
 
@@ -54,81 +66,71 @@ def respond(
     warm_start: PolicyRecord | None,
 ) -> OracleResult:
     """A response to the mean field of `opponents`, the population's own entry included; see `Oracle`."""
-    rules = rules_of(game, config.id)
-    model, training, rng = rules.model, config.training, np.random.default_rng(seed)
-    agents = TableAct(model.as_array(tabulate(model, opponents).tables))
-    generator = torch.Generator().manual_seed(int(rng.integers(2**32)))
-    warm = config.warm_start and warm_start is not None and warm_start["kind"] == "mlp"
-    record = warm_start if warm and warm_start is not None else fresh(model, False, training, int(rng.integers(2**32)))
-    actor, states = restored(record, training.device), model.information_states[player]
-    width = states.observations.shape[1]
-    critic = MaskedMLP(width, training.hidden, 1, generator, activation=training.activation).to(training.device)
-    optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=training.learning_rate, eps=1e-5)
+    rules, training = rules_of(game, config.id), config.training
+    model, rng, device = rules.model, np.random.default_rng(seed), training.device
+    agents, states = TableAct(model.as_array(tabulate(model, opponents).tables)), model.information_states[player]
+    own, mixing = (int(word) for word in rng.integers(2**32, size=2))
+    networks = _networks(model, player, training, own)
+    if config.warm_start and warm_start is not None:
+        take_up(networks.actor, warm_start, game, player)
+    networks.to(require_torch_device(torch, device))
+    falling = Schedule(start=training.learning_rate, over=training.updates)
+    fitter = Fitter(
+        networks,
+        FitConfig(
+            learning_rate=falling, gradient_clip=training.gradient_clip, device=device, epochs=1, minibatches=1,
+            value_weight=1.0,
+        ),
+    )  # fmt: skip
+    learner = A2CConfig(entropy=Schedule(start=config.entropy, over=training.updates))
     count = max(config.sampling.representatives, model.num_populations)
     sampling = config.sampling.model_copy(update={"representatives": count, "exploration": 0.0})
-    seen, legal = torch.tensor(states.observations).to(training.device), torch.tensor(states.masks).to(training.device)
+    sampler, order = Sampler(game, sampling, rng), torch.Generator().manual_seed(mixing)
+    mine = torch.nonzero(sampler.games.roles == model.num_populations + player)[:, 0]
+    seen, legal = torch.tensor(states.observations, device=device), torch.tensor(states.masks, device=device)
     value = float("nan")
     for update in range(training.updates):
-        remaining = 1.0 - update / training.updates
-        optimizer.param_groups[0]["lr"] = training.learning_rate * remaining
-        tables = [other.uniform() for other in model.information_states]
-        tables[player] = probabilities(actor, states.observations, states.masks)
-        played = by_moment(play_of(rules, sampling, rng, agents, explore=TableAct(model.as_array(tables))), player)
-        with torch.no_grad():
-            worth = critic(seen)[:, 0].double().cpu().numpy()
-        width = sampling.episodes * int((np.arange(count) * model.num_populations // count == player).sum())
-        returns = returns_to_go(played, width, worth, model.discount)
-        value = float(returns[:width].mean())
-        point, action = (torch.tensor(part, device=training.device) for part in (played.point, played.action))
-        target = torch.tensor(returns, dtype=torch.float32, device=training.device)
-        actor_loss, critic_loss = loss(
-            actor(seen[point], legal[point]), critic(seen[point])[:, 0], action, target, config.entropy * remaining
-        )
-        optimizer.zero_grad()
-        (actor_loss + critic_loss).backward()  # type: ignore[no-untyped-call]
-        for network in (actor, critic):
-            torch.nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip)
-        optimizer.step()
-    return OracleResult(actor.record(), {"value": value}, episodes=training.updates * sampling.episodes)
+        policy, worth = _evaluated(model, player, networks, seen, legal)
+        played, _ = sampler.rollout(agents, explore=TableAct(policy), worth=worth)
+        found = of_players(played, mine).to(seen.device)
+        value = _earned(found, model.discount)
+        batch = batch_of(found, torch.zeros_like(mine, device=seen.device), model.discount, 1.0, standardised=True)
+        there = seen[batch.observations[:, 0]]
+        terms = Terms(learner, update, None)
+
+        def of_policy(log_policy: Tensor, part: Batch, terms: Terms = terms) -> Tensor:
+            return loss(log_policy, part, terms)
+
+        if len(batch.actions):  # all moves may be forced
+            fitter.fit(batch._replace(observations=there, states=there), of_policy, update, order)
+    record = networks.actor.record(0, model.num_actions)
+    return OracleResult(record, {"value": value}, episodes=training.updates * sampling.episodes)
 
 
-def loss(
-    log_probabilities: Tensor, values: Tensor, actions: Tensor, returns: Tensor, entropy_weight: float
-) -> tuple[Tensor, Tensor]:
-    """The actor's and the critic's loss over n steps.
-
-    Args:
-        log_probabilities: [n, A], -inf where illegal.
-        values: [n], the critic's estimate of the return.
-        actions: [n] int64, taken.
-        returns: [n].
-        entropy_weight: of the bonus, in standardised advantage per nat.
-
-    Returns:
-        -mean(log pi(a) * standardised advantage) - entropy_weight * mean entropy, and the mean squared value error.
-    """
-    advantage = returns - values.detach()
-    advantage = advantage / (advantage.std(unbiased=False) + 1e-8)
-    taken = log_probabilities.gather(1, actions[:, None])[:, 0]
-    entropy = -(log_probabilities.exp() * log_probabilities.masked_fill(log_probabilities.isinf(), 0.0)).sum(dim=1)
-    return -(taken * advantage).mean() - entropy_weight * entropy.mean(), (values - returns).square().mean()
+def _networks(model: MeanFieldModel, player: int, training: TrainingConfig, seed: int) -> ActorCritic:
+    """An actor and a critic that see what the representative player of one population sees."""
+    width = model.information_states[player].observations.shape[1]
+    config = NetworkConfig(hidden=training.hidden, activation=training.activation)
+    return ActorCritic(width, width, (model.num_actions,), config, seed)
 
 
-def returns_to_go(played: Experience, width: int, worth: Float64Array, discount: float) -> Float64Array:
-    """What is still to come after each step, discounted, [n]; of games that were cut off with the critic's value.
+@torch.no_grad()
+def _evaluated(
+    model: MeanFieldModel, player: int, networks: ActorCritic, seen: Tensor, legal: Tensor
+) -> tuple[Float64Array, Tensor]:
+    """The actor as one population's part of a joint policy [M, P, S, A], and the critic's values [M * S]."""
+    role = torch.zeros(len(seen), dtype=torch.int64, device=seen.device)
+    tables = [other.uniform() for other in model.information_states]  # the others' representatives are not used
+    tables[player] = networks.log_policy(seen, role, legal).exp().double().cpu().numpy()
+    return model.as_array(tables), networks.values(seen, role)
 
-    Args:
-        played: steps of whole episodes, time after time.
-        width: of players at each time.
-        worth: [I], the critic's.
-        discount: a step.
-    """
-    reward, after = played.reward.reshape(-1, width), played.after.reshape(-1, width)
-    returns = np.empty_like(reward)
-    ahead = np.where(after[-1] < 0, 0.0, worth[np.maximum(after[-1], 0)])
-    for time in reversed(range(len(reward))):
-        ahead = returns[time] = reward[time] + discount * ahead
-    return returns.reshape(-1)
+
+def _earned(found: Rollout, discount: float) -> float:
+    """What a player of the rollout got on average, discounted; of games that were cut off with the critic's value."""
+    steps = len(found.rewards)
+    weight = discount ** torch.arange(steps, device=found.rewards.device)
+    ahead = torch.where(found.over[-1][:, None], 0.0, found.next_values)
+    return float(((weight[:, None, None] * found.rewards).sum(dim=0) + discount**steps * ahead).mean())
 
 
 def check(config: MeanFieldPolicyGradientConfig) -> None:

@@ -76,15 +76,15 @@ def respond(
             update={"representatives": representatives} | ({"exploration": 1.0} if random else {})
         )
         explore = TableAct(_with_greedy(model, player, network))
-        plays.append(play_of(rules, sampling, rng, agents, explore=explore))
-        error = _fit(model, network, merged(plays), player, training, rng)
+        plays.append(play_of(game, sampling, rng, agents, explore=explore))
+        error = _fit(model, network, merged(plays), player, training, rng, round_)
     record = sharpened(network, 1.0 / config.temperature)
     return OracleResult(record, {"squared_error": error}, episodes=config.rounds * config.sampling.episodes)
 
 
 def _fit(
     model: MeanFieldModel, network: MaskedMLP, play: Play, player: int, training: TrainingConfig,
-    rng: np.random.Generator,
+    rng: np.random.Generator, round_: int,
 ) -> float:  # fmt: skip
     observations, masks, experience = points_of(model, False, play, player)
     seen, legal = torch.tensor(observations, device=training.device), torch.tensor(masks, device=training.device)
@@ -93,7 +93,7 @@ def _fit(
     def worth(outputs: torch.Tensor) -> torch.Tensor:
         return outputs.masked_fill(~legal, float("-inf")).max(dim=1).values
 
-    return fit_values(network, seen, experience, paid, worth, model.discount, training, rng)
+    return fit_values(network, seen, experience, paid, worth, model.discount, training, rng, round_)
 
 
 def _with_greedy(model: MeanFieldModel, player: int, network: MaskedMLP) -> Float64Array:

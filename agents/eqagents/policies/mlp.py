@@ -7,17 +7,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import torch
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from eqagents.policies.network import PolicyNetwork, TorchPolicy
 from eqagents.policies.records import PolicyRecord, RecordKind, network_sizes
-from eqenvs.errors import CheckpointError, nearest
+from eqenvs.errors import CheckpointError, nearest, unknown_name
 from eqenvs.game import Game
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+def _known_activation(value: str) -> str:
+    if value not in ACTIVATIONS:
+        raise unknown_name("activation", value, ACTIVATIONS)
+    return value
+
+
+# The type of a configuration's key.
+Activation: TypeAlias = Annotated[
+    str, AfterValidator(_known_activation), Field(description=f"of the hidden layers: {' or '.join(ACTIVATIONS)}")
+]
 
 
 def masked_log_softmax(logits: Tensor, masks: Tensor) -> Tensor:

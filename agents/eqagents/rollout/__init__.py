@@ -6,6 +6,7 @@ from eqagents.rollout.games import Games, Shown, Stage
 from eqagents.rollout.links import Transitions, Waiting, transitions
 from eqagents.rollout.networks import ActorCritic, NetworkConfig, QNetworks
 from eqagents.rollout.play import rollout
+from eqagents.rollout.populations import PopulationGames
 from eqagents.rollout.trajectory import Advantages, Rollout, advantages
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EpsilonGreedy",
     "Games",
     "NetworkConfig",
+    "PopulationGames",
     "QNetworks",
     "Rollout",
     "Seat",

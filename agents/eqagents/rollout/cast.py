@@ -8,7 +8,7 @@ every row has its own opponent takes one grouped forward pass; policies of other
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from eqagents.policies.records import PolicyRecord, to_network, to_policy
 from eqagents.policies.stacked import StackedMLP
 from eqagents.rollout.behaviour import Behaviour, Softmax
 from eqagents.rollout.games import Shown
-from eqagents.rollout.networks import ActorCritic, QNetworks
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.models.information_states import InformationStates
@@ -39,6 +38,19 @@ class Seat(NamedTuple):
 
     members: Sequence[PolicyRecord | BehaviourPolicy]
     weights: Sequence[float]
+
+
+class Playing(Protocol):
+    """What a cast asks of who learns: an `ActorCritic`, `QNetworks` or what stands for them; behaviours ask for more.
+
+    Attributes:
+        num_actions: of each role, [R].
+    """
+
+    num_actions: tuple[int, ...]
+
+    def values(self, states: Tensor, roles: Tensor) -> Tensor:
+        """The critic's values [n] of states [n, C] for roles [n] int64; 0 where there is none."""
 
 
 class Acted(NamedTuple):
@@ -62,7 +74,7 @@ class Cast:
 
     Args:
         game: the game.
-        networks: under training, an `ActorCritic` or `QNetworks`; they play the roles that have no seat.
+        networks: under training; they play the roles that have no seat.
         seats: of the other roles.
         batch: B.
         generator: of all draws, on the networks' device.
@@ -75,7 +87,7 @@ class Cast:
     def __init__(
         self,
         game: Game,
-        networks: ActorCritic | QNetworks,
+        networks: Playing,
         seats: Mapping[int, Seat],
         batch: int,
         generator: torch.Generator,
@@ -102,8 +114,12 @@ class Cast:
             if role not in self._seats and len(chances) == 1:
                 continue
             for player in torch.nonzero(self.roles == role)[:, 0].tolist():
-                new = first + _sample(chances.expand(len(rows), -1), self.generator)
+                new = first + sample(chances.expand(len(rows), -1), self.generator)
                 self.drawn[:, player] = torch.where(rows, new, self.drawn[:, player])
+
+    def first_member(self, role: int) -> int:
+        """The number, in `drawn`, of the first member of a role's population; the others follow it."""
+        return self._members.of_role[role][0]
 
     @torch.no_grad()
     def act(self, shown: Shown) -> Acted:
@@ -125,7 +141,7 @@ class Cast:
             others = torch.nonzero(~mine)[:, 0]
             keys = shown.keys.reshape(batch * movers, -1)
             self._members.fill(log_policy, others, drawn[others], players, observations, masks, keys)
-        actions = _sample(log_policy.exp(), self.generator)
+        actions = sample(log_policy.exp(), self.generator)
         learns = mine.view(batch, movers) & shown.decides
         return Acted(actions.view(batch, movers), log_policy.view(shown.masks.shape), learns, drawn.view(batch, movers))
 
@@ -212,7 +228,7 @@ def _widened(log_policy: Tensor, width: int) -> Tensor:
     return torch.nn.functional.pad(log_policy, (0, width - log_policy.shape[1]), value=float("-inf"))
 
 
-def _sample(weights: Tensor, generator: torch.Generator) -> Tensor:
+def sample(weights: Tensor, generator: torch.Generator) -> Tensor:
     """One index a row in proportion to weights [n, A]: the first to arrive of independent exponential clocks."""
     clocks = torch.empty_like(weights).exponential_(generator=generator)
     return (weights / clocks.clamp_(min=torch.finfo(weights.dtype).tiny)).argmax(dim=-1)

@@ -12,14 +12,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from eqagents.configuration import Settings
-from eqagents.policies.mlp import ACTIVATIONS, MaskedMLP
+from eqagents.policies.mlp import Activation, MaskedMLP
 from eqagents.policies.records import PolicyRecord
 from eqagents.policies.stacked import StackedMLP
-from eqenvs.errors import unknown_name
 
 Weights: TypeAlias = dict[str, Tensor]  # by torch's names
 SHARPNESS = 2**20  # exact in float32; only values within some 1e-5 of a payoff share the probability
@@ -29,18 +28,11 @@ class NetworkConfig(Settings):
     """Shape of the networks."""
 
     hidden: tuple[PositiveInt, ...] = Field(default=(128, 128), description="widths of the hidden layers")
-    activation: str = Field(default="tanh", description="of the hidden layers: relu or tanh")
+    activation: Activation = "tanh"
     shared: bool = Field(default=True, description="one network for all roles, told the role, rather than one each")
     centralised_critic: bool = Field(
         default=False, description="let the critic see what all players see, in training only"
     )
-
-    @field_validator("activation")
-    @classmethod
-    def _known_activation(cls, value: str) -> str:
-        if value not in ACTIVATIONS:
-            raise unknown_name("activation", value, ACTIVATIONS)
-        return value
 
 
 class RoleNetwork(nn.Module):
@@ -56,7 +48,7 @@ class RoleNetwork(nn.Module):
 
     def __init__(self, width: int, outputs: int, roles: int, config: NetworkConfig, generator: torch.Generator) -> None:
         super().__init__()
-        self.roles, self.outputs = roles, outputs
+        self.roles = roles
         self.told = config.shared and roles > 1
         count = 1 if self.told or roles == 1 else roles
         seen = width + roles if self.told else width
@@ -67,8 +59,6 @@ class RoleNetwork(nn.Module):
 
     def forward(self, seen: Tensor, roles: Tensor, masks: Tensor | None = None) -> Tensor:
         """Outputs [n, A] for what is seen [n, D] and roles [n] int64; with masks, masked log-probabilities."""
-        if len(seen) == 0:
-            return seen.new_zeros((0, self.outputs))
         if self.told:
             told = (roles[:, None] == torch.arange(self.roles, device=roles.device)).to(seen.dtype)
             seen = torch.cat([seen, told], dim=1)
@@ -184,6 +174,11 @@ def _sharpened(record: PolicyRecord) -> PolicyRecord:
     *_, head, bias = weights
     weights[head], weights[bias] = weights[head] * np.float32(SHARPNESS), weights[bias] * np.float32(SHARPNESS)
     return {**record, "weights": weights}
+
+
+def blended(old: Weights, new: Weights, kept: float) -> Weights:
+    """A running mean's next value, that keeps a share of the old one."""
+    return {name: kept * mean + (1 - kept) * new[name] for name, mean in old.items()}
 
 
 def arrays_of(tensors: Mapping[str, Tensor]) -> dict[str, Any]:

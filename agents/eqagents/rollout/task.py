@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -18,18 +18,11 @@ from eqagents.rollout.play import collected
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 
-# Laying a game out as a table costs far more than playing it for a while.
-_KEPT: WeakKeyDictionary[Game, dict[tuple[Any, ...], Games]] = WeakKeyDictionary()
 
-
+@lru_cache(maxsize=4)  # laying a game out as a table costs far more than playing it for a while
 def games_of(game: Game, num_envs: int, device: str, source: Source) -> Games:
     """A batch of games of this process, made once; whoever asks starts it anew."""
-    kept = _KEPT.setdefault(game, {})
-    key = (num_envs, device, source)
-    if key not in kept:
-        kept.clear()  # one batch a game: another shape means another run
-        kept[key] = Games(game, num_envs, device, source)
-    return kept[key]
+    return Games(game, num_envs, device, source)
 
 
 def networks_of(game: Game, config: NetworkConfig, seed: int = 0) -> ActorCritic:

@@ -73,6 +73,21 @@ def joined(parts: list[Rollout]) -> Rollout:
     )
 
 
+def of_players(rollout: Rollout, which: Tensor) -> Rollout:
+    """The part of some players [n] int64, numbered anew, of a game in which all decide at once."""
+    fields = rollout._asdict()
+    by_player = {"rewards", "cut_values", "next_values", "next_known"}
+    for name, part in fields.items():
+        if name in by_player:
+            fields[name] = part[..., which]
+        elif name not in {"over", "cut"}:
+            fields[name] = part[:, :, which]
+    if rollout.states is rollout.observations:
+        fields["states"] = fields["observations"]
+    fields["players"] = torch.arange(len(which), device=which.device).expand(fields["players"].shape)
+    return Rollout(**fields)
+
+
 def longest_wait(rollout: Rollout) -> int:
     """The most stages from a player's decision to its next one, or to the end of the game; at least 1."""
     waited = torch.zeros_like(rollout.next_values)  # 0: for nothing

@@ -13,6 +13,7 @@ from eqagents.configuration import NamedSettings, Settings, by_id, validate, wit
 from eqagents.distributed import ExecutorConfig
 from eqagents.learners import find_learner
 from eqagents.oracles import find_oracle
+from eqagents.oracles.dqn import DQNOracleConfig
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
 from eqagents.oracles.ppo import PPOOracleConfig
 from eqenvs.errors import InputError
@@ -36,7 +37,7 @@ class ScoreConfig(Settings):
     )
     episodes: int = Field(default=20_000, ge=2, description="episodes per estimate, for a simulated score")
     oracles: tuple[SerializeAsAny[NamedSettings], ...] = Field(
-        default=(PPOOracleConfig(), PolicyGradientConfig()),
+        default=(PPOOracleConfig(), DQNOracleConfig(), PolicyGradientConfig()),
         description="the best-response learners of a simulated score, each with its budget; the best response counts",
     )
     repeats: int = Field(default=1, ge=1, description="tries of each learner, every one from a seed of its own")

@@ -101,7 +101,7 @@ class MetricsWriter:
         events = self._directory / TENSORBOARD
         # TensorBoard reads files by name: the second, then process and count as text, where 10 comes before 9.
         seconds = [int(file.name.split(".")[3]) for file in events.glob("events.out.tfevents.*")]
-        while time.time() < max(seconds, default=0) + 1 <= time.time() + 1:
+        while max(seconds, default=0) == int(time.time()):
             time.sleep(0.02)
         self._events = EventFileWriter(str(events))
 

@@ -73,7 +73,7 @@ def require_oracles(config: ScoreConfig, game: Game, executor: Executor) -> None
         if find_oracle(settings.id).needs_model and not game.exact:
             raise InputError(
                 f"config: score.oracles.{place}: oracle {settings.id!r} needs a game that can be enumerated, {game!r} "
-                "cannot; use 'ppo' or 'policy_gradient'"
+                "cannot; use 'ppo', 'dqn' or 'policy_gradient'"
             )
     run_ordered(executor, [Task((0,), "eqagents.training.scoring:check", {"oracles": config.oracles})])
 

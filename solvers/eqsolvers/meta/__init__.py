@@ -1,32 +1,135 @@
-"""Meta-solvers: from an empirical game's payoff tensor to strategies over the populations; one file each.
+"""Meta-solvers: from an empirical game to strategies over the populations; one file each.
 
-A meta-solver's file defines `META_SOLVER`, a function from payoffs [N, K_0, ..., K_{N-1}] to a `MetaSolution`.
+A meta-solver's file defines `META_SOLVER`, a `MetaSolverSpec` whose `solve` is a pure function of the empirical game
+and the settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from eqenvs import discovery
 from eqenvs.arrays import Float64Array
+from eqenvs.models.normal_form import NormalFormModel
+from eqenvs.spec import Parameterised
+
+
+@dataclass(frozen=True)
+class EmpiricalGame:
+    """What a meta-solver sees.
+
+    Attributes:
+        model: the game between the populations.
+        iteration: of the loop that asks, for settings that change with it.
+        seed: of what is random, of this iteration alone.
+    """
+
+    model: NormalFormModel
+    iteration: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
 class MetaSolution:
-    """How the populations are mixed.
+    """How the populations are mixed, and what the next policies respond to.
 
     Attributes:
         strategies: one [K_p] float64 distribution per player; for a device, its marginals.
         device: [K_0, ..., K_{N-1}] float64, the joint distribution, or None where the players mix independently.
+        targets: per player, what its responses are trained against, a policy for each; empty where that is the
+            solution itself, for everybody.
+        residual: how far the solution is from what the meta-solver is to find, in its own unit; 0 where it is exact.
+        message: what to know about it where it is not; empty otherwise.
     """
 
     strategies: tuple[Float64Array, ...]
     device: Float64Array | None = None
+    targets: tuple[tuple[MetaSolution, ...], ...] = ()
+    residual: float = 0.0
+    message: str = ""
+
+    def against(self, player: int) -> tuple[MetaSolution, ...]:
+        """What the responses of `player` are trained against, one policy for each."""
+        return self.targets[player] if self.targets else (self,)
 
 
-MetaSolver: TypeAlias = Callable[[Float64Array], MetaSolution]
+Solve: TypeAlias = Callable[[EmpiricalGame, Mapping[str, Any]], MetaSolution]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetaSolverSpec(Parameterised):
+    """A meta-solver that can be asked for by name.
+
+    Attributes:
+        solve: from (the empirical game, all settings) to the solution.
+        source: the paper.
+    """
+
+    solve: Solve
+    source: str
+
+    def __call__(
+        self, payoffs: Float64Array, settings: Mapping[str, Any] | None = None, *, iteration: int = 0, seed: int = 0
+    ) -> MetaSolution:
+        """The solution of an empirical game.
+
+        Args:
+            payoffs: [N, K_0, ..., K_{N-1}] float64.
+            settings: those that are not to be defaults.
+            iteration: see `EmpiricalGame`.
+            seed: see `EmpiricalGame`.
+
+        Raises:
+            InputError: for payoffs that are no game's, an unknown setting or one out of range.
+            NoMetaSolutionError: if there is none, or it could not be found.
+            UnsupportedGame: if the meta-solver does not cover such games.
+        """
+        game = EmpiricalGame(NormalFormModel(payoffs), iteration, seed)
+        return self.solve(game, self.resolve(settings or {}))
+
+
+class NoMetaSolutionError(ArithmeticError):
+    """The meta-solver found no solution; the message says why."""
+
+
+def independent(strategies: list[Float64Array], *, residual: float = 0.0, message: str = "") -> MetaSolution:
+    """The solution in which the players mix independently."""
+    return MetaSolution(tuple(strategies), residual=residual, message=message)
+
+
+def marginals(device: Float64Array) -> tuple[Float64Array, ...]:
+    """Of a joint distribution [K_0, ..., K_{N-1}], [K_p] each."""
+    players = range(device.ndim)
+    return tuple(device.sum(axis=tuple(q for q in players if q != p)) for p in players)
+
+
+def correlated(device: Float64Array, *, told: bool = False) -> MetaSolution:
+    """The solution of a joint distribution [K_0, ..., K_{N-1}].
+
+    Args:
+        device: the distribution.
+        told: whether a player that deviates has heard which of its policies is recommended: it then responds to what
+            each recommendation says about the others, BR(CE) of Marris et al. (2021), rather than once, to the others'
+            joint marginal.
+    """
+    targets = tuple(_recommended(device, player) for player in range(device.ndim)) if told else ()
+    return MetaSolution(marginals(device), device, targets)
+
+
+def _recommended(device: Float64Array, player: int) -> tuple[MetaSolution, ...]:
+    """The device as a player knows it after each recommendation that occurs."""
+    found = []
+    for policy, chance in enumerate(marginals(device)[player]):
+        if chance > 0:
+            at = (slice(None),) * player + (slice(policy, policy + 1),)
+            heard = np.zeros_like(device)
+            heard[at] = device[at] / chance
+            found.append(MetaSolution(marginals(heard), heard))
+    return tuple(found)
 
 
 def meta_solver_ids() -> list[str]:
@@ -34,11 +137,11 @@ def meta_solver_ids() -> list[str]:
     return list(discovery.modules("eqsolvers.meta"))
 
 
-def find_meta_solver(name: str) -> MetaSolver:
+def find_meta_solver(name: str) -> MetaSolverSpec:
     """The meta-solver called `name`.
 
     Raises:
         UnknownNameError: naming the nearest one.
     """
-    found: MetaSolver = discovery.load("eqsolvers.meta", "meta-solver", name, "META_SOLVER")
+    found: MetaSolverSpec = discovery.load("eqsolvers.meta", "meta-solver", name, "META_SOLVER")
     return found

@@ -1,22 +1,30 @@
-"""Maximum Gini coarse correlated equilibrium meta-solver: the flattest CCE of the empirical game.
+"""Maximum Gini coarse correlated equilibrium meta-solver: of the empirical game, the flattest.
 
 Marris, Muller, Lanctot, Tuyls and Graepel (2021), "Multi-agent training beyond zero-sum with correlated equilibrium
 meta-solvers", ICML: the MGCCE of joint PSRO. Any number of players.
+A player's next policies are one response to the others' joint marginal.
 """
 
 from __future__ import annotations
 
-from eqenvs.arrays import Float64Array
-from eqenvs.models.normal_form import NormalFormModel
-from eqsolvers.meta import MetaSolution
-from eqsolvers.meta._device import of_device
+from collections.abc import Mapping
+from typing import Any
+
+from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, correlated
+from eqsolvers.meta._solved import solvable
+from eqsolvers.normal_form._epsilon import PARAMETERS
 from eqsolvers.normal_form.max_gini import max_gini_device
 
 
-def solve(payoffs: Float64Array) -> MetaSolution:
+@solvable
+def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
     """The device, and its marginals."""
-    device, _, _ = max_gini_device(NormalFormModel(payoffs), "cce")
-    return of_device(device)
+    return correlated(max_gini_device(game.model, "cce", **settings)[0])
 
 
-META_SOLVER = solve
+META_SOLVER = MetaSolverSpec(
+    id="max_gini_cce",
+    solve=solve,
+    source="Marris et al. (2021), ICML",
+    parameters=PARAMETERS,
+)

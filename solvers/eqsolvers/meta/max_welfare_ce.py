@@ -1,22 +1,27 @@
-"""Maximum welfare correlated equilibrium meta-solver: the CE that pays the players most in all.
+"""Maximum welfare correlated equilibrium meta-solver: of the empirical game, the one that pays the players most in all.
 
 Marris, Muller, Lanctot, Tuyls and Graepel (2021), "Multi-agent training beyond zero-sum with correlated equilibrium
 meta-solvers", ICML: the MWCE of joint PSRO. Any number of players.
+A player's next policies are one response to each recommendation.
 """
 
 from __future__ import annotations
 
-from eqenvs.arrays import Float64Array
-from eqenvs.models.normal_form import NormalFormModel
-from eqsolvers.meta import MetaSolution
-from eqsolvers.meta._device import of_device
+from collections.abc import Mapping
+from typing import Any
+
+from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, correlated
+from eqsolvers.meta._solved import solvable
+from eqsolvers.normal_form._epsilon import PARAMETERS
 from eqsolvers.normal_form.correlated_lp import optimal_device
 
 
-def solve(payoffs: Float64Array) -> MetaSolution:
+@solvable
+def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
     """The device, and its marginals."""
-    device, _ = optimal_device(NormalFormModel(payoffs), "ce", payoffs.sum(axis=0))
-    return of_device(device)
+    return correlated(optimal_device(game.model, "ce", game.model.payoffs.sum(axis=0), **settings)[0], told=True)
 
 
-META_SOLVER = solve
+META_SOLVER = MetaSolverSpec(
+    id="max_welfare_ce", solve=solve, source="Marris et al. (2021), ICML", parameters=PARAMETERS
+)

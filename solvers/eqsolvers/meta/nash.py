@@ -1,29 +1,31 @@
-"""Nash meta-solver for two-player constant-sum empirical games, by linear programming (the double oracle's).
+"""Nash meta-solver: an equilibrium of the empirical game, the double oracle's.
 
-McMahan, Gordon and Blum (2003), "Planning in the presence of cost functions controlled by an adversary", ICML.
-An empirical game from simulated payoffs is constant-sum too, because every episode is.
+Two-player constant-sum games by linear programming: McMahan, Gordon and Blum (2003), "Planning in the presence of cost
+functions controlled by an adversary", ICML. (An empirical game from simulated payoffs is constant-sum too, because
+every episode is.) All others by the logit path from uniform play, which selects one of their equilibria (Turocy 2005,
+Games and Economic Behavior).
 """
 
 from __future__ import annotations
 
-from eqenvs.arrays import Float64Array
-from eqenvs.errors import UnsupportedGame
-from eqenvs.models.normal_form import NormalFormModel
-from eqsolvers.meta import MetaSolution
+from collections.abc import Mapping
+from typing import Any
+
+from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, independent
+from eqsolvers.meta._solved import strategies_of
+from eqsolvers.normal_form import logit
 from eqsolvers.normal_form.lp import solve_matrix
 
 
-def solve(payoffs: Float64Array) -> MetaSolution:
-    """An equilibrium of the empirical game [2, K_0, K_1].
-
-    Raises:
-        UnsupportedGame: if the empirical game is not two-player constant-sum.
-    """
-    model = NormalFormModel(payoffs)
-    if model.num_players != 2 or not model.constant_sum(1e-6):
-        raise UnsupportedGame("meta-solver 'nash' covers two-player constant-sum games only; try 'uniform'")
-    row, column, _ = solve_matrix(payoffs[0])
-    return MetaSolution((row, column))
+def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
+    """An equilibrium; the residual is its NashConv, in payoff units."""
+    del settings  # there are none
+    if game.model.num_players == 2 and game.model.constant_sum(1e-6):
+        row, column, _ = solve_matrix(game.model.payoffs[0])
+        return independent([row, column])
+    return strategies_of(logit.solve(game.model))
 
 
-META_SOLVER = solve
+META_SOLVER = MetaSolverSpec(
+    id="nash", solve=solve, source="McMahan, Gordon and Blum (2003), ICML; Turocy (2005), GEB for general games"
+)

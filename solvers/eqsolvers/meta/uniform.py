@@ -5,20 +5,18 @@ Heinrich, Lanctot and Silver (2015), "Fictitious self-play in extensive-form gam
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from eqenvs.arrays import Float64Array
-from eqenvs.models.normal_form import NormalFormModel
-from eqsolvers.meta import MetaSolution
+from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, independent
 
 
-def solve(payoffs: Float64Array) -> MetaSolution:
-    """The uniform distribution for each player.
-
-    Raises:
-        InputError: as of every meta-solver, if the payoffs are no game's.
-    """
-    return MetaSolution(tuple(np.full(size, 1.0 / size) for size in NormalFormModel(payoffs).num_actions))
+def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
+    """The uniform distribution for each player."""
+    del settings  # there are none
+    return independent([np.full(size, 1.0 / size) for size in game.model.num_actions])
 
 
-META_SOLVER = solve
+META_SOLVER = MetaSolverSpec(id="uniform", solve=solve, source="Heinrich, Lanctot and Silver (2015), ICML")

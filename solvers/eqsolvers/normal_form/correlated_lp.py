@@ -19,7 +19,8 @@ from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.highs import LinearProgramError, minimise
-from eqsolvers.normal_form._incentives import CONCEPTS, scaled_incentives
+from eqsolvers.normal_form._epsilon import loosened
+from eqsolvers.normal_form._incentives import CONCEPTS
 from eqsolvers.result import SolverResult, SolverSpec, failed, finished
 
 OBJECTIVES = ("welfare", "min_welfare", "player", "feasibility")
@@ -43,25 +44,37 @@ def objective_of(model: NormalFormModel, objective: str, player: int = 0) -> Flo
     return weights[objective]
 
 
-def optimal_device(model: NormalFormModel, concept: str, weights: Float64Array) -> tuple[Float64Array, int]:
-    """The equilibrium with the largest expected weight, and the simplex iterations that it took.
+def optimal_device(
+    model: NormalFormModel,
+    concept: str,
+    weights: Float64Array,
+    *,
+    epsilon: float = 0.0,
+    relative: bool = False,
+    min_epsilon: bool = False,
+) -> tuple[Float64Array, int]:
+    """The (epsilon-)equilibrium with the largest expected weight, and the simplex iterations that it took.
 
     Args:
         model: the game.
         concept: "ce" or "cce".
         weights: [A_0, ..., A_{N-1}].
+        epsilon: see `_epsilon.PARAMETERS`.
+        relative: see `_epsilon.PARAMETERS`.
+        min_epsilon: see `_epsilon.PARAMETERS`.
 
     Raises:
         GameTooLargeError: if the programme is too large.
         LinearProgramError: if the programme could not be solved, with HiGHS's message.
     """
-    matrix, _ = scaled_incentives(model, concept)
+    matrix, allowed = loosened(model, concept, epsilon=epsilon, relative=relative, min_epsilon=min_epsilon)
+    _, bound = allowed[-1]  # rows have HiGHS's tolerance: the largest room is the one that it can tell from none
     size = weights.size
     span = float(np.ptp(weights)) or 1.0  # the objective's unit must not meet HiGHS's absolute tolerances either
     found = minimise(
         (weights.min() - weights).ravel() / span,
         a_ub=matrix if matrix.shape[0] else None,
-        b_ub=np.zeros(matrix.shape[0]) if matrix.shape[0] else None,  # type: ignore[arg-type]
+        b_ub=bound if matrix.shape[0] else None,  # type: ignore[arg-type]
         a_eq=np.ones((1, size)),
         b_eq=np.ones(1),
         bounds=[(0, None)] * size,

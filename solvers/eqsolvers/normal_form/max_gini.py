@@ -16,45 +16,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from scipy import sparse
-
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
-from eqenvs.spec import Family, Parameter
-from eqsolvers.highs import LinearProgramError, minimise
+from eqenvs.spec import Family
+from eqsolvers.highs import LinearProgramError
 from eqsolvers.normal_form._conic import ConicProgramError, most_even
-from eqsolvers.normal_form._incentives import CONCEPTS, incentives, scaled_incentives
-from eqsolvers.normal_form._scales import largest_range
+from eqsolvers.normal_form._epsilon import PARAMETERS, first_solved, loosened
+from eqsolvers.normal_form._incentives import CONCEPTS, incentives
 from eqsolvers.result import SolverResult, SolverSpec, Status, failed, finished
-
-# The distributions that attain the least epsilon may have no interior, which an interior-point method needs: what
-# epsilon is raised by, in units of the payoffs' range, until the method succeeds.
-ROOMS = (1e-9, 1e-8, 1e-7)
-
-
-def least_epsilon(matrix: Any, weights: Float64Array) -> float:
-    """The smallest e, also below 0, for which some distribution has `matrix @ x <= e weights`.
-
-    Args:
-        matrix: CSR [rows, size], of the order of 1, with a row at least.
-        weights: [rows], positive.
-
-    Raises:
-        LinearProgramError: if the programme could not be solved, with HiGHS's message.
-    """
-    rows, size = matrix.shape
-    found = minimise(
-        np.append(np.zeros(size), 1.0),
-        a_ub=sparse.hstack([matrix, sparse.csr_array(-weights[:, None])]),
-        b_ub=np.zeros(rows),
-        a_eq=np.append(np.ones(size), 0.0)[None],
-        b_eq=np.ones(1),
-        bounds=[(0, None)] * size + [(None, None)],
-    )
-    return float(found.x[-1])
 
 
 def max_gini_device(
@@ -79,24 +50,9 @@ def max_gini_device(
         GameTooLargeError: if it is too large.
         LinearProgramError: if the least epsilon could not be found.
     """
-    unit = largest_range(model)
-    matrix, units = scaled_incentives(model, concept, complete=min_epsilon)
-    weights = unit / units  # rows are in units of their players' ranges, epsilon is in payoff
-    bounds = [epsilon / unit]
-    if relative:
-        bounds = [epsilon * max(0.0, float((matrix.mean(axis=1) / weights).max()))] if len(units) else [0.0]
-    if min_epsilon and len(units):
-        least = least_epsilon(matrix, weights)
-        bounds = [min(0.0, least + room) for room in ROOMS]  # every game has an equilibrium with epsilon 0
-    for bound in bounds:
-        try:
-            device, iterations = most_even(matrix, bound * weights, entropy=False)
-        except ConicProgramError:
-            if bound == bounds[-1]:
-                raise
-        else:
-            break
-    return device.reshape(model.num_actions), bound * unit, iterations
+    matrix, allowed = loosened(model, concept, epsilon=epsilon, relative=relative, min_epsilon=min_epsilon)
+    (device, iterations), bound = first_solved(lambda gains: most_even(matrix, gains, entropy=False), allowed)
+    return device.reshape(model.num_actions), bound, iterations
 
 
 def solve(
@@ -151,20 +107,6 @@ SOLVER = SolverSpec(
     concepts=CONCEPTS,
     family=Family.NORMAL_FORM,
     solve=solve,
-    parameters=(
-        Parameter(name="epsilon", kind=float, default=0.0, low=0, description="The gain that a deviation may have."),
-        Parameter(
-            name="relative",
-            kind=bool,
-            default=False,
-            description="Epsilon as a fraction of the largest gain under uniform play, which 1 therefore allows.",
-        ),
-        Parameter(
-            name="min_epsilon",
-            kind=bool,
-            default=False,
-            description="The least epsilon for which there is an equilibrium, which may be negative.",
-        ),
-    ),
+    parameters=PARAMETERS,
     source="Marris, Muller, Lanctot, Tuyls, Graepel (2021), ICML; Clarabel (Goulart, Chen 2024)",
 )

@@ -131,7 +131,8 @@ def score_by_simulation(
 
         - `responders`, `budgets`, `repeats`, `seed`, `episodes`: what was asked for,
         - `attempts`: of each response its player, responder, repeat and `spawn_key` (its seed is
-          `SeedSequence(seed, spawn_key=...)`), and `selected_gain`, the gain by which it was selected or not,
+          `SeedSequence(seed, spawn_key=...)`), and `selected_gain`, the gain by which it was selected or not, with the
+          half-width of its own 95 % interval, which the selection does not enter,
         - `chosen`: by player, the responder that was kept, `none` where no response seemed to gain,
         - `nash_conv_interval`, and the half-widths of the 95 % intervals of the values and of NashConv;
         - for a device the same of the CCE gap: `cce_gap_attempts`, `cce_gap_interval`, `cce_gap_half_width`.
@@ -202,7 +203,7 @@ def _bound(tried: _Tried, policy: JointPolicy, seed: np.random.SeedSequence) -> 
     payoffs = simulate(game.rules, policy, episodes, reported)
     values, errors = payoffs.mean(axis=0), payoffs.std(axis=0, ddof=1) / np.sqrt(episodes)
     # Responses are chosen against a sample of their own, or the luck that chose one would count as its gain.
-    baseline = simulate(game.rules, policy, episodes, compared).mean(axis=0)
+    baseline = simulate(game.rules, policy, episodes, compared)
     who = [(player, r, k) for player in range(n) for r in range(len(tried.responders)) for k in range(tried.repeats)]
     seeds = training.spawn(len(who))
     attempts = [Attempt(tried.responders[r], p, policy, own) for (p, r, _), own in zip(who, seeds, strict=True)]
@@ -213,7 +214,8 @@ def _bound(tried: _Tried, policy: JointPolicy, seed: np.random.SeedSequence) -> 
         attempts, learned, who, selection.spawn(len(who)), strict=True
     ):
         joint = replace_player(policy, player, response, n)
-        gain = float(simulate(game.rules, joint, episodes, select)[:, player].mean() - baseline[player])
+        earned, before = simulate(game.rules, joint, episodes, select)[:, player], baseline[:, player]
+        gain = float(earned.mean() - before.mean())
         said.append(
             {
                 "player": player,
@@ -221,6 +223,7 @@ def _bound(tried: _Tried, policy: JointPolicy, seed: np.random.SeedSequence) -> 
                 "repeat": repeat,
                 "spawn_key": list(attempt.seed.spawn_key),
                 "selected_gain": gain,
+                "selected_half_width": float(Z_95 * np.sqrt((earned.var(ddof=1) + before.var(ddof=1)) / episodes)),
             }
         )
         if gain > best[player][0]:

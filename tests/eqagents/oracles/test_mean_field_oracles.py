@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import eqenvs
 from eqagents.configuration import validate
-from eqagents.learners.mean_field._experience import Experience
+from eqagents.learners.mean_field._experience import Sampler, SamplingConfig, TableAct, rules_of
 from eqagents.learners.mean_field._restricted import RestrictedGame
 from eqagents.oracles import find_oracle
-from eqagents.oracles.mean_field_policy_gradient import returns_to_go
 from eqagents.policies import PolicyRecord, to_policy
+from eqagents.rollout.trajectory import advantages, of_players
 from eqenvs.errors import InputError
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import player_table, uniform
@@ -75,12 +76,28 @@ def test_a_warm_start_goes_on_from_the_last_response() -> None:
         np.testing.assert_allclose(after["weights"][name], weight, rtol=1e-5, atol=1e-5)
 
 
-def test_returns_are_what_is_still_to_come() -> None:
-    """Two players for three steps at a discount of 1/2; the second was cut off at a point worth 8."""
-    after = np.array([2, 2, 4, 4, -1, 5])
-    steps = Experience(np.zeros(6, np.int64), np.zeros(6, np.int64), np.array([1.0, 0, 2, 0, 4, 1]), after)
-    found = returns_to_go(steps, 2, np.array([0, 0, 0, 0, 0, 8.0]), 0.5)
-    assert found.tolist() == [1 + 0.5 * (2 + 0.5 * 4), 0.5 * 0.5 * (1 + 0.5 * 8), 2 + 0.5 * 4, 0.5 * 5, 4, 5]
+@pytest.mark.parametrize(
+    ("game_id", "parameters", "steps"), [("sis", {"horizon": 4}, 4), ("sis", {"horizon": 4}, 3), ("rumour", {}, 5)]
+)
+def test_returns_are_what_is_still_to_come(game_id: str, parameters: dict[str, Any], steps: int) -> None:
+    """Of games that were cut off with what the critic says of where they were left."""
+    game = eqenvs.make(game_id, num_agents=20, **parameters)
+    rules = rules_of(game, "test")
+    rng = np.random.default_rng(0)
+    policy = TableAct(rules.model.as_array(uniform(game).tables))
+    worth = torch.tensor(rng.random(len(game.information_states[0].keys)), dtype=torch.float32)
+    sampler = Sampler(game, SamplingConfig(episodes=2, representatives=3, steps=steps), rng)
+    played, left = sampler.rollout(policy, worth=worth)
+    mine = torch.nonzero(sampler.games.roles == 1)[:, 0]
+    found = of_players(played, mine)
+    returns = torch.where(found.over[-1][:, None], 0.0, worth[left[:, mine]])
+    estimates = advantages(found, 0.5, 1.0)
+    for time in reversed(range(steps)):
+        returns = found.rewards[time] + 0.5 * returns
+        known = estimates.known[time]
+        assert known.equal(found.learns[time]) or time == steps - 1
+        torch.testing.assert_close(estimates.returns[time][known], returns[known], rtol=1e-5, atol=1e-5)
+    assert bool(estimates.known.any())
 
 
 def test_other_games_are_refused_in_one_line() -> None:

@@ -21,7 +21,7 @@ from eqenvs.testing.conformance import random_tables
 from eqsolvers.scoring import score
 from eqsolvers.scoring.simulated import replace_player
 
-NAMES = ("policy_gradient", "ppo")
+NAMES = ("dqn", "policy_gradient", "ppo")
 SMALL = {"updates": 3, "num_envs": 8, "steps": 6, "hidden": [8], "value_episodes": 16}
 
 
@@ -41,7 +41,7 @@ def same_bits(a: OracleResult, b: OracleResult) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_response_to_uniform_kuhn_is_nearly_the_best(name: str, player: int, best: float, at_least: float) -> None:
     game = eqenvs.make("kuhn_poker")
-    updates = {"policy_gradient": 160, "ppo": 40}[name]
+    updates = {"dqn": 20, "policy_gradient": 160, "ppo": 40}[name]
     settings = {"updates": updates, "num_envs": 64, "steps": 16, "hidden": [32], "learning_rate": 2e-2}
     found = run(name, 0, player=player, **settings, value_episodes=1000)
     entries = [uniform(game), uniform(game)]
@@ -87,10 +87,11 @@ def _warm(name: str, start: Any, *, asked: bool, **settings: Any) -> OracleResul
     return oracle.respond(config, game, 0, uniform(game), np.random.SeedSequence(5), start)
 
 
-def test_a_warm_start_that_learns_nothing_is_the_record_itself() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_warm_start_that_learns_nothing_is_the_record_itself(name: str) -> None:
     """Sheriff: the player has fewer actions than the game's widest, so only a part of the head is taken up."""
-    game, oracle = eqenvs.make("sheriff"), find_oracle("ppo")
-    config = oracle.config.model_validate({"id": "ppo", **SMALL, "updates": 1, "warm_start": True})
+    game, oracle = eqenvs.make("sheriff"), find_oracle(name)
+    config = oracle.config.model_validate({"id": name, **SMALL, "updates": 1, "warm_start": True})
     for player in range(2):
         start = oracle.respond(config, game, player, uniform(game), np.random.SeedSequence(0), None).record
         still = config.model_copy(update={"learning_rate": 1e-30})
@@ -101,7 +102,7 @@ def test_a_warm_start_that_learns_nothing_is_the_record_itself() -> None:
 
 def test_warm_start_of_another_shape_is_refused_on_one_line() -> None:
     start = run("ppo", 1).record
-    with pytest.raises(InputError, match=r"warm_start: the previous response is \(\(8,\), 'tanh'\)") as caught:
+    with pytest.raises(InputError, match=r"warm_start: the previous response is \(\(8,\), 'relu'\)") as caught:
         _warm("ppo", start, asked=True, hidden=[9])
     assert "\n" not in str(caught.value)
 

@@ -97,7 +97,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock for the run loop and the learner by which every interval between two looks is a second."""
     now = iter(range(1_000_000))
-    for module in ("training.run", "learners.tabular"):
+    for module in ("training.run", "learners.tabular", "learners._stepped"):
         clock = SimpleNamespace(perf_counter=lambda: float(next(now)))
         monkeypatch.setattr(f"eqagents.{module}.time", clock)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
+from eqenvs.errors import InputError, UnknownNameError
+from eqenvs.models import NormalFormModel
+from eqenvs.policies import TabularPolicy
 from eqsolvers.meta import find_meta_solver, meta_solver_ids
+from eqsolvers.scoring import score
 
 
 def test_uniform_counts_every_policy_the_same() -> None:
@@ -24,10 +27,12 @@ def test_nash_solves_a_2x3_empirical_game_and_leaves_it_alone() -> None:
     np.testing.assert_allclose(solution.strategies[1], [3 / 8, 5 / 8, 0], atol=1e-9)
 
 
-@pytest.mark.parametrize("payoffs", [np.zeros((3, 2, 2, 2)), np.ones((2, 2, 2)) * [[[1.0, 2.0]], [[1.0, 3.0]]]])
-def test_nash_refuses_what_it_does_not_cover(payoffs: np.ndarray) -> None:
-    with pytest.raises(UnsupportedGame, match="two-player constant-sum games only; try 'uniform'"):
-        find_meta_solver("nash")(payoffs)
+def test_nash_takes_general_games_of_three_players() -> None:
+    payoffs = np.random.default_rng(0).normal(size=(3, 2, 3, 4))
+    solution = find_meta_solver("nash")(payoffs)
+    model = NormalFormModel(payoffs)
+    assert solution.residual == 0
+    assert score(model, TabularPolicy(model, [x[None] for x in solution.strategies])).nash_conv < 1e-8
 
 
 @pytest.mark.parametrize("name", meta_solver_ids())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -35,8 +35,18 @@ class Played(NamedTuple):
     seconds: float
 
 
+class Plays(Protocol):
+    """Who plays the games of a learner."""
+
+    def begin(self, iteration: int, weights: Weights, behaviour: Behaviour, snapshots: tuple[Any, ...]) -> None:
+        """Start an iteration's play; `collect` takes it up."""
+
+    def collect(self, iteration: int, weights: Weights, behaviour: Behaviour, snapshots: tuple[Any, ...]) -> Played:
+        """The play of an iteration, from snapshots (None for new games)."""
+
+
 class Actors:
-    """Who plays.
+    """Tasks of an executor.
 
     Args:
         game: the game.

@@ -30,7 +30,7 @@ from eqagents.learners.deep._fit import Fitter
 from eqagents.learners.deep._together import fit_together
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.behaviour import Softmax
-from eqagents.rollout.networks import ActorCritic, Weights, arrays_of, tensors_of
+from eqagents.rollout.networks import ActorCritic, Weights, arrays_of, blended, tensors_of
 from eqagents.rollout.task import networks_of
 from eqagents.rollout.trajectory import Rollout
 from eqenvs.arrays import require_torch_device
@@ -136,7 +136,8 @@ class ActorLearner:
         self._game, self._config, self._loss, self._pull = game, config, loss, magnet
         self.networks = networks_of(game, config.network).to(self._device)
         self._fitter = Fitter(self.networks, config.fit)
-        self._executor, self._published = executor, executor.publish(game)
+        self._executor = executor
+        self._published = None if self._alone else executor.publish(game)
         self._magnet: ActorCritic | None = None
         if magnet is not None:
             self._magnet = networks_of(game, config.network).to(self._device)
@@ -210,7 +211,7 @@ class ActorLearner:
         if state.averaged is None:
             return None
         kept = min(self._config.average, (state.iteration + 1) / (state.iteration + 10))
-        return {name: kept * old + (1 - kept) * weights[name] for name, old in state.averaged.items()}
+        return blended(state.averaged, weights, kept)
 
     def average_policy(self, state: ActorLearnerState) -> JointPolicy:
         """The last iterate, or the network of the weights' running mean."""

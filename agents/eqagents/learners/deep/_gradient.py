@@ -101,7 +101,7 @@ class GradientSteps:
         bad = (name for name, tensor in suspects.items() if not bool(torch.isfinite(tensor).all()))
         raise InputError(
             f"iteration {iteration + 1}: {next(bad, 'a gradient')} is not finite; the last checkpoint is kept; train "
-            "with a lower fit.learning_rate or fit.gradient_clip"
+            "with a lower learning_rate or gradient_clip"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from eqagents.configuration import Settings
-from eqagents.rollout.networks import Weights
+from eqagents.rollout.networks import Weights, blended
 
 
 class MagnetConfig(Settings):
@@ -31,5 +31,5 @@ class MagnetConfig(Settings):
         if self.kind == "moving":
             return policy if iteration % self.every == 0 else magnet
         if self.kind == "ema":
-            return {name: self.decay * old + (1 - self.decay) * policy[name] for name, old in magnet.items()}
+            return blended(magnet, policy, self.decay)
         return magnet

@@ -14,7 +14,7 @@ Cost of an iteration: tasks x num_envs x steps forward passes, and 3 to 5 passes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, Self, TypeAlias, cast
 
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from eqagents.configuration import NamedSettings, Settings
 from eqagents.distributed import Executor, one_torch_thread
-from eqagents.learners.deep._actors import Actors, Played, stored
+from eqagents.learners.deep._actors import Actors, Played, Plays, stored
 from eqagents.learners.deep._config import GradientConfig, PlayConfig
 from eqagents.learners.deep._gradient import GradientSteps, memory_named
 from eqagents.learners.deep._replay import (
@@ -42,13 +42,11 @@ from eqagents.learners.deep._replay import from_tree as memory_from_tree
 from eqagents.learners.deep._schedule import Schedule
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.behaviour import Behaviour
-from eqagents.rollout.cast import Seat
 from eqagents.rollout.links import Transitions, Waiting, transitions
 from eqagents.rollout.networks import NetworkConfig, QNetworks, Weights, arrays_of, tensors_of
 from eqagents.rollout.task import MakesNetworks
 from eqagents.rollout.trajectory import Rollout
 from eqenvs.arrays import require_torch_device
-from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy, ProductPolicy
 
@@ -181,7 +179,7 @@ class OffPolicyLearner:
         config: the settings.
         executor: who plays.
         method: the learner.
-        seats: roles that do not learn.
+        plays: who plays in place of the executor.
     """
 
     def __init__(
@@ -190,12 +188,11 @@ class OffPolicyLearner:
         config: OffPolicyConfig,
         executor: Executor,
         method: Method,
-        seats: Mapping[int, Seat] | None = None,
+        plays: Plays | None = None,
     ) -> None:
         device = require_torch_device(torch, config.fit.device)
         require_torch_device(torch, config.play.device)
         self._game, self._config, self._method, self._device = game, config, method, device
-        self._seats = dict(seats or {})
         self._networks, self._frozen = self._make().to(device), self._make().to(device)
         parts = {name: part for name in ("critic", "actor") if (part := getattr(self._networks, name)) is not None}
         if config.fit.compile:
@@ -203,7 +200,7 @@ class OffPolicyLearner:
                 part.compile(dynamic=True)
         self._steps = GradientSteps(self._networks, parts, config.fit.gradient_clip)
         self._parts = tuple(parts)
-        self._actors = Actors(game, config.play, config.network, method.make, executor, self._seats, device)
+        self._actors = plays or Actors(game, config.play, config.network, method.make, executor, {}, device)
         self._present: OffPolicyState | None = None  # what the networks and the optimiser hold
 
     def init(self, seed: np.random.SeedSequence) -> OffPolicyState:
@@ -272,13 +269,7 @@ class OffPolicyLearner:
         }
 
     def average_policy(self, state: OffPolicyState) -> JointPolicy:
-        """The actor's, or greedy play.
-
-        Raises:
-            InputError: if some roles do not learn; see `record`.
-        """
-        if self._seats:
-            raise InputError(f"learner: populations play roles {sorted(self._seats)}; take the other roles' records")
+        """The actor's, or greedy play."""
         return ProductPolicy([to_policy(record, self._game, role) for role, record in enumerate(self._records(state))])
 
     def record(self, state: OffPolicyState, role: int) -> PolicyRecord:

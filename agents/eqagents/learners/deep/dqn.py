@@ -1,4 +1,4 @@
-"""Deep Q-learning: in self-play, or as the best response of one role to fixed opponents.
+"""Deep Q-learning in self-play; the oracle `dqn` is the same against fixed opponents.
 
 Mnih et al. (2015), "Human-level control through deep reinforcement learning", Nature 518, algorithm 1; van Hasselt,
 Guez and Silver (2016), "Deep reinforcement learning with double Q-learning", AAAI. Over decisions (s, a) of a player,
@@ -8,7 +8,7 @@ what was paid until its next decision s', and the legal actions there,
 
 Q' being the target network; without `double` the maximum is over Q' itself. Play is epsilon-greedy, the policy greedy.
 
-Against fixed opponents (`best_response`) a player's decisions form a Markov decision process over its information
+Against fixed opponents a player's decisions form a Markov decision process over its information
 states, where the method is Q-learning. In self-play it carries no guarantee: a greedy policy is pure, and equilibria of
 games with hidden information are not.
 
@@ -18,10 +18,8 @@ payoffs of a game are random; the target network is copied every so many iterati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -32,11 +30,9 @@ from eqagents.learners.deep._batch import chosen
 from eqagents.learners.deep._off_policy import Method, OffPolicyConfig, OffPolicyLearner, Probability, Terms
 from eqagents.learners.deep._replay import Experience
 from eqagents.learners.deep._schedule import Schedule
-from eqagents.policies import PolicyRecord
 from eqagents.rollout.behaviour import EpsilonGreedy, greedy
-from eqagents.rollout.cast import Seat
 from eqagents.rollout.networks import QNetworks
-from eqagents.rollout.task import critics_of
+from eqagents.rollout.task import MakesNetworks, critics_of
 from eqenvs.game import Game
 
 
@@ -61,48 +57,23 @@ def loss(networks: QNetworks, frozen: QNetworks, batch: Experience, *, double: b
     return (values - targets).square().mean()
 
 
-def build(
-    game: Game, config: DQNConfig, executor: Executor, seats: Mapping[int, Seat] | None = None
-) -> OffPolicyLearner:
-    """The learner of a run; roles with seats are played by these."""
+def method(config: DQNConfig, make: MakesNetworks = critics_of) -> Method:
+    """The method, with networks of the usual kind or others."""
 
     def losses(networks: QNetworks, frozen: QNetworks, batch: Experience, terms: Terms) -> dict[str, Tensor]:
         return {"critic": loss(networks, frozen, batch, double=config.double)}
 
-    method = Method(
-        make=critics_of,
+    return Method(
+        make=make,
         behaviour=lambda iteration: EpsilonGreedy(config.epsilon.at(iteration)),
         loss=losses,
         rates=lambda iteration: {"critic": config.fit.learning_rate.at(iteration)},
     )
-    return OffPolicyLearner(game, config, executor, method, seats)
 
 
-def best_response(
-    game: Game,
-    config: DQNConfig,
-    executor: Executor,
-    role: int,
-    seats: Mapping[int, Seat],
-    iterations: int,
-    seed: np.random.SeedSequence,
-) -> PolicyRecord:
-    """The greedy policy that a role learns against fixed populations.
-
-    Args:
-        game: the game.
-        config: the settings.
-        executor: who plays.
-        role: who responds; the only one without a seat.
-        seats: of all other roles.
-        iterations: of play and learning.
-        seed: of the networks, and of the draws from memory; the plays' is the executor's.
-    """
-    learner = build(game, config, executor, seats)
-    state = learner.init(seed)
-    for _ in range(iterations):
-        state, _ = learner.step(state)
-    return learner.record(state, role)
+def build(game: Game, config: DQNConfig, executor: Executor) -> OffPolicyLearner:
+    """The learner of a run."""
+    return OffPolicyLearner(game, config, executor, method(config))
 
 
 LEARNER = LearnerSpec(id="dqn", config=DQNConfig, build=build, source="Mnih et al. (2015), Nature 518")

@@ -1,47 +1,42 @@
-"""Steps that a learner is told of: play of N agents, on numpy or torch, and of representatives who follow it unseen.
+"""Steps that a learner is told of: what N agents, or representatives who follow them unseen, did in a shared rollout.
 
-Rewards and moves see the agents' empirical distribution. *Representatives* walk beside the agents and weigh nothing:
-they meet the agents' distribution and are no part of it, so they may explore without disturbing what is learnt. Steps
-are kept as numbers of *points*, a look (one population at one decision) times a state; what is seen at a point follows
-from the model, so that a step takes four numbers however wide an observation is.
-
-A step costs O(B (N + R) (A + K)) and what the policies and the game's operators take for B mean fields.
+The play is `eqagents.rollout.rollout` of `PopulationGames`; what is particular here is who plays and what is kept of
+it. Policies are evaluated once a stage for all states, as agents are many and states are few: that is a table, or
+networks that see the agents' empirical distribution. Steps are kept as numbers of *points*, a look (one population at
+one decision) times a state; what is seen at a point follows from the model, so that a step takes four numbers however
+wide an observation is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
-import array_api_compat
 import numpy as np
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from eqagents.configuration import Settings
-from eqenvs.arrays import (
-    Array,
-    Backend,
-    Float64Array,
-    IntArray,
-    RandomStream,
-    device_of,
-    make_backend,
-    namespace,
-    sample_categorical,
-    take_along,
-)
+from eqagents.rollout.cast import Cast
+from eqagents.rollout.play import rollout
+from eqagents.rollout.populations import PopulationGames
+from eqagents.rollout.trajectory import Rollout
+from eqenvs.arrays import Float64Array, IntArray, make_backend
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.models.information_states import KeyIndex
 from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.population_rules import PopulationRules, PopulationState
-from eqenvs.rules import TERMINAL
-from eqenvs.simulation import advance, start
+from eqenvs.population_rules import PopulationRules
 
 STEPS, SETTLE = 50, 100  # of games without a horizon, where nothing else is asked for
 
-# From the moments [B] and the empirical distributions [B, P, S] to everybody's action probabilities, [B, P, S, A].
-Act: TypeAlias = Callable[[Array, Array], Array]
+# To lay them out costs more than a stage of play; what is kept refers to the game's rules and not to the game.
+_KEPT: WeakKeyDictionary[Game, dict[tuple[Any, ...], PopulationGames]] = WeakKeyDictionary()
+
+# From the moments [B] and what counts the empirical distributions [B, P, S] to everybody's action probabilities in all
+# states, [B, P, S, A] float64.
+Act: TypeAlias = Callable[[Tensor, Callable[[], Tensor]], Tensor]
 
 
 class SamplingConfig(Settings):
@@ -144,7 +139,7 @@ def by_moment(play: Play, population: int) -> Experience:
 
 
 def play_of(
-    rules: PopulationRules,
+    game: Game,
     sampling: SamplingConfig,
     rng: np.random.Generator,
     act: Act,
@@ -155,45 +150,137 @@ def play_of(
     """Let N agents play, some populations of them side by side.
 
     Args:
-        rules: of the agents.
+        game: whose agents play.
         sampling: how many populations, for how long, with how many representatives.
         rng: of all randomness.
         act: the agents' policy.
         explore: the representatives', before `exploration`; default the agents' own.
         first: [B, P, S], where the agents of each population begin; default the game's initial distributions.
     """
-    model, backend = rules.model, make_backend(sampling.device, sampling.library)
-    stream = backend.stream(int(rng.integers(2**63)))
-    settle, steps = span(model, sampling)
-    if 0 < sampling.representatives < model.num_populations:
-        raise InputError(f"representatives must be 0 or at least {model.num_populations}, one for each population")
-    state, turn, _ = start(rules, sampling.episodes, backend, stream)
-    roles = _roles(rules, rules.num_players, backend)
-    if first is not None:
-        state = state._replace(agents=_placed(first, roles, backend, stream))
-    beside = _Beside(rules, sampling, backend, stream, first) if sampling.representatives else None
-    index, recorded = MomentIndex(model), _Recorder(sampling.episodes, model.num_states)
-    nobody = backend.xp.zeros(
-        (sampling.episodes, rules.num_columns - rules.num_players), dtype=backend.xp.int64, device=backend.device
+    sampler = Sampler(game, sampling, rng)
+    return _recorded(sampler.games, *sampler.rollout(act, explore=explore, first=first))
+
+
+class Sampler:
+    """Populations that play again and again, from the beginning.
+
+    Args:
+        game: whose agents play.
+        sampling: how many populations, for how long, with how many representatives.
+        rng: of all randomness.
+
+    Attributes:
+        games: the populations.
+    """
+
+    def __init__(self, game: Game, sampling: SamplingConfig, rng: np.random.Generator) -> None:
+        self._settle, self._steps = span(rules_of(game, "sampling").model, sampling)
+        self._exploration, self._rng = sampling.exploration, rng
+        self.games = _games_of(game, sampling)
+
+    def rollout(
+        self, act: Act, *, explore: Act | None = None, worth: Tensor | None = None, first: Float64Array | None = None
+    ) -> tuple[Rollout, Tensor]:
+        """What is played, and the points that it leads to [B, N + R]; see `play_of` and `Players`."""
+        games, (chance, moves) = self.games, (int(word) for word in self._rng.integers(2**62, size=2))
+        players = Players(games, act, explore, self._exploration, worth)
+        cast = Cast(games.game, players, {}, games.num_envs, torch.Generator(games.device).manual_seed(moves))
+        shown = games.begin(chance) if first is None else games.begin_at(first, chance)
+        for _ in range(self._settle):
+            _, shown = rollout(games, cast, shown, 1)
+        found, shown = rollout(games, cast, shown, self._steps)
+        return found, shown.observations[..., 0]
+
+
+def _games_of(game: Game, sampling: SamplingConfig) -> PopulationGames:
+    """Populations of this process, made once; whoever asks starts them anew."""
+    make_backend(sampling.device, sampling.library)  # raises where the two do not fit
+    kept = _KEPT.setdefault(game, {})
+    key = (sampling.episodes, sampling.representatives, sampling.device, sampling.library)
+    if key not in kept:
+        kept[key] = PopulationGames(
+            game,
+            sampling.episodes,
+            representatives=sampling.representatives,
+            device=sampling.device,
+            source="torch" if sampling.library == "torch" else "auto",
+        )
+    return kept[key]
+
+
+class Players:
+    """Everybody's policies, in place of the networks of a `Cast` without seats.
+
+    Args:
+        games: whose points are shown.
+        act: the agents' policy.
+        explore: the representatives'; default the agents' own.
+        exploration: probability of a random action of a representative.
+        worth: [I], values of the points, which a rollout stores; default 0.
+    """
+
+    def __init__(
+        self,
+        games: PopulationGames,
+        act: Act,
+        explore: Act | None = None,
+        exploration: float = 0.0,
+        worth: Tensor | None = None,
+    ) -> None:
+        model = games.rules.model
+        self.num_actions = (model.num_actions,) * (max(games.rules.roles) + 1)
+        self._games, self._act, self._explore = games, act, explore
+        self._worth = None if worth is None else worth.to(games.device)
+        self._exploration, self._states = exploration, model.num_states
+        legal = torch.tensor(model.legal, dtype=torch.float64, device=games.device)
+        self._random = legal / legal.sum(dim=1, keepdim=True)
+        self._game = torch.arange(games.num_envs, device=games.device).repeat_interleave(len(games.roles))
+
+    def log_policy(self, observations: Tensor, roles: Tensor, masks: Tensor) -> Tensor:
+        """Log-probabilities [B * (N + R), A] of everybody in all games, in order, at points [B * (N + R), 1]."""
+        games = self._games
+        points = observations.view(games.num_envs, -1)
+        moment = points[:, 0] // self._states
+
+        def mean_field() -> Tensor:
+            return games.mean_field(points)
+
+        told = self._act(moment, mean_field)
+        if games.rules.representatives:
+            own = told if self._explore is None else self._explore(moment, mean_field)
+            told = torch.cat([told, (1 - self._exploration) * own + self._exploration * self._random], dim=1)
+        return told.float().log()[self._game, roles, observations[:, 0] % self._states]
+
+    def values(self, states: Tensor, roles: Tensor) -> Tensor:
+        """Values [n] of points [n, 1]."""
+        if self._worth is None:
+            return torch.zeros(len(states), device=states.device)
+        return self._worth[states[:, 0]]
+
+
+def _recorded(games: PopulationGames, found: Rollout, left: Tensor) -> Play:
+    """What a rollout shows, and the points that it leads to [B, N + R]."""
+    model = games.rules.model
+    points = torch.cat([found.observations[..., 0], left[None]])
+    state, look = points % model.num_states, torch.arange(len(points) * games.num_envs, device=points.device)
+    numbered = look.view(-1, games.num_envs, 1) * model.num_states + state
+    columns = (
+        numbered[:-1],
+        found.actions,
+        found.rewards.double(),
+        torch.where(found.over[..., None], -1, numbered[1:]),
     )
-    for step in range(settle + steps):
-        mean_field, moment = rules.mean_field(state), index.of(rules, state)
-        probability = act(moment, mean_field)
-        chosen = _drawn(probability, roles, state.agents, stream)
-        told: tuple[Array, ...] = (state.agents, chosen)
-        if beside is not None:
-            seen = probability if explore is None else explore(moment, mean_field)
-            told = beside.move(state, mean_field, seen)
-        before = state
-        state, turn, reward = advance(rules, before, backend.xp.concat([chosen, nobody], axis=1), stream)
-        over = turn == TERMINAL
-        if step >= settle:
-            told = (*told, reward, state.agents) if beside is None else told
-            recorded.add(moment, mean_field, told, over)
-        if bool(backend.xp.all(over)):
-            break
-    recorded.close(index.of(rules, state), rules.mean_field(state))
-    return recorded.play(_numpy(roles if beside is None else beside.roles), model.num_populations)
+    ends = [0, *torch.bincount(games.roles).cumsum(0).tolist()]  # of the roles, which come in their order
+    first = model.num_populations if games.rules.representatives else 0
+    experience = tuple(
+        Experience(*(column[..., ends[role] : ends[role + 1]].reshape(-1).cpu().numpy() for column in columns))
+        for role in range(first, first + model.num_populations)
+    )
+    # Where all games are over nothing leads to the last look, which is of new ones.
+    seen = points[:-1] if bool(found.over[-1].all()) else points
+    moment = (seen[..., 0] // model.num_states).reshape(-1)
+    mean_field = games.mean_field(seen).flatten(0, 1)
+    return Play(Looks(moment.cpu().numpy(), mean_field.cpu().numpy()), experience)
 
 
 def span(model: MeanFieldModel, sampling: SamplingConfig) -> tuple[int, int]:
@@ -209,121 +296,13 @@ def span(model: MeanFieldModel, sampling: SamplingConfig) -> tuple[int, int]:
     return SETTLE if sampling.settle is None else sampling.settle, sampling.steps or STEPS
 
 
-class MomentIndex:
-    """The number of the moment that a population stands at."""
-
-    def __init__(self, model: MeanFieldModel) -> None:
-        moments = model.moments
-        self._known = None
-        if model.noise is not None:
-            self._known = KeyIndex(np.concatenate([moments.time[:, None], moments.history], axis=1))
-        self._last = len(moments.time) - 1
-
-    def of(self, rules: PopulationRules, state: PopulationState) -> Array:
-        """[B] int64; of a game that is over, the last moment there was."""
-        xp, time = namespace(state.step), rules.moment(state).time
-        if self._known is None:
-            return xp.clip(time, 0, self._last)
-        last = len(rules.model.moments.history[0]) - 1
-        key = xp.concat([xp.clip(time, 0, last)[:, None], state.history], axis=1)
-        return xp.asarray(self._known.rows(_numpy(key)), device=device_of(state.step))
-
-
 class TableAct:
     """A joint policy [M, P, S, A] as the agents' behaviour."""
 
     def __init__(self, policy: Float64Array) -> None:
-        self._policy, self._copy = policy, policy
+        self._policy = torch.tensor(policy)
 
-    def __call__(self, moment: Array, mean_field: Array) -> Array:
+    def __call__(self, moment: Tensor, mean_field: Callable[[], Tensor]) -> Tensor:
         """See `Act`."""
-        if type(moment) is not type(self._copy):
-            self._copy = namespace(moment).asarray(self._policy.copy(), device=device_of(moment))
-        return self._copy[moment]
-
-
-class _Beside:
-    """The representatives."""
-
-    def __init__(
-        self, rules: PopulationRules, sampling: SamplingConfig, backend: Backend, stream: RandomStream,
-        first: Float64Array | None,
-    ) -> None:  # fmt: skip
-        self._rules, self._model, self._stream = rules, rules.model, stream
-        self._exploration = sampling.exploration
-        self.roles = _roles(rules, sampling.representatives, backend)
-        begin = np.broadcast_to(self._model.initial, (sampling.episodes, *self._model.initial.shape))
-        self.state = _placed(begin if first is None else first, self.roles, backend, stream)
-
-    def move(self, population: PopulationState, mean_field: Array, probability: Array) -> tuple[Array, ...]:
-        """One decision: states, actions, rewards and next states, [B, R] each."""
-        model, state, xp = self._model, self.state, namespace(self.state)
-        legal = xp.astype(model.constants("legal", state), xp.float64)
-        random = legal / xp.sum(legal, axis=1, keepdims=True)
-        mixed = (1 - self._exploration) * probability + self._exploration * random
-        chosen = _drawn(mixed, self.roles, state, self._stream)
-        moment = self._rules.moment(population)
-        reward = xp.reshape(model.rewards(mean_field, moment), (state.shape[0], -1))
-        cell = (self.roles * model.num_states + state) * model.num_actions + chosen
-        received = xp.take_along_axis(reward, cell, axis=1)
-        listed = model.agent_probabilities(mean_field, moment, self.roles, state, chosen)
-        flat = xp.reshape(listed, (-1, listed.shape[-1]))
-        drawn = sample_categorical(flat, self._stream.uniform(flat.shape[0]))
-        successors = xp.reshape(model.constants("successors", state)[state, chosen], flat.shape)
-        self.state = xp.reshape(take_along(successors, drawn), state.shape)
-        return state, chosen, received, self.state
-
-
-class _Recorder:
-    """Steps as they come."""
-
-    def __init__(self, episodes: int, states: int) -> None:
-        self._episodes, self._states = episodes, states
-        self._looks: list[Looks] = []
-        self._steps: list[tuple[IntArray, ...]] = []
-
-    def add(self, moment: Array, mean_field: Array, told: tuple[Array, ...], over: Array) -> None:
-        """One decision of all: states, actions, rewards and next states [B, n], and where the game is over [B]."""
-        state, action, reward, after = map(_numpy, told)
-        look = np.arange(self._episodes)[:, None] + len(self._looks) * self._episodes
-        self.close(moment, mean_field)
-        point, then = look * self._states + state, (look + self._episodes) * self._states + after
-        self._steps.append((point, action, reward, np.where(_numpy(over)[:, None], -1, then)))
-
-    def close(self, moment: Array, mean_field: Array) -> None:
-        """One more look."""
-        self._looks.append(Looks(_numpy(moment), _numpy(mean_field)))
-
-    def play(self, roles: IntArray, populations: int) -> Play:
-        """All of it."""
-        columns = [np.stack(column) for column in zip(*self._steps, strict=True)]  # [T, B, n] each
-        experience = tuple(
-            Experience(*(column[..., roles == population].reshape(-1) for column in columns))
-            for population in range(populations)
-        )
-        return Play(Looks(*(np.concatenate(column) for column in zip(*self._looks, strict=True))), experience)
-
-
-def _roles(rules: PopulationRules, count: int, backend: Backend) -> Array:
-    role = np.arange(count) * rules.model.num_populations // count
-    return backend.xp.asarray(role, device=backend.device)
-
-
-def _placed(first: Float64Array, roles: Array, backend: Backend, stream: RandomStream) -> Array:
-    """Drawn states [B, n] from distributions [B, P, S]."""
-    xp = backend.xp
-    rows = xp.asarray(np.ascontiguousarray(first), device=backend.device)[:, roles]
-    flat = xp.reshape(rows, (-1, rows.shape[-1]))
-    return xp.reshape(sample_categorical(flat, stream.uniform(flat.shape[0])), rows.shape[:2])
-
-
-def _drawn(probability: Array, roles: Array, state: Array, stream: RandomStream) -> Array:
-    """Actions [B, n] of players in their states [B, n] by policies [B, P, S, A]."""
-    xp = namespace(state)
-    row = xp.arange(state.shape[0], dtype=xp.int64, device=device_of(state))[:, None]
-    flat = xp.reshape(probability[row, roles[None, :], state], (-1, probability.shape[-1]))
-    return xp.reshape(sample_categorical(flat, stream.uniform(flat.shape[0])), state.shape)
-
-
-def _numpy(array: Array) -> Any:
-    return array if type(array) is np.ndarray else np.asarray(array_api_compat.to_device(array, "cpu"))
+        self._policy = self._policy.to(moment.device)
+        return self._policy[moment]

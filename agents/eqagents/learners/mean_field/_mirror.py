@@ -58,7 +58,7 @@ def sample(
     networks = [restored(record) for record in records]
     sees = rules.sees_distribution
     act: Act = NetworkAct(rules.model, networks) if sees else TableAct(tabulated(rules.model, networks, False))
-    return play_of(rules, sampling, rng, act, first=first)
+    return play_of(game, sampling, rng, act, first=first)
 
 
 def improve(
@@ -70,6 +70,7 @@ def improve(
     plays: Sequence[Play],
     training: TrainingConfig,
     temperature: float,
+    iteration: int,
 ) -> tuple[PolicyRecord, float]:
     """Task: the next network of one population, and the error of the fit, in payoff squared.
 
@@ -93,7 +94,7 @@ def improve(
 
     bonus = paid + finite[point, action]
     rng = np.random.default_rng(seed)
-    error = fit_values(network, seen, experience, bonus, worth, model.discount, training, rng)
+    error = fit_values(network, seen, experience, bonus, worth, model.discount, training, rng, iteration)
     return network.record(), error * temperature**2
 
 

@@ -3,24 +3,27 @@
 A network's input is the game's observation; in a game whose agents see the distribution, that distribution as well, so
 the policy is a function of it (a master policy). Such a policy has no table before a flow is given: `along_flow`
 tabulates it along the one that it generates itself.
+
+Gradient steps are those of all learners with networks. What they are made on is not: points are few and steps of play
+are many, so a target network is evaluated at all points at once whenever it is refreshed, where learners of other games
+evaluate it for every batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from eqagents.configuration import Settings
+from eqagents.learners.deep._gradient import GradientSteps, memory_named
 from eqagents.learners.mean_field._experience import Experience, Play, by_moment
 from eqagents.policies import MaskedMLP, PolicyRecord
-from eqagents.policies.mlp import ACTIVATIONS
-from eqenvs.arrays import Array, BoolArray, Float32Array, Float64Array, device_of, namespace, require_torch_device
-from eqenvs.errors import unknown_name
+from eqagents.policies.mlp import Activation
+from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, require_torch_device
 from eqenvs.models.mean_field import MeanFieldModel
 
 RESTS, MAX_STEPS = 1e-9, 5_000  # total variation a step of a population at rest under a master policy, and steps
@@ -30,20 +33,13 @@ class TrainingConfig(Settings):
     """Networks, and how they are fitted in one iteration."""
 
     hidden: tuple[PositiveInt, ...] = Field(default=(64, 64), description="widths of the hidden layers")
-    activation: str = Field(default="relu", description="of the hidden layers: relu or tanh")
+    activation: Activation = "relu"
     updates: int = Field(default=300, ge=1, description="gradient steps")
     batch: int = Field(default=256, ge=1, description="steps of play in a gradient step")
     refresh: int = Field(default=50, ge=1, description="gradient steps between two copies to the target network")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size, annealed linearly to a tenth")
     gradient_clip: float = Field(default=10.0, gt=0, description="largest norm of a gradient")
     device: str = Field(default="cpu", description="torch device of the networks")
-
-    @field_validator("activation")
-    @classmethod
-    def _known_activation(cls, value: str) -> str:
-        if value not in ACTIVATIONS:
-            raise unknown_name("activation", value, ACTIVATIONS)
-        return value
 
 
 def width_of(model: MeanFieldModel, sees: bool) -> int:
@@ -74,7 +70,7 @@ def sharpened(network: MaskedMLP, factor: float) -> PolicyRecord:
     return {**record, "weights": {k: w * np.float32(factor) if k in head else w for k, w in record["weights"].items()}}
 
 
-def seen_at(model: MeanFieldModel, moment: Array, mean_field: Array | None) -> Float32Array:
+def seen_at(model: MeanFieldModel, moment: IntArray, mean_field: Float64Array | None) -> Float32Array:
     """Observations [L * S, D] in all states at some moments [L], with mean fields [L, P, S] where these are seen."""
     states = model.num_states
     plain = model.information_states[0].observations
@@ -113,13 +109,11 @@ class NetworkAct:
     def __init__(self, model: MeanFieldModel, networks: Sequence[MaskedMLP]) -> None:
         self._model, self._networks = model, networks
 
-    def __call__(self, moment: Array, mean_field: Array) -> Array:
+    def __call__(self, moment: Tensor, mean_field: Callable[[], Tensor]) -> Tensor:
         """See `_experience.Act`."""
-        there = [np.asarray(part) if type(part) is np.ndarray else part.cpu().numpy() for part in (moment, mean_field)]
-        found = self.at(there[0], there[1])
-        return found if type(moment) is np.ndarray else namespace(moment).asarray(found, device=device_of(moment))
+        return torch.from_numpy(self.at(moment.cpu().numpy(), mean_field().cpu().numpy())).to(moment.device)
 
-    def at(self, moment: Array, mean_field: Array) -> Float64Array:
+    def at(self, moment: IntArray, mean_field: Float64Array) -> Float64Array:
         """The same on numpy."""
         model, count = self._model, len(moment)
         seen, masks = seen_at(model, moment, mean_field), np.tile(model.legal, (count, 1))
@@ -167,6 +161,7 @@ def fit_values(
     discount: float,
     training: TrainingConfig,
     rng: np.random.Generator,
+    iteration: int,
 ) -> float:
     """Fit a network's outputs to bonus + discount * worth(outputs of its target network a step later).
 
@@ -179,9 +174,13 @@ def fit_values(
         discount: a step.
         training: how.
         rng: of the batches.
+        iteration: iterations done, for messages.
 
     Returns:
         The mean squared error over the last tenth of the gradient steps.
+
+    Raises:
+        InputError: if a number is not finite, or memory does not suffice.
     """
     device = observations.device
     point, action, after = (
@@ -200,7 +199,8 @@ def fit_values(
         with torch.no_grad():
             target = bonus + discount * going * worth(network(observations))[ahead]
 
-    return _descend(network, errors, len(experience.point), training, rng, refresh)
+    inputs = {"observations": observations, "rewards": bonus}
+    return _descend(network, errors, inputs, len(experience.point), training, rng, refresh, iteration)
 
 
 def fit_policy(
@@ -211,6 +211,7 @@ def fit_policy(
     action: Tensor,
     training: TrainingConfig,
     rng: np.random.Generator,
+    iteration: int,
 ) -> float:
     """Fit a policy to actions [n] seen at points [n] by cross-entropy; returns that of the last tenth of the steps."""
 
@@ -219,28 +220,39 @@ def fit_policy(
         chosen: Tensor = -network(observations[here], masks[here]).gather(1, action[index][:, None])
         return chosen.mean()
 
-    return _descend(network, errors, len(point), training, rng, lambda: None)
+    return _descend(network, errors, {"observations": observations}, len(point), training, rng, lambda: None, iteration)
 
 
 def _descend(
     network: MaskedMLP,
     errors: Callable[[Tensor], Tensor],
+    inputs: Mapping[str, Tensor],
     count: int,
     training: TrainingConfig,
     rng: np.random.Generator,
     refresh: Callable[[], None],
+    iteration: int,
 ) -> float:
-    optimizer: Any = torch.optim.Adam(network.parameters(), lr=training.learning_rate, eps=1e-5)
-    device, tail = next(network.parameters()).device, []
-    for update in range(training.updates):
-        if update % training.refresh == 0:
-            refresh()
-        optimizer.param_groups[0]["lr"] = training.learning_rate * (1.0 - 0.9 * update / training.updates)
-        error = errors(torch.tensor(rng.integers(count, size=training.batch), device=device))
-        optimizer.zero_grad()
-        error.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip)
-        optimizer.step()
-        if update >= training.updates - max(1, training.updates // 10):
-            tail.append(float(error.detach()))
-    return float(np.mean(tail))
+    """Gradient steps on the mean error of batches out of `count` rows; `inputs` and `iteration` are for messages."""
+    steps, device = GradientSteps(network, {"all": network}, training.gradient_clip), next(network.parameters()).device
+    tail = []
+    with memory_named(lambda: _out_of_memory(device, inputs, count, training)):
+        for update in range(training.updates):
+            if update % training.refresh == 0:
+                refresh()
+            steps.begin({"all": training.learning_rate * (1.0 - 0.9 * update / training.updates)})
+            error = errors(torch.tensor(rng.integers(count, size=training.batch), device=device))
+            steps.step(error)
+            if update >= training.updates - max(1, training.updates // 10):
+                tail.append(float(error.detach()))
+    mean = float(np.mean(tail))
+    steps.require_finite(iteration, inputs, {"the error": mean})
+    return mean
+
+
+def _out_of_memory(device: torch.device, inputs: Mapping[str, Tensor], count: int, training: TrainingConfig) -> str:
+    points, width = inputs["observations"].shape
+    return (
+        f"out of memory on {device}: {count:,} steps of play at {points:,} points of {width:,} numbers, "
+        f"{training.batch:,} a gradient step; lower sampling.episodes, training.batch or training.hidden"
+    )

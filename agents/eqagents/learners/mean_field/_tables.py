@@ -56,7 +56,7 @@ def sample(
 ) -> list[Experience]:
     """Task: steps of agents who play a policy [M, P, S, A], or of their representatives, by population."""
     rules = rules_of(game, "sample")
-    played = play_of(rules, sampling, np.random.default_rng(seed), TableAct(policy))
+    played = play_of(game, sampling, np.random.default_rng(seed), TableAct(policy))
     return [by_moment(played, population) for population in range(rules.model.num_populations)]
 
 

@@ -73,7 +73,9 @@ class DeepFictitiousPlayConfig(NamedSettings):
 
 @dataclass(frozen=True)
 class Reservoir:
-    """A uniform sample of all that was ever put in (Vitter 1985, algorithm R).
+    """A uniform sample of all that was ever put in (Vitter 1985, algorithm R), two numbers an entry.
+
+    The reservoirs of learners for other games hold what was seen; here that follows from the point.
 
     Attributes:
         point: [n] int64, information states.
@@ -139,7 +141,7 @@ def collect(
     rules = rules_of(game, "deep_fictitious_play")
     entries = [to_policy(record, game, population) for population, record in enumerate(responses)]
     policy = rules.model.as_array(tabulate(rules.model, ProductPolicy(entries)).tables)
-    played = play_of(rules, sampling, np.random.default_rng(seed), TableAct(policy))
+    played = play_of(game, sampling, np.random.default_rng(seed), TableAct(policy))
     return [by_moment(played, population) for population in range(rules.model.num_populations)]
 
 
@@ -152,6 +154,7 @@ def average(
     reservoir: Reservoir,
     found: Sequence[Experience],
     config: DeepFictitiousPlayConfig,
+    iteration: int,
 ) -> tuple[Reservoir, PolicyRecord, float]:
     """Task: the reservoir with more in it, the average network fitted to it, and its cross-entropy in nats."""
     rng, training = np.random.default_rng(seed), config.training
@@ -161,7 +164,7 @@ def average(
     network = restored(record, training.device)
     arrays = (states.observations, states.masks, reservoir.point, reservoir.action)
     seen, legal, point, action = (torch.tensor(array, device=training.device) for array in arrays)
-    error = fit_policy(network, seen, legal, point, action, training, rng)
+    error = fit_policy(network, seen, legal, point, action, training, rng, iteration)
     return reservoir, network.record(), error
 
 
@@ -218,7 +221,7 @@ class DeepFictitiousPlay:
         fitted = self._run(
             "average", [(now, AVERAGE, p) for p in range(len(records))],
             [{"record": record, "population": p, "reservoir": reservoir, "found": [part[p] for part in sampled],
-              "config": config}
+              "config": config, "iteration": now}
              for p, (record, reservoir) in enumerate(zip(state.averages, state.reservoirs, strict=True))],
         )  # fmt: skip
         played = sum(found.episodes for found in responses) + config.sampling.tasks * config.sampling.episodes

@@ -117,7 +117,7 @@ class DeepOMD:
         tasks = [
             self._task(
                 (state.iteration, IMPROVE, p), "improve", record=record, population=p, plays=shared,
-                training=config.training, temperature=config.temperature,
+                training=config.training, temperature=config.temperature, iteration=state.iteration,
             )
             for p, record in enumerate(state.records)
         ]  # fmt: skip

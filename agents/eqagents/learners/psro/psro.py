@@ -4,9 +4,10 @@ Lanctot et al. (2017), "A unified game-theoretic approach to multiagent reinforc
 With exact oracles, exact payoffs and the Nash meta-solver it is the double oracle algorithm of McMahan, Gordon and Blum
 (2003).
 
-One iteration: an oracle task per player responds to the current meta-strategies; the new rows and columns of the
-empirical game are filled by tasks; the meta-solver mixes the populations anew. The driver owns all state, tasks are
-pure, and their random streams follow from (iteration, phase, index), so the run is the same on any number of workers.
+One iteration: oracle tasks respond to the current meta-strategies, one for each of a player's targets; the new rows and
+columns of the empirical game are filled by tasks; the meta-solver mixes the populations anew. The driver owns all
+state, tasks are pure, and their random streams follow from (iteration, phase, index), so the run is the same on any
+number of workers.
 
 Differences from the paper: the populations start from the uniformly random policy; a simulated cell is estimated once,
 with the configured number of episodes, and never again.
@@ -14,12 +15,13 @@ with the configured number of episodes, and never again.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from eqagents.configuration import NamedSettings, Settings, by_id
 from eqagents.distributed import Executor, Handle, Task, run_ordered
@@ -34,8 +36,9 @@ from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
 from eqenvs.spec import Family
-from eqsolvers.meta import MetaSolution, find_meta_solver
+from eqsolvers.meta import MetaSolution, NoMetaSolutionError, find_meta_solver
 
+_LOG = logging.getLogger(__name__)
 ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)
 
 
@@ -49,11 +52,42 @@ class PayoffConfig(Settings):
     chunk: int = Field(default=64, ge=1, description="exact cells per task")
 
 
+class MetaSolverConfig(Settings):
+    """A meta-solver; its id alone is one with its default settings."""
+
+    whole = True
+
+    id: str = Field(description="id of a meta-solver")
+    settings: dict[str, Any] = Field(default_factory=dict, description="the meta-solver's own; others are defaults")
+    fallback: str | None = Field(
+        default=None, description="id of the meta-solver to use where this one finds no solution; none: the run stops"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return {"id": value} if isinstance(value, str) else value
+
+    @field_validator("id", "fallback")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None:
+            find_meta_solver(value)
+        return value
+
+    @model_validator(mode="after")
+    def _known_settings(self) -> Self:
+        find_meta_solver(self.id).resolve(self.settings)
+        return self
+
+
 class PSROConfig(NamedSettings):
     """Settings of PSRO."""
 
     id: Literal["psro"] = "psro"
-    meta_solver: str = Field(default="nash", description="id of a meta-solver")
+    meta_solver: MetaSolverConfig = Field(
+        default=MetaSolverConfig(id="nash"), description="an id, or a mapping of id, settings and fallback"
+    )
     oracle: SerializeAsAny[NamedSettings] = Field(
         default=PolicyGradientConfig(), description="an oracle's id and settings"
     )
@@ -69,12 +103,6 @@ class PSROConfig(NamedSettings):
     def _oracle_by_id(cls, value: Any, handler: Any) -> NamedSettings:
         return by_id(value, find_oracle, "learner.oracle")
 
-    @field_validator("meta_solver")
-    @classmethod
-    def _known_meta_solver(cls, value: str) -> str:
-        find_meta_solver(value)
-        return value
-
 
 @dataclass(frozen=True)
 class PSROState:
@@ -86,6 +114,7 @@ class PSROState:
         payoffs: the empirical game.
         meta: how the populations are mixed.
         episodes: played so far, by oracles and payoff cells.
+        entropy: of what is random in meta-solvers.
     """
 
     iteration: int
@@ -93,6 +122,7 @@ class PSROState:
     payoffs: PayoffTable
     meta: MetaSolution
     episodes: int
+    entropy: int
 
 
 class PSRO:
@@ -116,14 +146,13 @@ class PSRO:
                     "'simulated', tabulate: false and oracle 'policy_gradient'"
                 )
         self._game, self._config, self._executor = game, config, executor
-        self._meta_solver = find_meta_solver(config.meta_solver)
         # What tasks receive is published once. It follows from the state: an entry holds for its own record only, and
         # is remade for another state's or after a resume.
         self._game_handle = executor.publish(game)
         self._published: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
 
     def init(self, seed: np.random.SeedSequence) -> PSROState:
-        """Uniformly random policies, and the game between them; all randomness is the tasks', so `seed` is not used."""
+        """Uniformly random policies, and the game between them; `seed` is of the meta-solver, tasks have their own."""
         check = "eqagents.learners.psro._population:check_oracle"
         run_ordered(self._executor, [Task((0, CHECK_PHASE), check, {"config": self._config.oracle})])
         n = self._game.num_players
@@ -133,6 +162,7 @@ class PSRO:
             payoffs=PayoffTable.empty(n),
             meta=MetaSolution(tuple(np.ones(1) for _ in range(n))),
             episodes=0,
+            entropy=int(seed.generate_state(1, np.uint32)[0]),
         )
         state, _ = self._complete(state)
         return state
@@ -148,14 +178,19 @@ class PSRO:
         responded = time.perf_counter()
         grown = PSROState(
             iteration=state.iteration + 1,
-            populations=tuple((*old, r.record) for old, r in zip(state.populations, results, strict=True)),
+            populations=tuple(
+                (*old, *(r.record for r in new)) for old, new in zip(state.populations, results, strict=True)
+            ),
             payoffs=state.payoffs,
             meta=state.meta,
-            episodes=state.episodes + sum(r.episodes for r in results),
+            episodes=state.episodes + sum(r.episodes for new in results for r in new),
+            entropy=state.entropy,
         )
         after, timing = self._complete(grown)
         metrics: dict[str, float] = {
-            f"oracle/{name}_{player}": value for player, r in enumerate(results) for name, value in r.metrics.items()
+            f"oracle/{name}_{player}": float(np.mean([r.metrics[name] for r in new]))
+            for player, new in enumerate(results)
+            for name in new[0].metrics
         }
         for player, strategy in enumerate(after.meta.strategies):
             metrics[f"meta/support_{player}"] = float(np.count_nonzero(strategy > 1e-9))
@@ -163,24 +198,28 @@ class PSRO:
         metrics["time/oracle_s"] = responded - started
         return after, metrics | timing
 
-    def _respond(self, state: PSROState) -> list[OracleResult]:
-        """One oracle task per player."""
+    def _respond(self, state: PSROState) -> list[list[OracleResult]]:
+        """Per player, a response to each target of the meta-solution; an oracle task each."""
         populations = self._publish(state)
         tasks = [
             Task(
-                key=(state.iteration, ORACLE_PHASE, player),
+                key=(state.iteration, ORACLE_PHASE, player, index),
                 function="eqagents.learners.psro._population:respond",
                 arguments={
                     "game": self._game_handle,
                     "config": self._config.oracle,
                     "player": player,
                     "populations": populations,
-                    "meta": state.meta,
+                    "meta": target,
                 },
             )
             for player in range(self._game.num_players)
+            for index, target in enumerate(state.meta.against(player))
         ]
-        return run_ordered(self._executor, tasks)
+        found: list[list[OracleResult]] = [[] for _ in range(self._game.num_players)]
+        for task, result in zip(tasks, run_ordered(self._executor, tasks), strict=True):
+            found[task.key[2]].append(result)
+        return found
 
     def _complete(self, state: PSROState) -> tuple[PSROState, dict[str, float]]:
         """Fill the unknown cells and solve the empirical game."""
@@ -196,14 +235,41 @@ class PSRO:
             exact = self._evaluate(state, cells)
             payoffs = payoffs.filled(cells, exact, np.square(exact), np.zeros(len(cells), dtype=np.int64))
         filled = time.perf_counter()
+        meta, fell_back = self._mix(state, payoffs)
         after = PSROState(
             iteration=state.iteration,
             populations=state.populations,
             payoffs=payoffs,
-            meta=self._meta_solver(payoffs.mean),
+            meta=meta,
             episodes=state.episodes + (len(cells) * self._config.payoffs.episodes if simulated else 0),
+            entropy=state.entropy,
         )
-        return after, {"time/payoffs_s": filled - started, "time/meta_s": time.perf_counter() - filled}
+        return after, {
+            "meta/residual": meta.residual,
+            "meta/fell_back": float(fell_back),
+            "time/payoffs_s": filled - started,
+            "time/meta_s": time.perf_counter() - filled,
+        }
+
+    def _mix(self, state: PSROState, payoffs: PayoffTable) -> tuple[MetaSolution, bool]:
+        """The meta-solution, and whether it is the fallback's.
+
+        Raises:
+            InputError: if there is none, and no fallback.
+        """
+        config, iteration = self._config.meta_solver, state.iteration
+        seed = (state.entropy << 32) + iteration
+        try:
+            found = find_meta_solver(config.id)(payoffs.mean, config.settings, iteration=iteration, seed=seed)
+        except NoMetaSolutionError as error:
+            reason = f"iteration {iteration}: meta-solver {config.id!r} found no solution: {error}"
+            if config.fallback is None:
+                raise InputError(f"{reason}; set learner.meta_solver.fallback, such as 'uniform'") from error
+            _LOG.warning("%s; using %r", reason, config.fallback)
+            return find_meta_solver(config.fallback)(payoffs.mean, iteration=iteration, seed=seed), True
+        if found.message:
+            _LOG.warning("iteration %d: meta-solver %r: %s", iteration, config.id, found.message)
+        return found, False
 
     def _evaluate(self, state: PSROState, cells: list[Cell]) -> Float64Array:
         """The exact payoffs of some cells, a chunk of cells per task."""
@@ -287,7 +353,13 @@ class PSRO:
             "count": state.payoffs.count,
             "strategies": list(state.meta.strategies),
             "device": state.meta.device,
+            "targets": [
+                [{"strategies": list(target.strategies), "device": target.device} for target in targets]
+                for targets in state.meta.targets
+            ],
+            "residual": state.meta.residual,
             "episodes": state.episodes,
+            "entropy": state.entropy,
         }
 
     def from_tree(self, tree: dict[str, Any]) -> PSROState:
@@ -296,8 +368,17 @@ class PSRO:
             iteration=tree["iteration"],
             populations=tuple(tuple(population) for population in tree["populations"]),
             payoffs=PayoffTable(tree["mean"], tree["variance"], tree["count"]),
-            meta=MetaSolution(tuple(tree["strategies"]), tree["device"]),
+            meta=MetaSolution(
+                tuple(tree["strategies"]),
+                tree["device"],
+                tuple(
+                    tuple(MetaSolution(tuple(target["strategies"]), target["device"]) for target in targets)
+                    for targets in tree["targets"]
+                ),
+                tree["residual"],
+            ),
             episodes=tree["episodes"],
+            entropy=tree["entropy"],
         )
 
     def artefacts(self, state: PSROState) -> dict[str, Any]:

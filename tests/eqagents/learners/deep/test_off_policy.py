@@ -17,14 +17,13 @@ from eqagents.learners import find_learner
 from eqagents.learners.deep import dqn, mdpo_off_policy, nfsp
 from eqagents.learners.deep._off_policy import OffPolicyLearner, OffPolicyState
 from eqagents.learners.deep._replay import Decisions, Experience
-from eqagents.policies import to_policy, uniform_record
-from eqagents.rollout import Anticipatory, Cast, EpsilonGreedy, Games, NetworkConfig, QNetworks, Seat, rollout
+from eqagents.policies import to_policy
+from eqagents.rollout import Anticipatory, Cast, EpsilonGreedy, Games, NetworkConfig, QNetworks, rollout
 from eqagents.rollout.behaviour import epsilon_greedy
 from eqagents.rollout.task import critics_and_actors_of, critics_of
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError
-from eqenvs.policies import BehaviourPolicy, ProductPolicy, uniform
-from eqsolvers.scoring import best_response, score
+from eqsolvers.scoring import score
 
 SMALL: dict[str, Any] = {
     "play": {"num_envs": 16, "steps": 5, "tasks": 2},
@@ -198,27 +197,6 @@ def test_every_decision_is_linked_once_over_iterations() -> None:
     assert set(replay.rewards[replay.discounts > 0].tolist()) <= {0.0}
 
 
-def test_dqn_finds_the_best_response_to_uniform_play() -> None:
-    """Kuhn poker: the greedy policy's value is the exact best response's, which only a wrong action at an information
-    state that is reached could miss, by 1/24 of a payoff at the least: the tolerance is that of float32 policies.
-    """
-    game = eqenvs.make("kuhn_poker")
-    settings = {
-        "id": "dqn", "play": {"num_envs": 128, "steps": 8}, "network": {"hidden": [32]}, "epsilon": 0.5,
-        "fit": {"learning_rate": {"start": 1e-2, "end": 1e-3, "over": 40}},
-        "replay": {"updates": 8, "warm_up": 500, "target_every": 2},
-    }  # fmt: skip
-    config = by_id(settings, find_learner, "learner")
-    assert isinstance(config, dqn.DQNConfig)
-    for role in (0, 1):
-        seats = {1 - role: Seat([uniform_record()], [1.0])}
-        record = dqn.best_response(game, config, InlineExecutor(role), role, seats, 40, np.random.SeedSequence(role))
-        parts: list[BehaviourPolicy] = [uniform(game), uniform(game)]
-        parts[role] = to_policy(record, game, role)
-        exact, _ = best_response(game, role, uniform(game))
-        assert score(game, ProductPolicy(parts)).values[role] == pytest.approx(exact, abs=1e-4)
-
-
 @pytest.mark.parametrize(
     ("name", "settings", "iterations"),
     [
@@ -325,12 +303,3 @@ def test_a_memory_that_does_not_fit_is_one_line() -> None:
     with pytest.raises(InputError, match=r"^out of memory on cpu: .* 10,000,000,000,000 remembered") as caught:
         learner.init(np.random.SeedSequence(0))
     assert "\n" not in str(caught.value)
-
-
-def test_a_best_responder_has_no_joint_policy() -> None:
-    game = eqenvs.make("kuhn_poker")
-    config = by_id({"id": "dqn", **SMALL}, find_learner, "learner")
-    assert isinstance(config, dqn.DQNConfig)
-    learner = dqn.build(game, config, InlineExecutor(0), {0: Seat([uniform_record()], [1.0])})
-    with pytest.raises(InputError, match=r"populations play roles \[0\]"):
-        learner.average_policy(learner.init(np.random.SeedSequence(0)))

@@ -24,6 +24,7 @@ from eqagents.learners.mean_field._networks import (
     tabulated,
 )
 from eqagents.policies import to_policy
+from eqenvs.errors import InputError
 from eqenvs.models.mean_field import MeanFieldModel
 from eqsolvers.mean_field._dynamics import RESTS, Dynamics
 
@@ -45,9 +46,18 @@ def test_what_ends_is_worth_its_reward_and_what_is_cut_off_goes_on(after: int, v
     seen = torch.ones(1, 4)
     steps = Experience(np.zeros(8, np.int64), np.arange(8) % 2, np.ones(8), np.full(8, after))
     fit_values(
-        network, seen, steps, torch.ones(8), lambda out: out.max(dim=1).values, 0.5, SMALL, np.random.default_rng(0)
+        network, seen, steps, torch.ones(8), lambda out: out.max(dim=1).values, 0.5, SMALL, np.random.default_rng(0), 0
     )
     assert network(seen).detach().numpy() == pytest.approx(np.full((1, 2), value), abs=0.02)
+
+
+def test_a_fit_that_is_not_finite_stops_and_names_the_first_bad_tensor() -> None:
+    network = restored(fresh(model_of("left_right"), False, SMALL, 0))
+    steps = Experience(np.zeros(8, np.int64), np.arange(8) % 2, np.ones(8), np.full(8, -1))
+    paid, rng = torch.full((8,), float("nan")), np.random.default_rng(0)
+    once = SMALL.model_copy(update={"updates": 1})
+    with pytest.raises(InputError, match=r"iteration 4: rewards is not finite"):
+        fit_values(network, torch.ones(1, 4), steps, paid, lambda out: out[:, 0], 0.5, once, rng, 3)
 
 
 def test_a_policy_is_fitted_to_frequencies() -> None:
@@ -56,7 +66,7 @@ def test_a_policy_is_fitted_to_frequencies() -> None:
     states = model.information_states[0]
     point, action = np.repeat(np.arange(6), 100), np.tile(np.arange(100) < 25, 6).astype(np.int64)
     arrays = (states.observations, states.masks, point, action)
-    fit_policy(network, *(torch.tensor(array) for array in arrays), SMALL, np.random.default_rng(0))  # type: ignore[arg-type]
+    fit_policy(network, *(torch.tensor(array) for array in arrays), SMALL, np.random.default_rng(0), 0)  # type: ignore[arg-type]
     assert probabilities(network, states.observations, states.masks)[:, 1] == pytest.approx(np.full(6, 0.25), abs=0.06)
 
 

@@ -14,9 +14,11 @@ from eqagents.learners import find_learner
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
+from eqsolvers.meta import EmpiricalGame, MetaSolution, NoMetaSolutionError, nash
 from eqsolvers.scoring import score
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 SEED = 11
@@ -198,11 +200,24 @@ def test_cells_that_are_known_are_not_played_again() -> None:
 # --------------------------------------------------------------------------------------------------------------- errors
 
 
-def test_nash_meta_solver_refuses_three_players() -> None:
-    with pytest.raises(UnsupportedGame, match="try 'uniform'"):
-        PSRO(eqenvs.make("kuhn_poker", num_players=3), config(**EXACT), InlineExecutor(SEED)).init(
-            np.random.SeedSequence(SEED)
-        )
+def test_meta_solver_without_a_solution_stops_the_run_or_falls_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
+        raise NoMetaSolutionError("nothing here")
+
+    monkeypatch.setattr(nash, "META_SOLVER", replace(nash.META_SOLVER, solve=none))
+    game = eqenvs.make("kuhn_poker")
+    with pytest.raises(
+        InputError, match="meta-solver 'nash' found no solution: nothing here; set learner"
+    ):
+        PSRO(game, config(**EXACT), InlineExecutor(SEED)).init(np.random.SeedSequence(SEED))
+    settings = config(meta_solver={"id": "nash", "fallback": "uniform"}, **EXACT)
+    learner = PSRO(game, settings, InlineExecutor(SEED))
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert metrics["meta/fell_back"] == 1
+    assert [strategy.tolist() for strategy in state.meta.strategies] == [[0.5, 0.5]] * 2
+    assert "iteration 1: meta-solver 'nash' found no solution: nothing here; using 'uniform'" in caplog.text
 
 
 def test_mean_field_games_have_a_learner_of_their_own() -> None:
