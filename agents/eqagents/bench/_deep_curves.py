@@ -45,6 +45,7 @@ CASES = (
         {
             "pma": {"step": 0.3, "pull": _falling(0.3, 0.03, 80), "fit": {"learning_rate": 1e-3}},
             "ppo": {}, "a2c": {}, "reinforce": {}, "mdpo": {}, "mdpo_off_policy": {}, "dqn": {}, "nfsp": {},
+            "quantal_curriculum": {"adversary_temperature": _falling(2.0, 0.05, 40), "temperature": 0.05},
         },
     ),
     Case(
@@ -58,6 +59,7 @@ CASES = (
                 "fit": {"epochs": 5, "minibatches": 16, "learning_rate": 1e-3},
             },
             "ppo": {}, "a2c": {}, "reinforce": {}, "mdpo": {}, "mdpo_off_policy": {}, "dqn": {}, "nfsp": {},
+            "quantal_curriculum": {"adversary_temperature": _falling(2.0, 0.2, 80), "temperature": 0.2},
         },
     ),
 )  # fmt: skip

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eqenvs.errors import InputError
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
 from eqsolvers.meta import find_meta_solver
 from eqsolvers.scoring import score
 
 CHICKEN = np.array([[[6.0, 2], [7, 0]], [[6, 7], [2, 0]]])
-CORRELATED = ["max_gini_ce", "max_gini_cce", "max_welfare_ce", "max_welfare_cce"]
+CORRELATED = [
+    f"{kind}_{concept}"
+    for kind in ("max_gini", "max_entropy", "max_welfare", "random_vertex")
+    for concept in ("ce", "cce")
+]
 
 
 @pytest.mark.parametrize("name", [*CORRELATED, "alpha_rank"])
@@ -47,3 +52,30 @@ def test_device_is_an_equilibrium_of_the_concept(name: str) -> None:
 )
 def test_chicken_has_the_device_worked_by_hand(name: str, device: object) -> None:
     np.testing.assert_allclose(find_meta_solver(name)(CHICKEN).device, device, atol=1e-6)
+
+
+def test_a_player_hears_each_recommendation_that_occurs() -> None:
+    solution = find_meta_solver("max_welfare_ce")(CHICKEN)  # [[1/2, 1/4], [1/4, 0]]
+    first, second = solution.against(0)
+    np.testing.assert_allclose(first.device, [[2 / 3, 1 / 3], [0, 0]], atol=1e-9)
+    np.testing.assert_allclose(second.device, [[0, 0], [1, 0]], atol=1e-9)
+    np.testing.assert_allclose(first.strategies[1], [2 / 3, 1 / 3], atol=1e-9)
+    (alone,) = find_meta_solver("max_welfare_cce")(CHICKEN).against(0)
+    assert alone.device is not None
+
+
+def test_epsilon_lets_deviations_gain_that_much() -> None:
+    """Prisoner's dilemma: cooperation pays 1 less than defecting, so that epsilon 1 allows it for certain."""
+    dilemma = np.array([[[3.0, 0], [4, 1]], [[3, 4], [0, 1]]])
+    for kind in ("max_welfare_ce", "max_welfare_cce"):
+        np.testing.assert_allclose(find_meta_solver(kind)(dilemma).device, [[0, 0], [0, 1]], atol=1e-9)
+        np.testing.assert_allclose(find_meta_solver(kind)(dilemma, {"epsilon": 1}).device, [[1, 0], [0, 0]], atol=1e-9)
+    with pytest.raises(InputError, match="epsilon"):
+        find_meta_solver("max_gini_ce")(dilemma, {"epsilon": -1})
+
+
+def test_a_random_vertex_follows_from_the_seed() -> None:
+    find = find_meta_solver("random_vertex_cce")
+    first, again, other = (find(CHICKEN, seed=seed).device for seed in (1, 1, 5))
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)

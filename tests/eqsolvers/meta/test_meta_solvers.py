@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from eqenvs.errors import InputError, UnknownNameError
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import TabularPolicy
-from eqsolvers.meta import find_meta_solver, meta_solver_ids
+from eqsolvers.meta import NoMetaSolutionError, find_meta_solver, meta_solver_ids
+from eqsolvers.meta.prd import onto_simplex
 from eqsolvers.scoring import score
 
 
@@ -46,3 +50,62 @@ def test_unknown_meta_solver_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown meta-solver 'nsh'; did you mean 'nash'"):
         find_meta_solver("nsh")
     assert {"nash", "uniform"} <= set(meta_solver_ids())
+
+
+RPS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]])
+
+
+def test_rectified_responses_meet_those_that_a_policy_does_not_lose_to() -> None:
+    solution = find_meta_solver("rectified")(np.stack([RPS, -RPS]))
+    for player in (0, 1):
+        for policy, target in enumerate(solution.against(player)):
+            faced = target.strategies[1 - player]
+            np.testing.assert_allclose(faced, np.where(RPS[policy] >= 0, 0.5, 0.0), atol=1e-9)
+
+
+def test_rectified_leaves_policies_out_of_use_alone() -> None:
+    """By hand: rows mix (1/2, 1/2), columns (3/8, 5/8, 0), value 1/2; row 0 beats column 0, row 1 column 1."""
+    matrix = np.array([[3.0, -1, 4], [-2, 2, 5]])
+    solution = find_meta_solver("rectified")(np.stack([matrix, -matrix]))
+    assert [target.strategies[1].round(9).tolist() for target in solution.against(0)] == [[1, 0, 0], [0, 1, 0]]
+    assert [target.strategies[0].round(9).tolist() for target in solution.against(1)] == [[0, 1], [1, 0]]
+
+
+def test_projected_replicator_dynamics_leave_a_least_probability_and_average_to_equilibrium() -> None:
+    matrix = np.array([[3.0, -1, 4], [-2, 2, 5]])
+    payoffs = np.stack([matrix, -matrix])
+    near = find_meta_solver("prd")(payoffs)
+    np.testing.assert_allclose(near.strategies[1], [3 / 8, 5 / 8, 0], atol=0.01)  # the average's error falls as 1/time
+    dominated = find_meta_solver("prd")(np.array([[[1.0], [0]], [[0.0], [0]]]), {"exploration": 0.3, "steps": 4000})
+    np.testing.assert_allclose(dominated.strategies[0], [0.9, 0.1], atol=0.02)  # 0.3 / (2 + 1) is the least
+
+
+@settings(deadline=None, max_examples=50)
+@given(point=arrays(np.float64, st.integers(1, 6), elements=st.floats(-3, 3)), share=st.floats(0, 1))
+def test_projection_is_the_nearest_point(point: np.ndarray, share: float) -> None:
+    """Optimality: no feasible direction from the projection towards another feasible point comes nearer."""
+    least = share / len(point)
+    found = onto_simplex(point, least)
+    assert found.sum() == pytest.approx(1)
+    assert (found >= least - 1e-12).all()
+    for corner in least + (1 - len(point) * least) * np.eye(len(point)):
+        assert (point - found) @ (corner - found) <= 1e-9
+
+
+def test_bargaining_takes_the_profile_with_the_largest_product_of_gains() -> None:
+    chicken = np.array([[[6.0, 2], [7, 0]], [[6, 7], [2, 0]]])  # 6 x 6 beats (7 + 2)^2 / 4
+    np.testing.assert_allclose(find_meta_solver("nash_bargaining")(chicken).device, [[1, 0], [0, 0]], atol=1e-6)
+
+
+def test_bargaining_splits_as_by_hand() -> None:
+    """All of it to one or the other, 10 or 4 in their units: log(10 p) + log(4 (1 - p)) is largest at 1/2."""
+    split = np.array([[[10.0, 0]], [[0.0, 4]]])
+    device = find_meta_solver("nash_bargaining")(split).device
+    np.testing.assert_allclose(device, [[0.5, 0.5]], atol=1e-6)
+
+
+def test_bargaining_says_who_gains_nothing() -> None:
+    with pytest.raises(NoMetaSolutionError, match="player 1 gains nothing over disagreement 0 in any profile"):
+        find_meta_solver("nash_bargaining")(np.array([[[1.0, 2]], [[0.0, 0]]]))
+    with pytest.raises(NoMetaSolutionError):
+        find_meta_solver("nash_bargaining")(np.stack([RPS, -RPS]), {"disagreement": "security"})
