@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from eqagents.distributed import Executor
+
+ROOT = Path(__file__).resolve().parents[1]
+# These use nearly all methods: on one worker each kernel is compiled once.
+COMPILING = ("tests/docs/", "tests/cli/", "tests/eqagents/bench/", "tests/eqagents/learners/test_tabular")
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +45,23 @@ def here_and_spread(ray_cluster: None) -> Iterator[tuple[Executor, Executor]]:
         yield InlineExecutor(3), spread
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several workers a file stays in one piece, for its fixtures, and whatever uses Ray shares one cluster."""
-    on_ray = {item.path for item in items if item.get_closest_marker("ray") is not None}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if item.path in on_ray else str(item.path)))
+@cache
+def group_of(file: str) -> str:
+    """Which files one of several workers runs together: a file stays in one piece, for its fixtures."""
+    if "@pytest.mark.ray" in (ROOT / file).read_text(encoding="utf-8"):
+        return "ray"  # they share one cluster
+    return "kernels" if file.startswith(COMPILING) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`, groups by file; xdist's own are lost in pytest 9.2 (pytest-xdist issue 1386)."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.split("::")[0])
+
+    return ByGroup(config, log)

@@ -1,16 +1,22 @@
-"""Compiled loops of solvers: written into their callers, and random numbers for those that sample."""
+"""Compiled loops of solvers: written into their callers or called by address; random numbers for those that sample."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+from zlib import crc32
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from eqenvs.kernels import FunctionT, compiled
 
-__all__ = ["compiled", "inlined", "random_stream", "uniform"]
+__all__ = ["Linked", "call_linked", "compiled", "inlined", "link", "random_stream", "uniform"]
+
+typeof: Any = numba.typeof  # numba's own types are half stated
+types: Any = numba.types
 
 
 def inlined(function: FunctionT) -> FunctionT:
@@ -20,6 +26,55 @@ def inlined(function: FunctionT) -> FunctionT:
     """
     made: Any = numba.njit(inline="always", error_model="numpy")(function)
     return cast("FunctionT", made)
+
+
+class Linked(NamedTuple):
+    """A compiled kernel in this process's memory."""
+
+    address: int
+    takes: int  # a checksum of the types that it takes
+
+    def __reduce__(self) -> Any:
+        raise TypeError("the address of a kernel means nothing to other processes; call `link` there")
+
+
+def link(kernel: Any, *arguments: Any) -> Linked:
+    """A kernel that returns a bool, for `call_linked`, compiled for arguments of the types of these.
+
+    Numba optimises whatever a kernel calls again with it, at every level of calls. Where a large kernel is called from
+    many that take long to compile, a call by address spares that.
+    """
+    taken = tuple(typeof(each) for each in arguments)
+    kernel.compile(taken)
+    made = kernel.overloads[taken]
+    return Linked(made.library.get_pointer_to_function(made.fndesc.llvm_func_name), _checksum(taken))
+
+
+def _checksum(taken: tuple[Any, ...]) -> int:
+    return crc32(str(taken).encode())
+
+
+def _call_linked(context: Any, linked: Any, *arguments: Any) -> Any:
+    taken = tuple(types.unliteral(each) for each in arguments)
+    expected = _checksum(taken)
+
+    def generate(target: Any, builder: Any, signed: Any, values: Any) -> Any:
+        del signed
+        address, takes = (builder.extract_value(values[0], place) for place in range(2))
+        with builder.if_then(builder.icmp_unsigned("!=", takes, ir.Constant(takes.type, expected)), likely=False):
+            target.call_conv.return_user_exc(builder, TypeError, ("the linked kernel takes other types",))
+        function = target.call_conv.get_function_type(types.boolean, taken)
+        called = builder.inttoptr(address, function.as_pointer())
+        given = [builder.extract_value(values[1], place) for place in range(len(taken))]
+        status, result = target.call_conv.call_function(builder, called, types.boolean, taken, given)
+        with builder.if_then(status.is_error, likely=False):
+            target.call_conv.return_status_propagate(builder, status)
+        return result
+
+    return types.boolean(linked, types.Tuple(taken)), generate
+
+
+call_linked: Any = intrinsic(_call_linked)  # (linked, *arguments) -> bool, in kernels
 
 
 def random_stream(seed: int) -> NDArray[np.uint64]:

@@ -10,12 +10,14 @@ lexicographic rule keeps it from cycling among the many vertices where gains are
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqsolvers.kernels import compiled
-from eqsolvers.markov.learning._sampler import first_profile, next_profile
+from eqsolvers.kernels import Linked, compiled, link
+from eqsolvers.markov.learning._process import ONE_STEP
+from eqsolvers.markov.learning._sampler import first_profile, next_profile, table_of
 from eqsolvers.normal_form._dictionary import TIE
 from eqsolvers.normal_form._simplex import primal, solve_dictionary
 from eqsolvers.normal_form.lemke_howson import end_strategies
@@ -25,6 +27,25 @@ UTILITARIAN, EGALITARIAN, REPUBLICAN = range(3)  # which CE or CCE
 MAX_PIVOTS = 100_000
 MAX_GAP = 1e-6  # of a matrix game, over the range of its payoffs; 1e-12 unless it is degenerate but for rounding
 MAX_FIRST, MAX_ALL = 10_000, 1_000  # pivots of a Lemke-Howson path, of one label and of each
+
+
+class Stage(NamedTuple):
+    """What is solved for, as kernels are told: `call_linked(stage.solve, table, stage.kind, stage.objective, ...)`."""
+
+    kind: int
+    objective: int
+    solve: Linked  # `solve_stage`
+
+
+def stage_of(kind: int, objective: int = UTILITARIAN) -> Stage:
+    """See `Stage`; only for this process."""
+    return Stage(kind, objective, _linked())
+
+
+@cache
+def _linked() -> Linked:
+    digit, payoff, joint = np.zeros(1, np.int64), np.zeros((1, 1)), np.zeros(1)
+    return link(solve_stage, table_of(ONE_STEP), 0, 0, 0, payoff, digit, joint, joint)
 
 
 @compiled

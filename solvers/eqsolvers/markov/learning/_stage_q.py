@@ -21,11 +21,11 @@ from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.kernels import drawn_entry
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
-from eqsolvers.kernels import compiled, uniform
+from eqsolvers.kernels import call_linked, compiled, uniform
 from eqsolvers.markov.learning._online import Moves, OnlineLearner, Told, fits, uniform_joint
 from eqsolvers.markov.learning._process import SampledProcess, joint_shape, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import END, Table, first_of, point_after, successor_entry
-from eqsolvers.markov.learning._stage import solve_stage
+from eqsolvers.markov.learning._stage import stage_of
 
 
 class StageQState(NamedTuple):
@@ -39,13 +39,14 @@ class StageQState(NamedTuple):
 
 
 @compiled
-def settle(table: Any, kind: int, objective: int, tables: Any, digit: Any, b: int, point: int) -> None:
+def settle(table: Any, stage: Any, tables: Any, digit: Any, b: int, point: int) -> None:
     """Solve the stage at a point, unless its solution is that of its values."""
     if tables.stale[b, point]:
-        solve_stage(
+        call_linked(
+            stage.solve,
             table,
-            kind,
-            objective,
+            stage.kind,
+            stage.objective,
             point % table.states,
             tables.payoff[b, point],
             digit,
@@ -56,11 +57,11 @@ def settle(table: Any, kind: int, objective: int, tables: Any, digit: Any, b: in
 
 
 @compiled
-def settle_all(table: Any, kind: int, objective: int, tables: Any, b: int) -> None:
+def settle_all(table: Any, stage: Any, tables: Any, b: int) -> None:
     """Solve the stages of a seed that need it."""
     digit = np.zeros(tables.value.shape[2], np.int64)
     for point in range(tables.stale.shape[1]):
-        settle(table, kind, objective, tables, digit, b, point)
+        settle(table, stage, tables, digit, b, point)
 
 
 @compiled
@@ -108,15 +109,13 @@ def learn(payoff: Any, visits: Any, joint: int, reward: Any, discount: float, va
 
 
 @compiled
-def choose_all(
-    table: Any, kind: int, objective: int, exploration: float, tables: Any, points: Any, stream: Any, taken: Any
-) -> None:
+def choose_all(table: Any, stage: Any, exploration: float, tables: Any, points: Any, stream: Any, taken: Any) -> None:
     """Write the actions [M, N] at points [M, N]."""
     players = points.shape[1]
     digit, cumulative = np.zeros(players, np.int64), np.empty(table.profiles)
     for m in range(points.shape[0]):
         point = points[m, 0]
-        settle(table, kind, objective, tables, digit, 0, point)
+        settle(table, stage, tables, digit, 0, point)
         joint = drawn_joint(tables.joint[0, point], cumulative, stream)
         joint = explored(table, point, joint, exploration, stream)
         for player in range(players):
@@ -125,7 +124,7 @@ def choose_all(
 
 
 @compiled
-def learn_all(table: Any, kind: int, objective: int, rate: float, tables: Any, moves: Any) -> None:
+def learn_all(table: Any, stage: Any, rate: float, tables: Any, moves: Any) -> None:
     """Update after each of the transitions in turn."""
     players = moves.point.shape[1]
     digit = np.zeros(players, np.int64)
@@ -135,7 +134,7 @@ def learn_all(table: Any, kind: int, objective: int, rate: float, tables: Any, m
             joint += moves.action[m, player] * table.strides[player]
         point, following, discount = moves.point[m, 0], moves.following[m, 0], 0.0
         if following != END:
-            settle(table, kind, objective, tables, digit, 0, following)
+            settle(table, stage, tables, digit, 0, following)
             discount = table.discount
         value = tables.value[0, following]
         learn(tables.payoff[0, point], tables.visits[0, point], joint, moves.reward[m], discount, value, rate)
@@ -145,8 +144,7 @@ def learn_all(table: Any, kind: int, objective: int, rate: float, tables: Any, m
 @compiled
 def play(
     table: Any,
-    kind: int,
-    objective: int,
+    stage: Any,
     exploration: float,
     rate: float,
     tables: Any,
@@ -163,14 +161,14 @@ def play(
             state = first_of(table, stream)
             point = state
             for step in range(table.length):
-                settle(table, kind, objective, tables, digit, b, point)
+                settle(table, stage, tables, digit, b, point)
                 joint = drawn_joint(tables.joint[b, point], cumulative, stream)
                 joint = explored(table, state, joint, exploration, stream)
                 row = state * table.profiles + joint
                 after = table.state[successor_entry(table, row, stream)]
                 following, discount = point_after(table, step, after), 0.0
                 if following != END:
-                    settle(table, kind, objective, tables, digit, b, following)
+                    settle(table, stage, tables, digit, b, following)
                     discount = table.discount
                 value, reward = tables.value[b, following], table.reward[row]  # END is -1: some point, times 0
                 learn(tables.payoff[b, point], tables.visits[b, point], joint, reward, discount, value, rate)
@@ -228,7 +226,7 @@ class StageQ(SampledProcess):
     def _play(self, episodes: int) -> None:
         play(
             self.table,
-            *self._stage,
+            stage_of(*self._stage),
             self._exploration,
             self._rate,
             self._tables,
@@ -240,7 +238,7 @@ class StageQ(SampledProcess):
     def policy_of(self, run: int) -> TabularPolicy | MarkovCorrelatedPolicy:
         """The stage equilibria of the present values, of the seed in that place; looking does not change the state."""
         own = StageQState(*(array[run : run + 1].copy() for array in self._tables))
-        settle_all(self.table, *self._stage, own, 0)
+        settle_all(self.table, stage_of(*self._stage), own, 0)
         policy = MarkovCorrelatedPolicy(self.model, own.joint[0].reshape(joint_shape(self.model)))
         return policy.marginals() if self.concept == "nash" else policy
 
@@ -296,12 +294,12 @@ class OnlineStageQ(OnlineLearner):
     def act(self, table: Table, tables: StageQState, points: IntArray, stream: Any) -> tuple[IntArray, None]:
         """See `OnlineLearner`."""
         taken = np.zeros_like(points)
-        choose_all(table, *self._stage, self._exploration, tables, points, stream, taken)
+        choose_all(table, stage_of(*self._stage), self._exploration, tables, points, stream, taken)
         return taken, None
 
     def learn(self, table: Table, tables: StageQState, moves: Moves, chosen: None) -> None:
         """See `OnlineLearner`."""
-        learn_all(table, *self._stage, self._rate, tables, moves)
+        learn_all(table, stage_of(*self._stage), self._rate, tables, moves)
 
     def strategies(self, table: Table, tables: StageQState) -> Float64Array:
         """The marginals of the stage equilibria of the present values."""
@@ -315,7 +313,7 @@ class OnlineStageQ(OnlineLearner):
         """[I, P]; looking does not change the state."""
         own = tables._replace(joint=tables.joint.copy(), value=tables.value.copy(), stale=tables.stale.copy())
         own.stale[0, table.counts[0] == 0] = 0  # rows of no state yet
-        settle_all(table, *self._stage, own, 0)
+        settle_all(table, stage_of(*self._stage), own, 0)
         found: Float64Array = own.joint[0]
         return found
 

@@ -34,7 +34,7 @@ from eqenvs.models.markov import FirstStates, MarkovModel
 from eqenvs.policies import MarkovCorrelatedPolicy, TabularPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
-from eqsolvers.kernels import compiled
+from eqsolvers.kernels import call_linked, compiled
 from eqsolvers.markov.learning._online import Moves, OnlineLearner, OnlineMethod, Told, fits, uniform_joint
 from eqsolvers.markov.learning._process import SampledProcess, compiling, joint_shape, refuse_large, seeds_of
 from eqsolvers.markov.learning._sampler import (
@@ -46,7 +46,7 @@ from eqsolvers.markov.learning._sampler import (
     point_after,
     successor_entry,
 )
-from eqsolvers.markov.learning._stage import CCE, CE, UTILITARIAN, expected, solve_stage
+from eqsolvers.markov.learning._stage import CCE, CE, Stage, expected, stage_of
 from eqsolvers.markov.learning._stage_q import drawn_joint, marginals_of
 from eqsolvers.markov.learning.v_learning import bounds
 from eqsolvers.result import with_horizon
@@ -57,7 +57,7 @@ METHOD = "optimistic-nash-vi"
 class Rule(NamedTuple):
     """What does not change."""
 
-    kind: int  # of stage equilibrium
+    stage: Stage  # what is solved for at a state
     apart: bool  # whether marginals are played
     bonus: Float64Array  # [N], at one visit
     extra: float  # c / H
@@ -136,7 +136,8 @@ def plan_at(
     point = layer * table.states + state
     estimate(table, rule, tables, digit, b, layer, state, step, high, low)
     plan = tables.plan[b, point]
-    solve_stage(table, rule.kind, UTILITARIAN, state, high, digit, plan, tables.upper[b, point])
+    stage = rule.stage
+    call_linked(stage.solve, table, stage.kind, stage.objective, state, high, digit, plan, tables.upper[b, point])
     expected(low, plan, tables.lower[b, point])
     if rule.apart:
         # The upper value is that of the CCE itself, as in the paper: no less than that of any deviation.
@@ -425,7 +426,7 @@ def rule_of(highest: Float64Array, least: Float64Array, concept: str, bonus_scal
     """The method's constants, from what can be had from each step on, [N, H] each, and its settings."""
     horizon = highest.shape[1]
     return Rule(
-        kind=CE if concept == "ce" else CCE,
+        stage=stage_of(CE if concept == "ce" else CCE),
         apart=concept == "nash",
         bonus=bonus_scale * (highest - least)[:, -1] * horizon,
         extra=bonus_scale / horizon,

@@ -103,7 +103,7 @@ def test_the_step_of_the_published_experiment_solves_the_congestion_game():
 @pytest.mark.parametrize("parameters", [{"discount": 0.6}, {"discount": 0.9, "horizon": 3}])
 def test_sampled_gradients_are_unbiased(parameters, to_go):
     model = eqenvs.make("random_markov_game", num_states=2, action_counts="2x3", seed=3, **parameters).model()
-    table, exploration, episodes = table_of(model), 0.2, 200_000
+    table, exploration, episodes = table_of(model), 0.2, 80_000
     strategy = starting_strategies(model, (4,), True)[0]
     counts = np.array(model.num_actions)
     even = (np.arange(3) < counts[:, None]) / counts[:, None]
@@ -148,9 +148,9 @@ def test_the_slow_player_of_a_zero_sum_game_ends_near_its_value_where_equal_step
     guaranteed = []
     for slow in (1.0, 0.01, 0.002, 0.0005):
         process = SOLVER.start(model, seed=0, settings={"eta": 0.2, "slow": slow})
-        process.run(5000)
+        process.run(4000)
         found = []
-        for _ in range(200):
+        for _ in range(40):
             process.run(10)
             found.append(process.measures()["guaranteed_0"])
         assert max(found) < value + 1e-9

@@ -1,5 +1,7 @@
 """Value-based learners of Markov games: checkpoints, seeds side by side, scores, what they reach and what not."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -94,6 +96,7 @@ def eqenvs_horizon_four():
     return eqenvs.make("random_markov_game", num_states=3, horizon=4, discount=1.0, zero_sum=True, seed=2).model()
 
 
+@cache
 def shapley_value(model):
     """The value of a zero-sum game to the first player, by value iteration or backward induction with SciPy's LPs."""
     later = np.zeros(model.num_states)
@@ -159,7 +162,7 @@ def test_independent_learners_miss_the_best_joint_policy_and_joint_learners_find
     for method in ("independent-q", "joint-q", "nash-q", "ce-q"):
         settings = {"selection": "welfare"} if method == "nash-q" else {}
         process = METHODS[method].start(model, seed=tuple(range(20)), settings=settings)
-        process.run(200)
+        process.run(60)
         worth[method] = [score(model, process.policy_of(run)).values[0] for run in range(20)]
     assert worth["joint-q"] == pytest.approx([22.0] * 20)
     assert worth["nash-q"] == pytest.approx([22.0] * 20)
@@ -182,7 +185,7 @@ def test_independent_learners_never_settle_in_matching_pennies():
 def test_friends_values_are_what_a_team_could_have():
     model = eqenvs.make("random_markov_game", num_states=3, num_actions=2, common=True, discount=0.6, seed=5).model()
     process = METHODS["joint-q"].start(model, seed=0, settings={"exploration": 1.0, "rate": 0.7})
-    process.run(20_000)
+    process.run(10_000)
     best = np.zeros(model.num_states)
     for _ in range(200):
         best = (model.reward[0] + 0.6 * model.transition @ best).reshape(3, -1).max(axis=1)

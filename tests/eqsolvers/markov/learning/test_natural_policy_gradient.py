@@ -17,7 +17,7 @@ def test_it_finds_equilibria_of_common_interest_games(parameters):
     for seed in range(3):
         model = eqenvs.make("random_markov_game", common=True, num_actions=3, seed=seed, **parameters).model()
         process = SOLVER.start(model, seed=0)
-        process.run(5000)
+        process.run(2000)
         assert process.residual() < 1e-4
 
 
@@ -44,7 +44,7 @@ def test_a_log_barrier_keeps_play_at_its_own_stationary_point(barrier, eta):
     reward, discount = np.array([1.0, 0.5, -1.0]), 0.5
     model = MarkovModel(np.ones((1, 3, 1)), reward[None, None], [1.0], discount=discount)
     process = SOLVER.start(model, seed=0, settings={"barrier": barrier, "eta": eta})
-    process.run(20_000)
+    process.run(2_000)
     paid = reward / (1 - discount)
     low, high = paid.max() + 1e-12, paid.max() + 10 + 3 * barrier
     for _ in range(200):
@@ -54,11 +54,11 @@ def test_a_log_barrier_keeps_play_at_its_own_stationary_point(barrier, eta):
 
 
 @pytest.mark.parametrize("start", ["uniform", "random"])
-@pytest.mark.parametrize("barrier", [0.1, 1e2, 1e4, 1e9])
-def test_the_default_step_is_stable_whatever_the_barrier(barrier, start):
+@pytest.mark.parametrize(("barrier", "steps"), [(0.1, 3000), (1e2, 600), (1e4, 600), (1e9, 600)])
+def test_the_default_step_is_stable_whatever_the_barrier(barrier, steps, start):
     model = eqenvs.make("random_markov_game", num_players=3, num_states=4, discount=0.8, seed=1).model()
     process = SOLVER.start(model, seed=1, settings={"barrier": barrier, "start": start})
-    process.run(3000)
+    process.run(steps)
     tables = process.policy().tables
     # Stationary: what an action is worth, with the barrier's part, is the same for all actions of a player at a state.
     joint = joint_play(tables)

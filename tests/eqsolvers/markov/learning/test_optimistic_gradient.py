@@ -103,16 +103,16 @@ def test_an_end_by_the_rules_and_a_horizon_are_worth_nothing_to_a_sampled_critic
 def test_sampled_play_comes_closer_the_more_steps_an_iteration_has():
     model = random_game(2, num_states=3, num_actions=2)
     settled = {}
-    for steps in (500, 20_000):
+    for steps in (500, 10_000):
         settings = {"feedback": "sampled", "steps": steps, "eta": 0.1, "exploration": 0.01}
-        process = SOLVER.start(model, seed=(0, 1, 2, 3), settings=settings)
+        process = SOLVER.start(model, seed=(0, 1), settings=settings)
         before = process.residuals().mean()
         process.run(600)
         found = []
         for _ in range(8):
-            process.run(50)
+            process.run(25)
             found.append(process.residuals().mean())
         settled[steps] = np.mean(found)
-    # The noise of an iteration does not average out; 40 times the steps make it a sixth.
-    assert settled[20_000] < 0.1 < settled[500] / 2
-    assert settled[20_000] < 0.05 * before
+    # The noise of an iteration does not average out; 20 times the steps make it less than a fourth.
+    assert settled[10_000] < 0.1 < settled[500] / 2
+    assert settled[10_000] < 0.05 * before
