@@ -1,4 +1,6 @@
-"""Uniform meta-solver: every policy of a population counts the same, which makes PSRO fictitious play.
+"""Uniform meta-solver: every policy of a population counts the same.
+
+PSRO then is fictitious play, if a response that comes again is counted again (`keep_repeats`).
 
 Heinrich, Lanctot and Silver (2015), "Fictitious self-play in extensive-form games", ICML.
 """

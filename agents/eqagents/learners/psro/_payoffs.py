@@ -51,6 +51,12 @@ class PayoffTable:
         count[known] = self.count
         return PayoffTable(mean, variance, count)
 
+    def kept(self, policies: Sequence[Sequence[int]]) -> PayoffTable:
+        """The table of some policies of each player."""
+        rows = np.ix_(*policies)
+        every = np.ix_(range(self.mean.shape[0]), *policies)
+        return PayoffTable(self.mean[every], self.variance[every], self.count[rows])
+
     def missing(self) -> list[Cell]:
         """The unknown cells, in lexicographic order."""
         unknown = np.isnan(self.mean[0])

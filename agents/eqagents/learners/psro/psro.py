@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from eqagents.configuration import NamedSettings, Settings, by_id
 from eqagents.distributed import Executor, Handle, Task, run_ordered
 from eqagents.learners import LearnerSpec
+from eqagents.learners.psro._growth import gain, joined
 from eqagents.learners.psro._payoffs import Cell, PayoffTable
 from eqagents.learners.psro._population import Member, joint_policy
 from eqagents.oracles import OracleResult, find_oracle
@@ -92,6 +94,16 @@ class PSROConfig(NamedSettings):
         default=PolicyGradientConfig(), description="an oracle's id and settings"
     )
     payoffs: PayoffConfig = PayoffConfig()
+    keep_repeats: bool = Field(
+        default=False,
+        description="add a response also where the population has an equal policy; with the meta-solver 'uniform' PSRO "
+        "then is fictitious play",
+    )
+    least_gain: float | None = Field(
+        default=None,
+        description="responses that gain no more than this over what they respond to are left out, by the empirical "
+        "game, in payoff; none: all that are new are kept",
+    )
     tabulate: bool = Field(
         default=True,
         description="evaluate each new policy once at every information set, and train against the tables: "
@@ -164,7 +176,7 @@ class PSRO:
             episodes=0,
             entropy=int(seed.generate_state(1, np.uint32)[0]),
         )
-        state, _ = self._complete(state)
+        state, _ = self._mixed(self._filled(state))
         return state
 
     def iteration(self, state: PSROState) -> int:
@@ -172,31 +184,70 @@ class PSRO:
         return state.iteration
 
     def step(self, state: PSROState) -> tuple[PSROState, dict[str, float]]:
-        """Respond, fill the new cells, mix anew."""
+        """Respond, fill the new cells, keep what gains, mix anew."""
         started = time.perf_counter()
         results = self._respond(state)
         responded = time.perf_counter()
-        grown = PSROState(
-            iteration=state.iteration + 1,
-            populations=tuple(
-                (*old, *(r.record for r in new)) for old, new in zip(state.populations, results, strict=True)
+        grown, places = zip(
+            *(
+                joined(old, [r.record for r in new], keep_repeats=self._config.keep_repeats)
+                for old, new in zip(state.populations, results, strict=True)
             ),
-            payoffs=state.payoffs,
-            meta=state.meta,
-            episodes=state.episodes + sum(r.episodes for new in results for r in new),
-            entropy=state.entropy,
+            strict=True,
         )
-        after, timing = self._complete(grown)
+        filled = self._filled(
+            replace(
+                state,
+                iteration=state.iteration + 1,
+                populations=grown,
+                episodes=state.episodes + sum(r.episodes for new in results for r in new),
+            )
+        )
+        gains = [
+            [
+                gain(filled.payoffs.mean[player], player, *each)
+                for each in zip(own, state.meta.against(player), strict=True)
+            ]
+            for player, own in enumerate(places)
+        ]
+        after, timing = self._mixed(self._improving(state, filled, places, gains))
         metrics: dict[str, float] = {
             f"oracle/{name}_{player}": float(np.mean([r.metrics[name] for r in new]))
             for player, new in enumerate(results)
             for name in new[0].metrics
         }
         for player, strategy in enumerate(after.meta.strategies):
+            sizes = [len(each.populations[player]) for each in (state, filled, after)]
+            metrics[f"population/size_{player}"] = float(sizes[2])
+            metrics[f"population/repeated_{player}"] = float(len(places[player]) - (sizes[1] - sizes[0]))
+            metrics[f"population/left_out_{player}"] = float(sizes[1] - sizes[2])
+            metrics[f"population/gain_{player}"] = max(gains[player])
             metrics[f"meta/support_{player}"] = float(np.count_nonzero(strategy > 1e-9))
         metrics["samples/episodes"] = float(after.episodes)
         metrics["time/oracle_s"] = responded - started
+        metrics["time/payoffs_s"] = time.perf_counter() - responded - timing["time/meta_s"]
         return after, metrics | timing
+
+    def _improving(
+        self, state: PSROState, filled: PSROState, places: Sequence[list[int]], gains: list[list[float]]
+    ) -> PSROState:
+        """Without the new policies that gain too little."""
+        least = self._config.least_gain
+        if least is None:
+            return filled
+        kept = []
+        for player, population in enumerate(filled.populations):
+            good = {place for place, each in zip(places[player], gains[player], strict=True) if each > least}
+            known = len(state.populations[player])
+            kept.append([place for place in range(len(population)) if place < known or place in good])
+        return replace(
+            filled,
+            populations=tuple(
+                tuple(population[k] for k in policies)
+                for population, policies in zip(filled.populations, kept, strict=True)
+            ),
+            payoffs=filled.payoffs.kept(kept),
+        )
 
     def _respond(self, state: PSROState) -> list[list[OracleResult]]:
         """Per player, a response to each target of the meta-solution; an oracle task each."""
@@ -221,34 +272,33 @@ class PSRO:
             found[task.key[2]].append(result)
         return found
 
-    def _complete(self, state: PSROState) -> tuple[PSROState, dict[str, float]]:
-        """Fill the unknown cells and solve the empirical game."""
-        started = time.perf_counter()
+    def _filled(self, state: PSROState) -> PSROState:
+        """With all cells of the empirical game known."""
         payoffs = state.payoffs.grown([len(population) for population in state.populations])
         cells = payoffs.missing()
-        simulated = self._config.payoffs.method == "simulated"
-        if simulated:
-            episodes = self._config.payoffs.episodes
-            sums, squares = self._simulate(state, cells, episodes)
-            payoffs = payoffs.filled(cells, sums, squares, np.full(len(cells), episodes))
-        else:
+        if not cells:
+            return replace(state, payoffs=payoffs)
+        if self._config.payoffs.method == "exact":
             exact = self._evaluate(state, cells)
-            payoffs = payoffs.filled(cells, exact, np.square(exact), np.zeros(len(cells), dtype=np.int64))
-        filled = time.perf_counter()
-        meta, fell_back = self._mix(state, payoffs)
-        after = PSROState(
-            iteration=state.iteration,
-            populations=state.populations,
-            payoffs=payoffs,
-            meta=meta,
-            episodes=state.episodes + (len(cells) * self._config.payoffs.episodes if simulated else 0),
-            entropy=state.entropy,
+            return replace(
+                state, payoffs=payoffs.filled(cells, exact, np.square(exact), np.zeros(len(cells), dtype=np.int64))
+            )
+        episodes = self._config.payoffs.episodes
+        sums, squares = self._simulate(state, cells, episodes)
+        return replace(
+            state,
+            payoffs=payoffs.filled(cells, sums, squares, np.full(len(cells), episodes)),
+            episodes=state.episodes + len(cells) * episodes,
         )
-        return after, {
+
+    def _mixed(self, state: PSROState) -> tuple[PSROState, dict[str, float]]:
+        """With the empirical game solved."""
+        started = time.perf_counter()
+        meta, fell_back = self._mix(state, state.payoffs)
+        return replace(state, meta=meta), {
             "meta/residual": meta.residual,
             "meta/fell_back": float(fell_back),
-            "time/payoffs_s": filled - started,
-            "time/meta_s": time.perf_counter() - filled,
+            "time/meta_s": time.perf_counter() - started,
         }
 
     def _mix(self, state: PSROState, payoffs: PayoffTable) -> tuple[MetaSolution, bool]:

@@ -11,6 +11,7 @@ import pytest
 import eqenvs
 from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
+from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
@@ -77,7 +78,10 @@ def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, p
     assert metrics["oracle/value_0"] == pytest.approx(score(game, learner.average_policy(state)).values[0], abs=1e-9)
     assert metrics["samples/episodes"] == 0
     assert learner.iteration(state) == 10
-    assert [len(population) for population in state.populations] == [11, 11]
+    assert max(metrics["population/gain_0"], metrics["population/gain_1"]) < 1e-9
+    for population in state.populations:
+        marks = [digest(record) for record in population]
+        assert len(set(marks)) == len(marks) <= 11
     assert state.payoffs.missing() == []
 
 
@@ -111,7 +115,7 @@ def test_correlated_meta_strategies_and_learned_responses_take_markov_games_of_t
 
 def test_uniform_meta_solver_is_fictitious_play_on_three_player_kuhn() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
-    learner = PSRO(game, config(meta_solver="uniform", **EXACT), InlineExecutor(SEED))
+    learner = PSRO(game, config(meta_solver="uniform", keep_repeats=True, **EXACT), InlineExecutor(SEED))
     state = learner.init(np.random.SeedSequence(SEED))
     before = score(game, learner.average_policy(state)).nash_conv
     state = iterate(learner, state, 6)
@@ -151,7 +155,7 @@ def test_artefact_is_the_empirical_game() -> None:
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
     meta_game = learner.artefacts(state)["meta_game"]
     assert meta_game["payoffs"] == state.payoffs.mean.tolist()
-    assert meta_game["labels"][0] == ["uniform 0", "tabular 1", "tabular 2"]
+    assert meta_game["labels"][0] == ["uniform 0", "tabular 1"]  # the second response is the first again
     assert [sum(weights) for weights in meta_game["meta_strategies"]] == pytest.approx([1, 1])
 
 
@@ -197,6 +201,45 @@ def test_cells_that_are_known_are_not_played_again() -> None:
     assert 2 * 2 * 8 * 8 / 3 <= games <= 2 * 2 * 8 * 8  # a game of Kuhn poker has two or three of the stages
 
 
+@pytest.mark.parametrize("meta_solver", ["nash", "uniform", "max_welfare_cce", "max_gini_ce"])
+def test_gains_are_the_gap_of_the_meta_solution(meta_solver: str) -> None:
+    """With exact responses and cells: NashConv of independent mixtures, CCE or CE gap of devices, of the score."""
+    game = eqenvs.make("kuhn_poker", num_players=3) if "ce" in meta_solver else eqenvs.make("kuhn_poker")
+    learner = PSRO(game, config(meta_solver=meta_solver, **EXACT), InlineExecutor(SEED))
+    state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3)
+    scored = score(game, learner.average_policy(state))
+    targets = [state.meta.against(player) for player in range(game.num_players)]
+    _, metrics = learner.step(state)
+    if meta_solver == "max_gini_ce":
+        assert any(len(each) > 1 for each in targets)
+        return
+    gap = scored.cce_gap if meta_solver == "max_welfare_cce" else scored.nash_conv
+    gains = [metrics[f"population/gain_{player}"] for player in range(game.num_players)]
+    assert sum(gains) == pytest.approx(gap, abs=1e-9)
+
+
+def test_responses_that_gain_too_little_are_left_out_and_counted() -> None:
+    game = eqenvs.make("kuhn_poker")
+    learner = PSRO(game, config(least_gain=100.0, **EXACT), InlineExecutor(SEED))
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert [len(population) for population in state.populations] == [1, 1]
+    assert state.payoffs.mean.shape == (2, 1, 1)
+    assert metrics["population/left_out_0"] == metrics["population/left_out_1"] == 1
+    learner = PSRO(game, config(least_gain=0.0, **EXACT), InlineExecutor(SEED))
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert [len(population) for population in state.populations] == [2, 2]
+
+
+def test_a_response_to_every_recommendation_leads_three_player_kuhn_to_a_correlated_equilibrium() -> None:
+    game = eqenvs.make("kuhn_poker", num_players=3)
+    learner = PSRO(game, config(meta_solver="max_gini_ce", least_gain=1e-9, **EXACT), InlineExecutor(SEED))
+    state = learner.init(np.random.SeedSequence(SEED))
+    assert score(game, learner.average_policy(state)).nash_conv == pytest.approx(2.0625)
+    scored = score(game, learner.average_policy(iterate(learner, state, 5)))
+    assert scored.ce_gap is not None
+    assert scored.ce_gap < 0.05
+
+
 # --------------------------------------------------------------------------------------------------------------- errors
 
 
@@ -208,9 +251,7 @@ def test_meta_solver_without_a_solution_stops_the_run_or_falls_back(
 
     monkeypatch.setattr(nash, "META_SOLVER", replace(nash.META_SOLVER, solve=none))
     game = eqenvs.make("kuhn_poker")
-    with pytest.raises(
-        InputError, match="meta-solver 'nash' found no solution: nothing here; set learner"
-    ):
+    with pytest.raises(InputError, match="meta-solver 'nash' found no solution: nothing here; set learner"):
         PSRO(game, config(**EXACT), InlineExecutor(SEED)).init(np.random.SeedSequence(SEED))
     settings = config(meta_solver={"id": "nash", "fallback": "uniform"}, **EXACT)
     learner = PSRO(game, settings, InlineExecutor(SEED))

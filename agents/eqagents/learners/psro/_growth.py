@@ -1,0 +1,77 @@
+"""Which responses join a population: those that are new, and gain enough over what they respond to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eqagents.policies.records import PolicyRecord
+from eqenvs.arrays import Float64Array
+from eqsolvers.meta import MetaSolution
+
+
+def digest(record: PolicyRecord) -> str:
+    """Equal for records that are equal to the bit."""
+    found = hashlib.sha256()
+
+    def add(part: Any) -> None:
+        if isinstance(part, Mapping):
+            for key in part:
+                found.update(f"{key}:".encode())
+                add(part[key])
+        elif isinstance(part, np.ndarray):
+            found.update(f"{part.dtype.str}{part.shape}".encode())
+            found.update(np.ascontiguousarray(part).tobytes())
+        elif isinstance(part, list | tuple):
+            found.update(f"[{len(part)}".encode())
+            for each in part:
+                add(each)
+        else:
+            found.update(repr(part).encode())
+
+    add(record)
+    return found.hexdigest()
+
+
+def gain(payoffs: Float64Array, player: int, policy: int, target: MetaSolution) -> float:
+    """What a policy earns more than the target of its training gives its player, by the empirical game.
+
+    Args:
+        payoffs: [K_0, ..., K_{N-1}], of the player; the populations may have grown since the target was made.
+        player: who deviates.
+        policy: its new policy.
+        target: over the first policies of the populations.
+    """
+    known = tuple(slice(0, len(strategy)) for strategy in target.strategies)
+    device = target.device
+    if device is None:
+        device = np.ones(())
+        for strategy in target.strategies:
+            device = np.multiply.outer(device, strategy)
+    new = np.take(payoffs, policy, axis=player)[known[:player] + known[player + 1 :]]
+    return float(np.vdot(device.sum(axis=player), new)) - float(np.vdot(device, payoffs[known]))
+
+
+def joined(
+    population: Sequence[PolicyRecord], responses: Sequence[PolicyRecord], *, keep_repeats: bool
+) -> tuple[tuple[PolicyRecord, ...], list[int]]:
+    """The population with the responses, and where in it each of them is.
+
+    Args:
+        population: the policies so far.
+        responses: those that join.
+        keep_repeats: add a response also where an equal policy is there already.
+    """
+    grown = list(population)
+    at = {digest(record): place for place, record in reversed(list(enumerate(grown)))}
+    places = []
+    for record in responses:
+        mark = digest(record)
+        if keep_repeats or mark not in at:
+            at[mark] = len(grown)
+            grown.append(record)
+        places.append(at[mark])
+    return tuple(grown), places
