@@ -54,8 +54,8 @@ CASES = (
         {
             "pma": {
                 "play": {"num_envs": 512, "steps": 32, "source": "rules"},
-                "network": {"hidden": (64, 64), "centralised_critic": True},
-                "trace": 0.7, "step": 0.05, "pull": _falling(1.0, 0.3, 60),
+                "network": {"hidden": (256, 256), "activation": "relu", "centralised_critic": True},
+                "step": 0.05, "pull": _falling(1.0, 0.2, 60),
                 "fit": {"epochs": 5, "minibatches": 16, "learning_rate": 1e-3},
             },
             "ppo": {}, "a2c": {}, "reinforce": {}, "mdpo": {}, "mdpo_off_policy": {}, "dqn": {}, "nfsp": {},

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from functools import wraps
 from typing import Any
 
+from eqenvs.arrays import Float64Array
 from eqenvs.policies import TabularPolicy
 from eqsolvers.highs import LinearProgramError
 from eqsolvers.meta import EmpiricalGame, MetaSolution, NoMetaSolutionError, Solve, independent
+from eqsolvers.normal_form import simplex
 from eqsolvers.normal_form._conic import ConicProgramError
+from eqsolvers.normal_form._zero_sum import with_fallback
 from eqsolvers.result import SolverResult, Status
+
+
+def matrix_equilibrium(matrix: Float64Array) -> list[Float64Array]:
+    """Maximin strategies of both players of a matrix game, the row player's payoffs [K_0, K_1]."""
+    found = with_fallback(matrix, simplex.solve_matrix(matrix))
+    return [found.row, found.column]
 
 
 def strategies_of(result: SolverResult) -> MetaSolution:

@@ -22,9 +22,9 @@ from eqenvs.arrays import Float64Array
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Parameter
 from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, NoMetaSolutionError, correlated
+from eqsolvers.meta._solved import matrix_equilibrium
 from eqsolvers.normal_form._conic import ACCURACY
 from eqsolvers.normal_form._scales import payoff_ranges
-from eqsolvers.normal_form.lp import solve_matrix
 
 ROOM = 1e-7  # in units of a player's range: gains below it count as none
 
@@ -39,7 +39,7 @@ def disagreement_of(model: NormalFormModel, kind: str) -> Float64Array:
     found = []
     for player, actions in enumerate(model.num_actions):
         against_all = np.moveaxis(model.payoffs[player], player, 0).reshape(actions, -1)
-        own, _, _ = solve_matrix(against_all)
+        own, _ = matrix_equilibrium(against_all)
         found.append(float((own @ against_all).min()))
     return np.array(found)
 

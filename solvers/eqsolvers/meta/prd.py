@@ -26,10 +26,10 @@ def onto_simplex(point: Float64Array, least: float) -> Float64Array:
 
     Duchi, Shalev-Shwartz, Singer and Chandra (2008), "Efficient projections onto the l1-ball", ICML, figure 1.
     """
-    size, free = len(point), 1.0 - len(point) * least
+    size, free = len(point), max(0.0, 1.0 - len(point) * least)
     falling = np.sort(point - least)[::-1]
     shifts = (np.cumsum(falling) - free) / np.arange(1, size + 1)
-    shift = shifts[np.flatnonzero(falling > shifts)[-1]]
+    shift = shifts[np.flatnonzero(falling >= shifts)[-1]]
     found: Float64Array = np.maximum(point - least - shift, 0.0) + least
     return found
 

@@ -16,12 +16,13 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec
+from eqsolvers.meta._solved import matrix_equilibrium, solvable
 from eqsolvers.normal_form._scales import largest_range
-from eqsolvers.normal_form.lp import solve_matrix
 
 TOLERANCE = 1e-9  # in units of the payoffs' range: what counts as not losing
 
 
+@solvable
 def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
     """The equilibrium, with its rectified targets.
 
@@ -32,7 +33,7 @@ def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
     model = game.model
     if model.num_players != 2 or not model.constant_sum(1e-6):
         raise UnsupportedGame("meta-solver 'rectified' covers two-player constant-sum games only; try 'nash'")
-    row, column, _ = solve_matrix(model.payoffs[0])
+    row, column = matrix_equilibrium(model.payoffs[0])
     room = TOLERANCE * largest_range(model)
     rows = _targets(model.payoffs[0], row, column, room)
     columns = _targets(model.payoffs[1].T, column, row, room)
