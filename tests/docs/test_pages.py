@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import eqenvs
+from eqsolvers.meta import meta_solver_ids
 from eqsolvers.result import solvers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,11 @@ def test_every_method_of_a_family_is_on_its_pages(family):
     pages = (ROOT / "docs").glob(f"{family.value}*.md")
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert [method for method in solvers(family) if f"`{method}`" not in text] == []
+
+
+def test_every_meta_solver_is_on_its_page():
+    page = (ROOT / "docs" / "psro.md").read_text(encoding="utf-8")
+    assert [name for name in meta_solver_ids() if f"`{name}`" not in page] == []
 
 
 def stored(name):
