@@ -109,8 +109,9 @@ class Cast:
 
     def redraw(self, rows: Tensor) -> None:
         """New members, and ways to play, for the games of some rows [B] bool."""
-        for role, (first, weights) in enumerate(self._members.of_role):
-            chances = weights if role in self._seats else self._ways
+        for role, (number, weights) in enumerate(self._members.of_role):
+            # Members are numbered over all roles, ways to play are not.
+            first, chances = (number, weights) if role in self._seats else (0, self._ways)
             if role not in self._seats and len(chances) == 1:
                 continue
             for player in torch.nonzero(self.roles == role)[:, 0].tolist():

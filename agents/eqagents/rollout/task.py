@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from eqagents.rollout.behaviour import Behaviour
-from eqagents.rollout.cast import SOFTMAX, Cast, Seat
+from eqagents.rollout.cast import SOFTMAX, Cast
 from eqagents.rollout.games import Games, Source
+from eqagents.rollout.memory import memory_named
 from eqagents.rollout.networks import ActorCritic, NetworkConfig, QNetworks, tensors_of
 from eqagents.rollout.play import collected
+from eqagents.rollout.trajectory import changed_once
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 
@@ -23,6 +25,12 @@ from eqenvs.game import Game
 def games_of(game: Game, num_envs: int, device: str, source: Source) -> Games:
     """A batch of games of this process, made once; whoever asks starts it anew."""
     return Games(game, num_envs, device, source)
+
+
+@lru_cache(maxsize=4)  # initial weights cost more than to write others over them
+def _networks_to_play(make: MakesNetworks, game: Game, config: NetworkConfig, device: str) -> ActorCritic | QNetworks:
+    """Networks of this process, made once; whoever asks gives them their weights."""
+    return make(game, config).to(device)
 
 
 def networks_of(game: Game, config: NetworkConfig, seed: int = 0) -> ActorCritic:
@@ -72,6 +80,9 @@ class MakesNetworks(Protocol):
     def __call__(self, game: Game, config: NetworkConfig, seed: int = 0) -> ActorCritic | QNetworks:
         """Networks for all roles of a game."""
 
+    def __hash__(self) -> int:
+        """As of every function."""
+
 
 def play(
     seed: np.random.SeedSequence,
@@ -84,7 +95,6 @@ def play(
     steps: int,
     source: Source,
     device: str,
-    seats: Mapping[int, Seat],
     arrays: bool,
     make: MakesNetworks = networks_of,
     behaviour: Behaviour = SOFTMAX,
@@ -101,21 +111,32 @@ def play(
         steps: stages.
         source: see `Games`.
         device: where.
-        seats: roles that are played by populations.
         arrays: give numpy arrays rather than tensors of the device.
         make: gives networks of the shape.
         behaviour: how they play.
 
     Returns:
         The parts of the rollout, the next snapshot, and the seconds that it took.
+
+    Raises:
+        InputError: if memory does not suffice.
     """
     started = time.perf_counter()
     stream, chance = (int(word) for word in seed.generate_state(2, np.uint64) >> np.uint64(1))
-    games = games_of(game, num_envs, device, source)
-    networks = make(game, network)
-    networks.load_state_dict(tensors_of(weights, "cpu"))
-    networks.to(games.device)
-    cast = Cast(game, networks, seats, num_envs, torch.Generator(games.device).manual_seed(stream), behaviour)
-    found, after = collected(games, cast, steps, seed=chance, snapshot=snapshot, central=network.centralised_critic)
-    parts: list[Any] = [part.cpu().numpy() for part in found] if arrays else list(found)
+    with memory_named(lambda: _out_of_memory(game, weights, num_envs, steps, device)):
+        games = games_of(game, num_envs, device, source)
+        networks = _networks_to_play(make, game, network, str(games.device))
+        networks.load_state_dict(tensors_of(weights, games.device))
+        cast = Cast(game, networks, {}, num_envs, torch.Generator(games.device).manual_seed(stream), behaviour)
+        found, after = collected(games, cast, steps, seed=chance, snapshot=snapshot, central=network.centralised_critic)
+        parts = changed_once(found, lambda part: part.cpu().numpy()) if arrays else list(found)
     return {"rollout": parts, "snapshot": after, "seconds": time.perf_counter() - started}
+
+
+def _out_of_memory(game: Game, weights: Mapping[str, Any], num_envs: int, steps: int, device: str) -> str:
+    count = sum(int(np.prod(part.shape)) for part in weights.values())
+    return (
+        f"out of memory on {device} while playing: {num_envs:,} games of {steps:,} stages, "
+        f"{game.rules.observation_size:,} numbers seen at each, and {count:,} weights; lower play.num_envs, play.steps "
+        "or network.hidden"
+    )

@@ -11,7 +11,8 @@ stages is learnt from, K being the longest time that any player waited for its n
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,21 +57,32 @@ class Rollout(NamedTuple):
 
     def to(self, device: torch.device) -> Rollout:
         """The same on a device."""
-        return Rollout(*(part.to(device, non_blocking=True) for part in self))
+        return Rollout(*changed_once(self, lambda part: part.to(device, non_blocking=True)))
 
     def nbytes(self) -> int:
         """Memory held."""
         return sum(part.nbytes for part in {part.data_ptr(): part for part in self}.values())
 
 
+def changed_once(parts: Iterable[Any], change: Callable[[Any], Any]) -> list[Any]:
+    """The parts of a rollout changed; one that is there twice, as what the critic sees may be, stays one."""
+    kept = list(parts)
+    changed = {name: change(part) for name, part in {id(part): part for part in kept}.items()}
+    return [changed[id(part)] for part in kept]
+
+
 def joined(parts: list[Rollout]) -> Rollout:
     """Rollouts of as many stages side by side."""
     if len(parts) == 1:
         return parts[0]
-    late = Rollout._fields.index("next_values")
-    return Rollout(
-        *(torch.cat(column, dim=1 if place < late else 0) for place, column in enumerate(zip(*parts, strict=True)))
-    )
+    alike = all(part.states is part.observations for part in parts)
+    fields: dict[str, Tensor] = {}
+    for name, column in zip(Rollout._fields, zip(*parts, strict=True), strict=True):
+        if name == "states" and alike:
+            fields[name] = fields["observations"]
+        else:
+            fields[name] = torch.cat(column, dim=0 if name in {"next_values", "next_known"} else 1)
+    return Rollout(**fields)
 
 
 def of_players(rollout: Rollout, which: Tensor) -> Rollout:

@@ -9,7 +9,8 @@ import torch
 from eqagents.policies import MaskedMLP, to_policy
 from eqagents.policies.stacked import StackedMLP
 from eqagents.rollout import Cast, Games, NetworkConfig, Seat
-from eqagents.rollout.task import networks_of
+from eqagents.rollout.behaviour import Anticipatory
+from eqagents.rollout.task import critics_and_actors_of, networks_of
 from eqenvs import make, policies
 from eqenvs.errors import InputError
 from eqenvs.models.information_states import InformationStates
@@ -104,3 +105,15 @@ def test_bad_populations_are_refused() -> None:
     everybody = {role: Seat([table], [1.0]) for role in (0, 1)}
     with pytest.raises(InputError, match="nobody is left to learn"):
         Cast(game, networks, everybody, 4, torch.Generator())
+
+
+def test_ways_to_play_are_numbered_apart_from_members() -> None:
+    """The seat of role 0 has three members; role 1 learns in two ways."""
+    game = make("kuhn_poker")
+    networks = critics_and_actors_of(game, NetworkConfig(hidden=(4,)))
+    table = policies.uniform(game)
+    seat = Seat([table, table, table], [1.0, 1.0, 1.0])
+    batch, share = 4000, 0.25
+    cast = Cast(game, networks, {0: seat}, batch, torch.Generator().manual_seed(0), Anticipatory(0.1, share))
+    counts = torch.bincount(cast.drawn[:, 1], minlength=2) / batch
+    assert counts.tolist() == pytest.approx([share, 1 - share], abs=0.03)

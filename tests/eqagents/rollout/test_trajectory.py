@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
 from eqagents.rollout import Cast, Games, NetworkConfig, Rollout, advantages, rollout, transitions
-from eqagents.rollout.task import networks_of
+from eqagents.rollout.task import networks_of, play
+from eqagents.rollout.trajectory import joined
 from eqenvs import make
 
 
@@ -158,3 +161,28 @@ def test_transitions_lead_to_the_players_own_next_decision(game_id: str, discoun
         assert told.following[index] == following
     assert bool(found.over.any()) == (game_id == "leduc_poker")
     assert len(seen) > batch
+
+
+def test_what_the_critic_sees_is_held_once_where_it_sees_no_more() -> None:
+    found, _ = played("kuhn_poker")
+    assert found.states is found.observations
+    meta = joined([found, found]).to(torch.device("meta"))
+    assert meta.states is meta.observations
+    assert meta.observations.shape[1] == 2 * found.observations.shape[1]
+    wider = found._replace(states=torch.cat([found.observations] * 2, dim=-1))
+    both = joined([wider, wider])
+    assert both.states.shape[-1] == 2 * both.observations.shape[-1]
+
+
+def test_a_worker_sends_what_the_critic_sees_once() -> None:
+    game = make("kuhn_poker")
+    config = NetworkConfig(hidden=(4,))
+    weights = networks_of(game, config).weights()
+    told = play(
+        np.random.SeedSequence(0), game=game, network=config, weights=weights, snapshot=None, num_envs=3, steps=4,
+        source="rules", device="cpu", arrays=True,
+    )  # fmt: skip
+    sent = Rollout(*pickle.loads(pickle.dumps(told["rollout"], protocol=5)))
+    assert sent.states is sent.observations
+    first = told["rollout"]
+    torch.testing.assert_close(torch.tensor(first[0]), torch.tensor(sent.observations))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,10 +12,10 @@ from torch import Tensor
 from eqagents.distributed import Executor, Task, run_ordered
 from eqagents.learners.deep._config import PlayConfig
 from eqagents.rollout.behaviour import Behaviour
-from eqagents.rollout.cast import Seat
+from eqagents.rollout.memory import memory_named
 from eqagents.rollout.networks import NetworkConfig, Weights, arrays_of
 from eqagents.rollout.task import MakesNetworks
-from eqagents.rollout.trajectory import Rollout, joined
+from eqagents.rollout.trajectory import Rollout, changed_once, joined
 from eqenvs.game import Game
 
 _PLAY = "eqagents.rollout.task:play"
@@ -54,7 +54,6 @@ class Actors:
         network: shape of the networks.
         make: gives networks of the shape.
         executor: runs the tasks.
-        seats: roles that are played by populations.
         device: of the rollouts.
     """
 
@@ -65,12 +64,10 @@ class Actors:
         network: NetworkConfig,
         make: MakesNetworks,
         executor: Executor,
-        seats: Mapping[int, Seat],
         device: torch.device,
     ) -> None:
         self._play, self._executor, self._device = play, executor, device
-        self._game, self._seats = executor.publish(game), executor.publish(dict(seats))
-        self._network, self._make = network, make
+        self._game, self._network, self._make = executor.publish(game), network, make
         self._flight: tuple[int, Weights, tuple[Any, ...], Iterator[Any]] | None = None
 
     def begin(self, iteration: int, weights: Weights, behaviour: Behaviour, snapshots: tuple[Any, ...]) -> None:
@@ -86,11 +83,21 @@ class Actors:
             results = [found[iteration, index] for index in range(len(snapshots))]
         else:
             results = run_ordered(self._executor, self._tasks(iteration, weights, behaviour, snapshots))
-        parts = [Rollout(*map(_tensor, result["rollout"])) for result in results]
+        parts = [Rollout(*changed_once(result["rollout"], _tensor)) for result in results]
+        with memory_named(lambda: self._out_of_memory(parts)):
+            rollout = joined(parts).to(self._device)
         return Played(
-            joined(parts).to(self._device),
+            rollout,
             tuple(result["snapshot"] for result in results),
             float(sum(result["seconds"] for result in results)),
+        )
+
+    def _out_of_memory(self, parts: list[Rollout]) -> str:
+        size = sum(part.nbytes() for part in parts)
+        return (
+            f"out of memory on {self._device}: {size:,} bytes of play, {self._play.tasks:,} tasks of "
+            f"{self._play.num_envs:,} games and {self._play.steps:,} stages; lower play.tasks, play.num_envs or "
+            "play.steps"
         )
 
     def _tasks(self, iteration: int, weights: Weights, behaviour: Behaviour, snapshots: tuple[Any, ...]) -> list[Task]:
@@ -103,7 +110,7 @@ class Actors:
                 {
                     "game": self._game, "network": self._network, "weights": shared, "snapshot": snapshot,
                     "num_envs": play.num_envs, "steps": play.steps, "source": play.source, "device": play.device,
-                    "seats": self._seats, "arrays": remote, "make": self._make, "behaviour": behaviour,
+                    "arrays": remote, "make": self._make, "behaviour": behaviour,
                 },
             )
             for index, snapshot in enumerate(snapshots)

@@ -30,6 +30,7 @@ from eqagents.learners.deep._fit import Fitter
 from eqagents.learners.deep._together import fit_together
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.behaviour import Softmax
+from eqagents.rollout.games import uses_table
 from eqagents.rollout.networks import ActorCritic, Weights, arrays_of, blended, tensors_of
 from eqagents.rollout.task import networks_of
 from eqagents.rollout.trajectory import Rollout
@@ -133,6 +134,10 @@ class ActorLearner:
             raise InputError(
                 f"config: fit.processes {config.fit.processes} needs Ray: set executor.workers to 1 or more"
             )
+        play = config.play
+        tabular = not game.rules.simultaneous and uses_table(game, play.device, play.source)
+        if config.network.centralised_critic and tabular:
+            raise InputError("config: network.centralised_critic needs play.source 'rules': a table has no such view")
         self._game, self._config, self._loss, self._pull = game, config, loss, magnet
         self.networks = networks_of(game, config.network).to(self._device)
         self._fitter = Fitter(self.networks, config.fit)
@@ -141,7 +146,7 @@ class ActorLearner:
         self._magnet: ActorCritic | None = None
         if magnet is not None:
             self._magnet = networks_of(game, config.network).to(self._device)
-        self._actors = Actors(game, config.play, config.network, networks_of, executor, {}, self._device)
+        self._actors = Actors(game, config.play, config.network, networks_of, executor, self._device)
         self._present: ActorLearnerState | None = None  # what the networks and the optimiser hold
 
     def init(self, seed: np.random.SeedSequence) -> ActorLearnerState:
@@ -292,12 +297,18 @@ class ActorLearner:
             metrics, self._fit_bytes = found["metrics"], found["bytes"]
             self.networks.load_state_dict(tensors_of(found["weights"], self._device))
             self._fitter.load({name: tensors_of(parts, "cpu") for name, parts in found["optimiser"].items()})
-        with torch.no_grad():
-            now = self.networks.log_policy(batch.observations, batch.roles, batch.masks)
-            metrics["policy/entropy"] = float(entropy(now).mean())
-            metrics["policy/divergence"] = float(divergence(batch.log_policy, now).mean())
-        metrics["samples/decisions"] = float(len(batch.actions))
-        return metrics
+        return {**metrics, **self._moved(batch), "samples/decisions": float(len(batch.actions))}
+
+    @torch.no_grad()
+    def _moved(self, batch: Batch) -> dict[str, float]:
+        """How the policy stands after the fit; by minibatches, so that no pass is larger than a gradient step's."""
+        sums = torch.zeros(2, device=self._device)
+        fields = (batch.observations, batch.roles, batch.masks, batch.log_policy)
+        for *seen, played in zip(*(part.tensor_split(self._config.fit.minibatches) for part in fields), strict=True):
+            now = self.networks.log_policy(*seen)
+            sums += torch.stack([entropy(now).sum(), divergence(played, now).sum()])
+        means = (sums / len(batch.actions)).tolist()
+        return {"policy/entropy": means[0], "policy/divergence": means[1]}
 
 
 def actor_learner(name: str, config: type[ActorLearnerConfig], loss: Loss, *, source: str) -> LearnerSpec:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from eqagents.learners.deep._batch import Batch
 from eqagents.learners.deep._config import FitConfig
-from eqagents.learners.deep._gradient import GradientSteps, memory_named
+from eqagents.learners.deep._gradient import GradientSteps
+from eqagents.rollout.memory import memory_named
 from eqagents.rollout.networks import ActorCritic
 
 _MEANS = ("the policy's loss", "the critic's loss", "the gradient's norm")

@@ -1,9 +1,8 @@
-"""Adam on the parts of a module, and what is said when numbers or memory give out."""
+"""Adam on the parts of a module, and what is said when numbers give out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -29,14 +28,15 @@ class GradientSteps:
         )
         names = {parameter: name for name, parameter in networks.named_parameters()}
         self._names = [names[parameter] for part in self._parts.values() for parameter in part]
-        self._cuda = next(networks.parameters()).device.type == "cuda"
+        self._device = next(networks.parameters()).device
+        self._cuda = self._device.type == "cuda"
 
     def begin(self, rates: Mapping[str, float]) -> None:
         """Step sizes, by part, for the steps to come."""
         for name, group in zip(self._parts, self._optimiser.param_groups, strict=True):
             group["lr"] = rates[name]
         if self._cuda:
-            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.reset_peak_memory_stats(self._device)
 
     def step(self, loss: Tensor, rows: int = 1) -> Tensor:
         """One step, and the norms of the parts' gradients.
@@ -65,7 +65,7 @@ class GradientSteps:
 
     def peak_bytes(self) -> int:
         """Most memory allocated since `begin`, on a CUDA device; 0 elsewhere."""
-        return torch.cuda.max_memory_allocated() if self._cuda else 0
+        return torch.cuda.max_memory_allocated(self._device) if self._cuda else 0
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         """What Adam remembers of each parameter, copied."""
@@ -108,14 +108,3 @@ class GradientSteps:
 def joined() -> bool:
     """Whether this process fits together with others."""
     return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
-@contextmanager
-def memory_named(message: Callable[[], str]) -> Iterator[None]:
-    """Raise InputError with a message if memory does not suffice inside."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "memory" not in str(error):
-            raise
-        raise InputError(message()) from error

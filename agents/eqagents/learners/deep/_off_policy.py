@@ -2,8 +2,8 @@
 
 An iteration: tasks play batches of games on with the present behaviour; every decision that is now linked to its
 player's next one goes into the replay memory; then `updates` gradient steps are made, each on a batch drawn uniformly
-from it. Games go on from iteration to iteration, and so do decisions that wait for what comes of them. Roles that
-have a seat are played by fixed populations: the others then learn a best response to these.
+from it. Games go on from iteration to iteration, and so do decisions that wait for what comes of them. Where others
+than the executor's tasks play, against fixed opponents, what is learned is a best response to these.
 
 With staleness 1 the next iteration's play is begun before the gradient steps, with the weights of one update before.
 
@@ -27,7 +27,7 @@ from eqagents.configuration import NamedSettings, Settings
 from eqagents.distributed import Executor, one_torch_thread
 from eqagents.learners.deep._actors import Actors, Played, Plays, stored
 from eqagents.learners.deep._config import GradientConfig, PlayConfig
-from eqagents.learners.deep._gradient import GradientSteps, memory_named
+from eqagents.learners.deep._gradient import GradientSteps
 from eqagents.learners.deep._replay import (
     Decisions,
     Experience,
@@ -43,6 +43,7 @@ from eqagents.learners.deep._schedule import Schedule
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.behaviour import Behaviour
 from eqagents.rollout.links import Transitions, Waiting, transitions
+from eqagents.rollout.memory import memory_named
 from eqagents.rollout.networks import NetworkConfig, QNetworks, Weights, arrays_of, tensors_of
 from eqagents.rollout.task import MakesNetworks
 from eqagents.rollout.trajectory import Rollout
@@ -191,7 +192,8 @@ class OffPolicyLearner:
         plays: Plays | None = None,
     ) -> None:
         device = require_torch_device(torch, config.fit.device)
-        require_torch_device(torch, config.play.device)
+        if executor.workers == 0:
+            require_torch_device(torch, config.play.device)
         self._game, self._config, self._method, self._device = game, config, method, device
         self._networks, self._frozen = self._make().to(device), self._make().to(device)
         parts = {name: part for name in ("critic", "actor") if (part := getattr(self._networks, name)) is not None}
@@ -200,7 +202,7 @@ class OffPolicyLearner:
                 part.compile(dynamic=True)
         self._steps = GradientSteps(self._networks, parts, config.fit.gradient_clip)
         self._parts = tuple(parts)
-        self._actors = plays or Actors(game, config.play, config.network, method.make, executor, {}, device)
+        self._actors = plays or Actors(game, config.play, config.network, method.make, executor, device)
         self._present: OffPolicyState | None = None  # what the networks and the optimiser hold
 
     def init(self, seed: np.random.SeedSequence) -> OffPolicyState:
@@ -401,11 +403,12 @@ class OffPolicyLearner:
 
     def _out_of_memory(self) -> str:
         weights = sum(part.numel() for part in self._networks.parameters())
-        replay = self._config.replay
+        replay, reservoir = self._config.replay, self._method.reservoir
+        imitated, lower = (f" and {reservoir:,} to be imitated", ", reservoir") if reservoir else ("", "")
         return (
             f"out of memory on {self._device}: {replay.batch:,} decisions of {self._game.rules.observation_size:,} "
-            f"numbers a gradient step, {replay.capacity:,} remembered, and {weights:,} weights; lower replay.batch, "
-            "replay.capacity or network.hidden"
+            f"numbers a gradient step, {replay.capacity:,} remembered{imitated}, and {weights:,} weights; lower "
+            f"replay.batch, replay.capacity{lower} or network.hidden"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any, Literal, Self
 
@@ -29,8 +31,13 @@ class Schedule(Settings):
     @model_validator(mode="before")
     @classmethod
     def _constant(cls, value: Any) -> Any:
+        if isinstance(value, str):  # YAML reads 1e-3, without a point, as a text
+            with contextlib.suppress(ValueError):
+                value = float(value)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"start": float(value), "end": float(value)}
+        if not isinstance(value, Mapping | Schedule):
+            raise ValueError(f"a number, or a group of start, end, over and shape; got {value!r}")
         return value
 
     @model_validator(mode="after")

@@ -19,10 +19,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from eqagents.configuration import Settings
-from eqagents.learners.deep._gradient import GradientSteps, memory_named
+from eqagents.learners.deep._gradient import GradientSteps
 from eqagents.learners.mean_field._experience import Experience, Play, by_moment
 from eqagents.policies import MaskedMLP, PolicyRecord
 from eqagents.policies.mlp import Activation
+from eqagents.rollout.memory import memory_named
 from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, require_torch_device
 from eqenvs.models.mean_field import MeanFieldModel
 

@@ -174,12 +174,34 @@ def test_a_number_that_is_not_finite_is_named() -> None:
         ({"network": {"activation": "rleu"}}, "did you mean 'relu'"),
         ({"pull": {"start": 1.0, "shape": "exponential"}}, "start and an end above 0"),
         ({"play": {"stepps": 3}}, "did you mean 'steps'"),
+        ({"pull": "high"}, "learner.pull: .*a number, or a group of start, end, over and shape; got 'high'"),
+        ({"network": CENTRAL, "play": {"source": "auto"}}, "needs play.source 'rules': a table has no such view"),
     ],
 )
 def test_bad_settings_are_one_line(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         make(**settings)
     assert "\n" not in str(caught.value)
+
+
+def test_memory_that_play_has_not_is_one_line() -> None:
+    learner = make(play={"num_envs": 10**13, "source": "rules"})
+    told = r"^out of memory on cpu while playing: 10,000,000,000,000 games of .* lower play\.num_envs"
+    with pytest.raises(InputError, match=told) as caught:
+        after(learner, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_entropy_that_is_told_is_that_of_the_policy_after_the_fit() -> None:
+    """Nothing is learnt at a step size of 0, so the entropy is that of the first policy, in however many pieces."""
+    found = []
+    for minibatches in (1, 7, 10**6):
+        learner = make(fit={"learning_rate": 0.0, "minibatches": minibatches, "epochs": 1})
+        _, metrics = learner.step(learner.init(np.random.SeedSequence(7)))
+        found.append(metrics["policy/entropy"])
+        assert metrics["policy/divergence"] == pytest.approx(0, abs=1e-6)
+    assert found == pytest.approx([found[0]] * 3, rel=1e-5)
+    assert found[0] == pytest.approx(np.log(2), abs=1e-3)  # a head of weights near 0 plays two actions nearly alike
 
 
 def test_an_adversary_must_be_one_of_several_roles() -> None:

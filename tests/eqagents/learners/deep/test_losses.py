@@ -150,6 +150,7 @@ def test_pma_in_the_tabular_limit_is_tabular_magnetic_mirror_descent() -> None:
     ("settings", "expected"),
     [
         (0.3, [0.3, 0.3, 0.3]),
+        ("1e-3", [1e-3, 1e-3, 1e-3]),  # what YAML makes of 1e-3
         ({"start": 1.0, "end": 0.5, "over": 10}, [1.0, 0.75, 0.5]),
         ({"start": 1.0, "end": 0.25, "over": 10, "shape": "exponential"}, [1.0, 0.5, 0.25]),
         ({"start": 1.0, "over": 5, "shape": "inverse"}, [1.0, 0.5, 1 / 5]),
@@ -159,3 +160,9 @@ def test_pma_in_the_tabular_limit_is_tabular_magnetic_mirror_descent() -> None:
 def test_schedules(settings: object, expected: list[float]) -> None:
     schedule = Schedule.model_validate(settings)
     assert [schedule.at(k) for k in (0, 5, 20)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("bad", ["fast", True, [1.0], None])
+def test_what_is_no_schedule_is_told_what_one_is(bad: object) -> None:
+    with pytest.raises(ValueError, match="a number, or a group of start, end, over and shape; got"):
+        Schedule.model_validate(bad)

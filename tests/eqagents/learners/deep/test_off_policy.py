@@ -298,8 +298,19 @@ def test_bad_settings_are_one_line(name: str, settings: dict[str, Any], message:
     assert "\n" not in str(caught.value)
 
 
+def test_a_device_of_play_is_asked_for_where_play_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers may have a device that the driver lacks."""
+    executor = InlineExecutor(3)
+    monkeypatch.setattr(InlineExecutor, "workers", 2)
+    config = by_id({"id": "dqn", **SMALL, "play": {**SMALL["play"], "device": "cuda:7"}}, find_learner, "learner")
+    find_learner("dqn").build(eqenvs.make("kuhn_poker"), config, executor)
+
+
 def test_a_memory_that_does_not_fit_is_one_line() -> None:
     learner = make("dqn", replay={**SMALL["replay"], "capacity": 10**13})
     with pytest.raises(InputError, match=r"^out of memory on cpu: .* 10,000,000,000,000 remembered") as caught:
         learner.init(np.random.SeedSequence(0))
     assert "\n" not in str(caught.value)
+    learner = make("nfsp", reservoir=10**13)
+    with pytest.raises(InputError, match=r" 10,000,000,000,000 to be imitated, .* replay\.capacity, reservoir or"):
+        learner.init(np.random.SeedSequence(0))
