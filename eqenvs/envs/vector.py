@@ -263,9 +263,12 @@ class VectorEnv:
             entry = -1 if bool(xp.all(legal)) else int(xp.nonzero(~xp.reshape(legal, (-1,)))[0][0])
         if entry >= 0:
             mask = xp.nonzero(xp.reshape(self._masks, (-1, width))[entry])[0]
+            game = entry * games // math.prod(shape)
+            if len(mask) == 0:
+                raise IllegalActionError(f"game {game}: the rules give whoever is to move no legal action")
             raise IllegalActionError(
-                f"game {entry * games // math.prod(shape)}: action {int(xp.reshape(actions, (-1,))[entry])} is illegal "
-                f"here; legal actions: {[int(a) for a in mask]}"
+                f"game {game}: action {int(xp.reshape(actions, (-1,))[entry])} is illegal here; legal actions: "
+                f"{[int(a) for a in mask]}"
             )
 
     def _look(self, rewards: Array, terminated: Array, truncated: Array) -> VectorStep:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eqenvs.arrays import Float64Array
+from eqenvs.errors import PolicyError
 from eqenvs.models.information_states import InformationStates
 
 
@@ -37,9 +38,21 @@ class TorchPolicy:
 
     @torch.no_grad()
     def __call__(self, player: int, states: InformationStates) -> Float64Array:
-        """See `eqenvs.policies.BehaviourPolicy`; computed in float32, rows normalised in float64."""
+        """See `eqenvs.policies.BehaviourPolicy`; computed in float32, rows normalised in float64.
+
+        Raises:
+            PolicyError: if a network of matrices takes observations of another width.
+        """
+        self._require_width(player, states.observations.shape[1])
         observations = torch.tensor(np.asarray(states.observations), device=self.device)
         masks = torch.tensor(np.asarray(states.masks), device=self.device)
         probabilities = self.network(observations, masks).exp().double().cpu().numpy()
         normalised: Float64Array = probabilities / probabilities.sum(axis=1, keepdims=True)
         return normalised
+
+    def _require_width(self, player: int, width: int) -> None:
+        first = next(self.network.parameters())
+        if first.ndim == 2 and first.shape[1] != width:
+            raise PolicyError(
+                f"player {player}: the network takes {first.shape[1]} numbers, an observation of this game has {width}"
+            )

@@ -5,8 +5,9 @@ stage M players decide: the one to move (M = 1), or everybody (M = N) where move
 decision may be several stages later; what is paid meanwhile is discounted by the stage.
 
 At the last stage some players' next decisions are not yet seen. To keep only the decisions whose consequences were seen
-would favour actions that end games soon, so what is left out goes by the stage alone: no decision of the last K - 1
-stages is learnt from, K being the longest time that any player waited for its next decision or the end of the game.
+would favour actions that end games soon, so what is left out goes by the stage alone: no decision of a player's in the
+last K - 1 stages is learnt from, K being the longest time that the player waited, in any of the games, for its next
+decision or the end of the game.
 """
 
 from __future__ import annotations
@@ -100,18 +101,22 @@ def of_players(rollout: Rollout, which: Tensor) -> Rollout:
     return Rollout(**fields)
 
 
-def longest_wait(rollout: Rollout) -> int:
-    """The most stages from a player's decision to its next one, or to the end of the game; at least 1."""
+def longest_waits(rollout: Rollout) -> Tensor:
+    """The most stages from a decision of each player to its next one, or to the end of the game: [N], at least 1.
+
+    A wait whose end is not seen counts as one stage more than was seen of it.
+    """
     waited = torch.zeros_like(rollout.next_values)  # 0: for nothing
-    longest = torch.ones((), device=waited.device)
+    longest = torch.ones_like(waited[0])
     for who, decides, over, cut in zip(rollout.players, rollout.learns, rollout.over, rollout.cut, strict=True):
         moved = torch.zeros_like(rollout.next_known).scatter(1, who, decides)
-        longest = torch.maximum(longest, torch.where(moved, waited, 0.0).max())
+        longest = torch.maximum(longest, torch.where(moved, waited, 0.0).amax(dim=0))
         waited = torch.where(moved, 1.0, torch.where(waited > 0, waited + 1, 0.0))
         ended = (over | cut)[:, None]
-        longest = torch.maximum(longest, torch.where(ended, waited, 0.0).max())
+        longest = torch.maximum(longest, torch.where(ended, waited, 0.0).amax(dim=0))
         waited = waited.masked_fill(ended, 0.0)
-    return int(torch.maximum(longest, torch.where(rollout.next_known, waited, 0.0).max()))
+    unseen = (waited > 0) & ~rollout.next_known
+    return torch.maximum(longest, (waited + unseen).amax(dim=0)).long()
 
 
 class Advantages(NamedTuple):
@@ -144,7 +149,7 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
     ahead, paid = torch.zeros_like(value), torch.zeros_like(value)
     found, usable = torch.zeros_like(rollout.values), torch.zeros_like(rollout.learns)
     everybody = torch.zeros_like(known)
-    late = len(rollout.over) - longest_wait(rollout)
+    late = len(rollout.over) - longest_waits(rollout)
     for t in reversed(range(len(rollout.over))):
         ended = (rollout.over[t] | rollout.cut[t])[:, None]
         value = discount * torch.where(ended, rollout.cut_values[t], value)
@@ -152,7 +157,7 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
         paid = rollout.rewards[t] + discount * paid.masked_fill(ended, 0.0)
         known = known | ended
         who, decides, at = rollout.players[t], rollout.learns[t], rollout.values[t]
-        sure = known.gather(1, who) & decides & (t <= late)
+        sure = known.gather(1, who) & decides & (t <= late[who])
         delta = paid.gather(1, who) + value.gather(1, who) - at
         estimate = torch.where(sure, delta + decay * ahead.gather(1, who), 0.0)
         found[t], usable[t] = estimate, sure

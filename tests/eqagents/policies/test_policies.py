@@ -25,7 +25,7 @@ from eqagents.policies import (
 )
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs import discovery
-from eqenvs.errors import CheckpointError, InputError
+from eqenvs.errors import CheckpointError, InputError, PolicyError
 from eqenvs.models import InformationStates
 from eqenvs.policies import ProductPolicy, uniform
 from eqenvs.spec import Family
@@ -212,3 +212,12 @@ def test_sizes_of_a_network_do_not_ask_the_many_agents_of_a_mean_field_game() ->
     states = InformationStates(np.zeros((6, 2), np.int64), np.zeros((6, 4), np.float32), np.ones((6, 3), bool))
     game = SimpleNamespace(family=Family.MEAN_FIELD, information_states=(states,))  # with no rules to look at
     assert network_sizes(game, 0) == (4, 3)  # type: ignore[arg-type]
+
+
+def test_network_of_another_games_observations_is_refused_with_both_widths() -> None:
+    kuhn = eqenvs.make("kuhn_poker")
+    network = MaskedMLP(30, (8,), 2, torch.Generator().manual_seed(0))
+    with pytest.raises(
+        PolicyError, match=r"player 0: the network takes 30 numbers, an observation of this game has \d+"
+    ):
+        score(kuhn, ProductPolicy([TorchPolicy(network), uniform(kuhn)]))

@@ -50,7 +50,10 @@ def by_definition(found: Rollout, discount: float, decay: float) -> tuple[np.nda
     estimates, known = np.zeros((steps, batch, movers)), np.zeros((steps, batch, movers), dtype=bool)
     seats = [(b, player) for b in range(batch) for player in range(found.rewards.shape[2])]
     ends = {(b, p, t): resolved_at(found, b, p, t) for b, p in seats for t, _ in own_decisions(found, b, p)}
-    late = steps - max(end - t for (_, _, t), end in ends.items() if end is not None)
+    late = {
+        player: steps - max(steps - t + 1 if end is None else end - t for (_, p, t), end in ends.items() if p == player)
+        for player in {p for _, p, _ in ends}
+    }
 
     def delta(b: int, player: int, t: int, m: int) -> tuple[float, float, bool]:
         """Paid until the consequences are seen plus what follows, less the value; the discount; whether it goes on."""
@@ -73,12 +76,12 @@ def by_definition(found: Rollout, discount: float, decay: float) -> tuple[np.nda
     for b, player in seats:
         own = own_decisions(found, b, player)
         for index, (t, m) in enumerate(own):
-            if t > late or ends[b, player, t] is None:
+            if t > late[player] or ends[b, player, t] is None:
                 continue
             known[t, b, m] = True
             total, weight = 0.0, 1.0
             for at, k in own[index:]:
-                if at > late or ends[b, player, at] is None:
+                if at > late[player] or ends[b, player, at] is None:
                     break
                 step, factor, on = delta(b, player, at, k)
                 total += weight * step
@@ -127,12 +130,24 @@ def test_what_is_left_out_goes_by_the_stage_alone() -> None:
     for game_id in ("kuhn_poker", "leduc_poker"):
         found, _ = played(game_id, steps=12, envs=200)
         ours = advantages(found, 1.0, 0.9)
-        kept = [bool(ours.known[t][found.learns[t]].all()) for t in range(12)]
-        none = [not bool(ours.known[t].any()) for t in range(12)]
-        late = kept.index(False)
-        assert all(kept[:late])
-        assert all(none[late:])
-        assert 12 - late <= 3
+        for player in (0, 1):
+            own = found.learns & (found.players == player)
+            kept = [bool(ours.known[t][own[t]].all()) for t in range(12)]
+            none = [not bool(ours.known[t][own[t]].any()) for t in range(12)]
+            late = kept.index(False)
+            assert all(kept[:late])
+            assert all(none[late:])
+            assert 12 - late <= 3
+
+
+def test_decisions_are_not_kept_because_they_ended_the_game() -> None:
+    """Two stages of Kuhn poker: of player 1's decisions all but a bet after a pass end the game, which is not seen."""
+    found, _ = played("kuhn_poker", steps=2, envs=200)
+    known = advantages(found, 1.0, 0.9).known
+    assert bool(found.over[1].any())
+    assert not bool(found.over[1].all())
+    assert bool(known[0].all())
+    assert not bool(known[1].any())
 
 
 @pytest.mark.parametrize(("game_id", "discount"), [("leduc_poker", 1.0), ("grid_soccer", 0.9)])

@@ -189,3 +189,14 @@ def test_a_step_asks_for_each_players_view_once(monkeypatch):
         monkeypatch.setattr(rules, name, asked)
     env.step(np.argmax(step.masks, axis=-1))
     assert {name: asked.call_count for name, asked in views.items()} == dict.fromkeys(views, rules.num_players)
+
+
+def test_rules_that_offer_no_action_are_named_as_such():
+    class Stuck(KuhnPoker):
+        def legal_actions(self, state, player):
+            return super().legal_actions(state, player) & False
+
+    env = VectorEnv(Stuck(num_players=2), 3, make_backend("cpu"))
+    env.reset(seed=0)
+    with pytest.raises(IllegalActionError, match="game 0: the rules give whoever is to move no legal action"):
+        env.step(np.zeros(3, dtype=np.int64))

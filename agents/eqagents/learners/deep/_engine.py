@@ -11,6 +11,7 @@ Cost of an iteration: tasks x num_envs x steps forward passes, and `epochs` time
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ class Terms:
     iteration: int
     magnet: Tensor | None
 
+
+_LOG = logging.getLogger(__name__)
 
 # From (log-probabilities [n, A] of the policy that is fitted, the batch, further terms) to its loss.
 Loss: TypeAlias = Callable[[Tensor, Batch, Terms], Tensor]
@@ -284,6 +287,12 @@ class ActorLearner:
         config, rules = self._config, self._game.rules
         roles = torch.tensor(rules.roles, device=self._device)
         batch = batch_of(rollout, roles, rules.discount, config.trace, standardised=config.fit.standardised)
+        if len(batch.actions) == 0:
+            _LOG.warning(
+                "iteration %d: no decision's consequences were seen within play.steps %d, nothing is learnt; raise it",
+                state.iteration + 1,
+                config.play.steps,
+            )
         loss = _Pulled(self._loss, config, state.iteration)
         if self._alone:
             order = torch.Generator().manual_seed((state.entropy << 32) + state.iteration)
