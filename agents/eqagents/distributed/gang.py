@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayActorError, RayError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from eqagents.distributed.task import Task, execute
 from eqenvs.errors import InputError
@@ -22,6 +22,10 @@ from eqenvs.errors import InputError
 logger = logging.getLogger(__name__)
 
 PATIENCE = timedelta(minutes=10)  # that a member waits for another
+
+
+class NotJoinedError(Exception):
+    """The members did not meet; the port may have been taken since it was looked for."""
 
 
 class Member:
@@ -38,7 +42,8 @@ class Member:
         """Meet the others; returns when all are there."""
         import torch
 
-        backend = "nccl" if torch.cuda.is_available() else "gloo"
+        # Each where its tensors are: fitting on the CPU of a machine with GPUs needs gloo.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         torch.distributed.init_process_group(
             backend, init_method=f"tcp://{address}", rank=rank, world_size=size, timeout=PATIENCE
         )
@@ -65,6 +70,9 @@ class Gang:
         try:
             address = ray.get(self._members[0].address.remote())
             ray.get([member.join.remote(address, rank, size) for rank, member in enumerate(self._members)])
+        except RayTaskError as error:
+            self.kill()
+            raise NotJoinedError(str(error.cause)) from error
         except RayError:
             self.kill()
             raise
@@ -120,7 +128,7 @@ class Gangs:
                     gang = None
                 gang = gang or Gang(len(tasks), self._actor)
                 results = gang.run(tasks, seed, objects)
-            except (RayActorError, OutOfMemoryError) as error:
+            except (RayActorError, OutOfMemoryError, NotJoinedError) as error:
                 reason = str(error).strip().partition("\n")[0]
                 logger.warning("a process of %d was lost, attempt %d: %s", len(tasks), attempt + 1, reason)
             else:
