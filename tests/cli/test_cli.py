@@ -343,10 +343,8 @@ BAD_SETTINGS = [
     ("learner.id=pro", ["did you mean 'psro'"]),
     ("game.id=kun_poker", ["did you mean 'kuhn_poker'"]),
     ("game.parameters.num_playrs=2", ["did you mean 'num_players'"]),
-    pytest.param(
-        "game.parameters.num_players=3",
-        ["'nash'", "'uniform'"],
-    ),
+    ("learner.meta_solver={id: logit, settings: {precison: 5}}", ["did you mean 'precision'"]),
+    ("learner.meta_solver={id: nash, fallback: unifrom}", ["did you mean 'uniform'"]),
     pytest.param(
         "learner.oracle={id: policy_gradient, device: 'cuda:99'}",
         ["cuda:99", "cpu"],
