@@ -109,3 +109,16 @@ def test_bargaining_says_who_gains_nothing() -> None:
         find_meta_solver("nash_bargaining")(np.array([[[1.0, 2]], [[0.0, 0]]]))
     with pytest.raises(NoMetaSolutionError):
         find_meta_solver("nash_bargaining")(np.stack([RPS, -RPS]), {"disagreement": "security"})
+
+
+def test_hybrid_is_the_mean_of_its_components_when_hot_and_equilibrium_when_cold() -> None:
+    matrix = np.array([[3.0, -1, 4], [-2, 2, 5]])
+    payoffs = np.stack([matrix, -matrix])
+    nash, even = (find_meta_solver(name)(payoffs).strategies for name in ("nash", "uniform"))
+    given = {"components": "uniform, nash", "start": 1e6, "end": 1e-4, "over": 10}
+    hot, cold = (find_meta_solver("hybrid")(payoffs, given, iteration=k).strategies for k in (0, 10))
+    for player in (0, 1):
+        np.testing.assert_allclose(hot[player], (nash[player] + even[player]) / 2, atol=1e-5)
+        np.testing.assert_allclose(cold[player], nash[player], atol=1e-12)
+    with pytest.raises(UnknownNameError, match="did you mean 'nash'"):
+        find_meta_solver("hybrid")(payoffs, {"components": "nahs"})
