@@ -22,8 +22,8 @@ from eqenvs.arrays import Float64Array
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Parameter
 from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, NoMetaSolutionError, correlated
-from eqsolvers.meta._solved import matrix_equilibrium
-from eqsolvers.normal_form._conic import ACCURACY
+from eqsolvers.meta._solved import matrix_equilibrium, solvable
+from eqsolvers.normal_form._conic import best_distribution
 from eqsolvers.normal_form._scales import payoff_ranges
 
 ROOM = 1e-7  # in units of a player's range: gains below it count as none
@@ -48,7 +48,7 @@ def bargain(gains: Float64Array) -> Float64Array:
     """The distribution x [size] that maximises the sum of log(gains @ x), gains [N, size] of the order of 1.
 
     Raises:
-        NoMetaSolutionError: if Clarabel does not reach even its reduced accuracy.
+        ConicProgramError: if Clarabel does not reach even its reduced accuracy.
     """
     players, size = gains.shape
     # Variables x and t; (t_p, 1, gains_p . x) in the cone exp(t_p) <= gains_p . x.
@@ -63,24 +63,16 @@ def bargain(gains: Float64Array) -> Float64Array:
         cone[2, :size] = -gains[player]
         rows.append(sparse.csc_array(cone))
         right.append(np.array([0.0, 1.0, 0.0]))
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.max_threads = 1  # the same bits whatever the number of cores
-    settings.tol_feas = settings.tol_gap_abs = settings.tol_gap_rel = ACCURACY
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(size), *[clarabel.ExponentialConeT()] * players]
     linear = np.concatenate([np.zeros(size), -np.ones(players)])
     blank = sparse.csc_matrix((size + players, size + players))
-    equations = sparse.csc_matrix(sparse.vstack(rows))
-    found = clarabel.DefaultSolver(blank, linear, equations, np.concatenate(right), cones, settings).solve()
-    if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
-        raise NoMetaSolutionError(f"Clarabel: {found.status}")
-    point = np.maximum(np.asarray(found.x)[:size], 0.0)
-    distribution: Float64Array = point / point.sum()
-    return distribution
+    found, _ = best_distribution(size, blank, linear, sparse.vstack(rows), np.concatenate(right), cones)
+    return found
 
 
+@solvable
 def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
-    """The solution among those where every player gains that can; of the others' gains only the sum of logs counts.
+    """The bargaining solution.
 
     Raises:
         NoMetaSolutionError: if no distribution gives all players more than their disagreement.

@@ -61,7 +61,12 @@ META_SOLVER = MetaSolverSpec(
             name="step", default=0.05, kind=float, low=1e-9, high=1.0, description="dt, in 1 / the payoffs' range"
         ),
         Parameter(
-            name="exploration", default=1e-6, kind=float, low=0.0, high=1.0, description="gamma: K + 1 least shares"
+            name="exploration",
+            default=1e-6,
+            kind=float,
+            low=0.0,
+            high=1.0,
+            description="gamma: K + 1 times the least share",
         ),
     ),
 )

@@ -22,6 +22,28 @@ class ConicProgramError(ArithmeticError):
     """Clarabel found no optimum; the message is Clarabel's status."""
 
 
+def best_distribution(
+    size: int, quadratic: Any, linear: Float64Array, equations: Any, right: Float64Array, cones: list[Any]
+) -> tuple[Float64Array, int]:
+    """Minimise x' quadratic x / 2 + linear . x where `right - equations @ x` is in the cones.
+
+    Returns:
+        The first `size` variables, a distribution up to the rounding that is taken out, and the iterations.
+
+    Raises:
+        ConicProgramError: if Clarabel does not reach even its reduced accuracy.
+    """
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1  # the same bits whatever the number of cores
+    settings.tol_feas = settings.tol_gap_abs = settings.tol_gap_rel = ACCURACY
+    found = clarabel.DefaultSolver(quadratic, linear, sparse.csc_matrix(equations), right, cones, settings).solve()
+    if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
+        raise ConicProgramError(f"Clarabel: {found.status}")
+    distribution = np.maximum(np.asarray(found.x)[:size], 0.0)
+    return distribution / distribution.sum(), int(found.iterations)
+
+
 def most_even(matrix: Any, bound: Float64Array | float, *, entropy: bool) -> tuple[Float64Array, int]:
     """The distribution of greatest Gini impurity or entropy among those with `matrix @ x <= bound`.
 
@@ -68,12 +90,4 @@ def most_even(matrix: Any, bound: Float64Array | float, *, entropy: bool) -> tup
         right = np.concatenate([[1.0], right_gains, np.zeros(size)])
         evenness = [clarabel.NonnegativeConeT(size)]
     cones = [clarabel.ZeroConeT(1), *([clarabel.NonnegativeConeT(rows)] if rows else []), *evenness]
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.max_threads = 1  # the same bits whatever the number of cores
-    settings.tol_feas = settings.tol_gap_abs = settings.tol_gap_rel = ACCURACY
-    found = clarabel.DefaultSolver(quadratic, linear, sparse.csc_matrix(equations), right, cones, settings).solve()
-    if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
-        raise ConicProgramError(f"Clarabel: {found.status}")
-    distribution = np.maximum(np.asarray(found.x)[:size], 0.0)
-    return distribution / distribution.sum(), int(found.iterations)
+    return best_distribution(size, quadratic, linear, equations, right, cones)
