@@ -275,9 +275,7 @@ def _assemble(
         reach[start:stop] *= reach[parent[start:stop]]
     terminals = np.flatnonzero(player == TERMINAL)
     terminal_sequences = sequence[terminals]
-    first, group = unique_rows(terminal_sequences)
-    weighted = payoffs * reach[terminals, None]
-    values = np.stack([np.bincount(group, weights=weighted[:, p], minlength=len(first)) for p in range(n)], axis=1)
+    payoff_sequences, payoff_values = collected_payoffs(terminal_sequences, payoffs, reach[terminals])
     return ExtensiveFormModel(
         parent=read_only(parent),
         action=read_only(action),
@@ -290,9 +288,19 @@ def _assemble(
         chance_reach=read_only(reach[terminals]),
         terminal_sequences=read_only(terminal_sequences),
         treeplexes=tuple(treeplexes),
-        payoff_sequences=read_only(terminal_sequences[first]),
-        payoff_values=read_only(values),
+        payoff_sequences=read_only(payoff_sequences),
+        payoff_values=read_only(payoff_values),
     )
+
+
+def collected_payoffs(
+    terminal_sequences: IntArray, payoffs: Float64Array, reach: Float64Array
+) -> tuple[IntArray, Float64Array]:
+    """`payoff_sequences` and `payoff_values` of a model from its terminal histories; see there."""
+    first, group = unique_rows(terminal_sequences)
+    weighted = payoffs * reach[:, None]
+    values = [np.bincount(group, weights=column, minlength=len(first)) for column in weighted.T]
+    return terminal_sequences[first], np.stack(values, axis=1)
 
 
 def _merge(rules: Rules[Any], player: int, seen: _Infosets, infoset: IntArray, name: str) -> InformationStates:
