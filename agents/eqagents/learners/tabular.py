@@ -35,8 +35,8 @@ def iterative_methods() -> dict[str, dict[Family, SolverSpec]]:
     return found
 
 
-class MethodConfig(NamedSettings):
-    """Settings of an iterative method as a learner."""
+class MethodChoice(NamedSettings):
+    """An iterative method with its settings."""
 
     method: str = Field(description="id of an iterative solver, such as cfr+")
     settings: dict[str, Any] = Field(
@@ -44,9 +44,6 @@ class MethodConfig(NamedSettings):
     )
     concept: str | None = Field(
         default=None, description="what to compute, of a method that computes several concepts; its first by default"
-    )
-    iterations_per_step: int = Field(
-        default=100, ge=1, description="the method's iterations in one iteration of the learner"
     )
 
     @field_validator("method")
@@ -103,6 +100,14 @@ class MethodConfig(NamedSettings):
         assert spec.start is not None  # by `iterative_methods`
         chosen = {} if self.concept is None else {"concept": self.concept}
         return spec.start(model, seed=seed, settings=spec.resolve(self.settings), **chosen)
+
+
+class MethodConfig(MethodChoice):
+    """Settings of an iterative method as a learner."""
+
+    iterations_per_step: int = Field(
+        default=100, ge=1, description="the method's iterations in one iteration of the learner"
+    )
 
 
 class TabularConfig(MethodConfig):

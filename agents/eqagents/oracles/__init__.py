@@ -6,7 +6,7 @@ run anywhere and be run again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,8 +15,11 @@ import numpy as np
 from eqagents.configuration import NamedSettings
 from eqagents.policies import PolicyRecord
 from eqenvs import discovery
+from eqenvs.arrays import Float64Array
+from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
+from eqsolvers.meta import MetaSolution
 
 
 @dataclass(frozen=True)
@@ -34,28 +37,59 @@ class OracleResult:
     episodes: int
 
 
+class Member(Protocol):
+    """One policy of a population."""
+
+    @property
+    def record(self) -> PolicyRecord:
+        """What is stored."""
+
+    @property
+    def table(self) -> Float64Array | None:
+        """Its behaviour table [I, A], or None where it was not tabulated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Populations:
+    """The populations that a response is to join.
+
+    Attributes:
+        members: per player, its policies so far.
+        meta: how they are mixed; the mixture that is responded to.
+        payoffs: [N, K_0, ..., K_{N-1}] float64, the empirical game; None where it is not known.
+    """
+
+    members: Sequence[Sequence[Member]]
+    meta: MetaSolution
+    payoffs: Float64Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What a response is asked for.
+
+    Attributes:
+        game: the game.
+        player: who responds.
+        opponents: a joint policy; its entry for the player is ignored.
+        seed: of all randomness.
+        warm_start: the player's previous response, which the oracle may start from.
+        populations: which the response is to join; None where it joins none, as in scoring.
+    """
+
+    game: Game
+    player: int
+    opponents: JointPolicy
+    seed: np.random.SeedSequence
+    warm_start: PolicyRecord | None = None
+    populations: Populations | None = None
+
+
 class Oracle(Protocol):
     """A best response for one player, exact or learned."""
 
-    def __call__(
-        self,
-        config: Any,
-        game: Game,
-        player: int,
-        opponents: JointPolicy,
-        seed: np.random.SeedSequence,
-        warm_start: PolicyRecord | None,
-    ) -> OracleResult:
-        """Respond to `opponents`, whose entry for `player` is ignored.
-
-        Args:
-            config: the oracle's own configuration.
-            game: the game.
-            player: who responds.
-            opponents: a joint policy.
-            seed: of all randomness.
-            warm_start: the player's previous response, which the oracle may start from.
-        """
+    def __call__(self, config: Any, situation: Situation) -> OracleResult:
+        """Respond to the opponents; `config` is the oracle's own configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +101,7 @@ class OracleSpec:
         config: its configuration, with an `id` field.
         respond: the oracle.
         needs_model: whether the game must be enumerable.
+        needs_populations: whether it responds only as a member of populations.
         check: raises InputError if the configuration cannot run on the machine that it is called on.
     """
 
@@ -74,6 +109,7 @@ class OracleSpec:
     config: type[NamedSettings]
     respond: Oracle
     needs_model: bool
+    needs_populations: bool = False
     check: Callable[[Any], None] = lambda config: None
 
 
@@ -85,3 +121,14 @@ def find_oracle(name: str) -> OracleSpec:
     """
     found: OracleSpec = discovery.load("eqagents.oracles", "oracle", name, "ORACLE")
     return found
+
+
+def populations_of(situation: Situation, oracle: str) -> Populations:
+    """The populations that a response is to join.
+
+    Raises:
+        InputError: naming the oracle, if there are none.
+    """
+    if situation.populations is None:
+        raise InputError(f"oracle {oracle!r} responds as a member of populations, as in learner 'psro'; use 'exact'")
+    return situation.populations

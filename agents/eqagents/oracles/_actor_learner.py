@@ -23,7 +23,7 @@ from eqagents.learners.deep._config import ActorLearnerConfig, FitConfig
 from eqagents.learners.deep._engine import Loss, Terms
 from eqagents.learners.deep._fit import Fitter
 from eqagents.learners.deep._schedule import Schedule
-from eqagents.oracles import OracleResult, OracleSpec
+from eqagents.oracles import OracleResult, OracleSpec, Situation
 from eqagents.oracles._opponents import Against
 from eqagents.policies import PolicyRecord, to_network, to_policy
 from eqagents.policies.mlp import Activation, MaskedMLP
@@ -34,7 +34,6 @@ from eqagents.rollout.task import games_of
 from eqenvs.arrays import require_torch_device
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import JointPolicy
 from eqenvs.simulation import simulate
 from eqsolvers.scoring.simulated import replace_player
 
@@ -98,44 +97,30 @@ AsLearner = Callable[[ActorCriticConfig], ActorLearnerConfig]
 def actor_critic_oracle(name: str, config: type[ActorCriticConfig], loss: Loss, learner: AsLearner) -> OracleSpec:
     """The spec of an oracle that is a learner's loss and nothing more."""
 
-    def respond(
-        config: ActorCriticConfig,
-        game: Game,
-        player: int,
-        opponents: JointPolicy,
-        seed: np.random.SeedSequence,
-        warm_start: PolicyRecord | None,
-    ) -> OracleResult:
+    def respond(config: ActorCriticConfig, situation: Situation) -> OracleResult:
         """Train a response; see `Oracle`."""
-        start = warm_start if config.warm_start else None
-        record, episodes = _train(config, learner(config), loss, game, player, opponents, seed, start)
-        return judged(config, game, player, opponents, seed, record, episodes)
+        record, episodes = _train(config, learner(config), loss, situation)
+        return judged(situation, record, learned=episodes, episodes=config.value_episodes)
 
     return OracleSpec(id=name, config=config, respond=respond, needs_model=False, check=check)
 
 
 def _train(
-    config: ActorCriticConfig,
-    learner: ActorLearnerConfig,
-    loss: Loss,
-    game: Game,
-    player: int,
-    opponents: JointPolicy,
-    seed: np.random.SeedSequence,
-    start: PolicyRecord | None,
+    config: ActorCriticConfig, learner: ActorLearnerConfig, loss: Loss, situation: Situation
 ) -> tuple[PolicyRecord, int]:
     """The response, and how many games were begun."""
-    games, generator, words = begun(config, game, seed)
+    game, player, start = situation.game, situation.player, situation.warm_start
+    games, generator, words = begun(config, game, situation.seed)
     rules = game.rules
     networks = ActorCritic(
         rules.observation_size, rules.observation_size, (rules.max_actions,), config.network(), words[0]
     )
     actions = rules.num_actions[player]
-    if start is not None:
+    if config.warm_start and start is not None:
         take_up(networks.actor, start, game, player)
     networks.to(games.device)
     networks.num_actions = (rules.max_actions,) * rules.num_players  # one network, whatever the role it plays
-    cast = Against(game, networks, player, opponents, config.num_envs, generator)
+    cast = Against(game, networks, player, situation.opponents, config.num_envs, generator)
     fitter = Fitter(networks, learner.fit)
     order = torch.Generator().manual_seed(words[1])
     shown, episodes = games.begin(words[2]), config.num_envs
@@ -162,22 +147,15 @@ def begun(
     return games, torch.Generator(games.device).manual_seed(moves), tuple(words)
 
 
-def judged(
-    config: ResponseConfig,
-    game: Game,
-    player: int,
-    opponents: JointPolicy,
-    seed: np.random.SeedSequence,
-    record: PolicyRecord,
-    episodes: int,
-) -> OracleResult:
-    """With what the response earns, in games that it did not learn from."""
-    policy = replace_player(opponents, player, to_policy(record, game, player), game.num_players)
+def judged(situation: Situation, record: PolicyRecord, *, learned: int, episodes: int) -> OracleResult:
+    """With what the response earns in so many episodes that it did not learn from, beside the `learned` ones."""
+    game, player, seed = situation.game, situation.player, situation.seed
+    policy = replace_player(situation.opponents, player, to_policy(record, game, player), game.num_players)
     # A key of its own, not a child: the caller's seed is left as it is.
     own = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, 1))
-    payoffs = simulate(game.rules, policy, config.value_episodes, own)[:, player]
+    payoffs = simulate(game.rules, policy, episodes, own)[:, player]
     metrics = {"value": float(payoffs.mean()), "value_stderr": float(payoffs.std(ddof=1) / np.sqrt(len(payoffs)))}
-    return OracleResult(record, metrics, episodes + config.value_episodes)
+    return OracleResult(record, metrics, learned + episodes)
 
 
 def take_up(started: RoleNetwork, record: PolicyRecord, game: Game, player: int) -> None:

@@ -22,7 +22,7 @@ from eqagents.learners.deep._config import GradientConfig, PlayConfig
 from eqagents.learners.deep._off_policy import OffPolicyLearner, ReplayConfig
 from eqagents.learners.deep._schedule import Schedule
 from eqagents.learners.deep.dqn import DQNConfig, method
-from eqagents.oracles import OracleResult, OracleSpec
+from eqagents.oracles import OracleResult, OracleSpec, Situation
 from eqagents.oracles._actor_learner import ResponseConfig, begun, check, judged, take_up
 from eqagents.oracles._opponents import Against
 from eqagents.policies import PolicyRecord
@@ -31,7 +31,6 @@ from eqagents.rollout.games import Games, Shown
 from eqagents.rollout.networks import SHARPNESS, NetworkConfig, QNetworks, Weights
 from eqagents.rollout.play import rollout
 from eqenvs.game import Game
-from eqenvs.policies import JointPolicy
 
 
 class DQNOracleConfig(ResponseConfig):
@@ -47,30 +46,25 @@ class DQNOracleConfig(ResponseConfig):
     replay: ReplayConfig = ReplayConfig(capacity=200_000, warm_up=0, batch=512, target_every=1)
 
 
-def respond(
-    config: DQNOracleConfig,
-    game: Game,
-    player: int,
-    opponents: JointPolicy,
-    seed: np.random.SeedSequence,
-    warm_start: PolicyRecord | None,
-) -> OracleResult:
+def respond(config: DQNOracleConfig, situation: Situation) -> OracleResult:
     """Train a response; see `Oracle`."""
-    games, generator, words = begun(config, game, seed)
+    game, player = situation.game, situation.player
+    games, generator, words = begun(config, game, situation.seed)
     networks = _one_for_all(game, config.network()).to(games.device)
-    cast = Against(game, networks, player, opponents, config.num_envs, generator)
+    cast = Against(game, networks, player, situation.opponents, config.num_envs, generator)
     plays = _Play(games, cast, networks, games.begin(words[2]), config.steps)
     settings = _learner(config)
     learner = OffPolicyLearner(game, settings, InlineExecutor(0), method(settings, _one_for_all), plays=plays)
     state = learner.init(np.random.SeedSequence(words[:2]))
-    if config.warm_start and warm_start is not None:
+    if config.warm_start and situation.warm_start is not None:
         networks.load_state_dict(state.weights)
-        take_up(networks.critic, _values_of(warm_start), game, player)
+        take_up(networks.critic, _values_of(situation.warm_start), game, player)
         weights = networks.weights()
         state = replace(state, weights=weights, target=weights)
     for _ in range(config.updates):
         state, _ = learner.step(state)
-    return judged(config, game, player, opponents, seed, learner.record(state, player), plays.episodes)
+    record = learner.record(state, player)
+    return judged(situation, record, learned=plays.episodes, episodes=config.value_episodes)
 
 
 def _learner(config: DQNOracleConfig) -> DQNConfig:

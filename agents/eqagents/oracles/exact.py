@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
 from eqagents.configuration import NamedSettings
-from eqagents.oracles import OracleResult, OracleSpec
-from eqagents.policies import PolicyRecord, tabular_record
-from eqenvs.game import Game
+from eqagents.oracles import OracleResult, OracleSpec, Situation
+from eqagents.policies import tabular_record
 from eqenvs.models import MarkovModel
-from eqenvs.policies import JointPolicy
 from eqsolvers.scoring.score import best_response
 
 
@@ -27,16 +23,9 @@ class ExactConfig(NamedSettings):
     id: Literal["exact"] = "exact"
 
 
-def respond(
-    config: ExactConfig,
-    game: Game,
-    player: int,
-    opponents: JointPolicy,
-    seed: np.random.SeedSequence,
-    warm_start: PolicyRecord | None,
-) -> OracleResult:
+def respond(config: ExactConfig, situation: Situation) -> OracleResult:
     """A pure best response; see `Oracle`."""
-    model = game.model()
+    model, player, opponents = situation.game.model(), situation.player, situation.opponents
     if isinstance(model, MarkovModel):
         from eqsolvers.scoring.markov import best_markov_response  # needs SciPy
 

@@ -28,15 +28,13 @@ from eqagents.learners.deep._schedule import Schedule
 from eqagents.learners.deep.a2c import A2CConfig, loss
 from eqagents.learners.mean_field._experience import Sampler, SamplingConfig, TableAct, rules_of
 from eqagents.learners.mean_field._networks import TrainingConfig
-from eqagents.oracles import OracleResult, OracleSpec
+from eqagents.oracles import OracleResult, OracleSpec, Situation
 from eqagents.oracles._actor_learner import take_up
-from eqagents.policies import PolicyRecord
 from eqagents.rollout.networks import ActorCritic, NetworkConfig
 from eqagents.rollout.trajectory import Rollout, of_players
 from eqenvs.arrays import Float64Array, require_torch_device
-from eqenvs.game import Game
 from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.policies import JointPolicy, tabulate
+from eqenvs.policies import tabulate
 
 
 class MeanFieldPolicyGradientConfig(NamedSettings):
@@ -57,22 +55,19 @@ class MeanFieldPolicyGradientConfig(NamedSettings):
     )
 
 
-def respond(
-    config: MeanFieldPolicyGradientConfig,
-    game: Game,
-    player: int,
-    opponents: JointPolicy,
-    seed: np.random.SeedSequence,
-    warm_start: PolicyRecord | None,
-) -> OracleResult:
-    """A response to the mean field of `opponents`, the population's own entry included; see `Oracle`."""
+def respond(config: MeanFieldPolicyGradientConfig, situation: Situation) -> OracleResult:
+    """A response to the mean field of the opponents, the population's own entry included; see `Oracle`."""
+    game, player = situation.game, situation.player
     rules, training = rules_of(game, config.id), config.training
-    model, rng, device = rules.model, np.random.default_rng(seed), training.device
-    agents, states = TableAct(model.as_array(tabulate(model, opponents).tables)), model.information_states[player]
+    model, rng, device = rules.model, np.random.default_rng(situation.seed), training.device
+    agents, states = (
+        TableAct(model.as_array(tabulate(model, situation.opponents).tables)),
+        model.information_states[player],
+    )
     own, mixing = (int(word) for word in rng.integers(2**32, size=2))
     networks = _networks(model, player, training, own)
-    if config.warm_start and warm_start is not None:
-        take_up(networks.actor, warm_start, game, player)
+    if config.warm_start and situation.warm_start is not None:
+        take_up(networks.actor, situation.warm_start, game, player)
     networks.to(require_torch_device(torch, device))
     falling = Schedule(start=training.learning_rate, over=training.updates)
     fitter = Fitter(

@@ -29,12 +29,11 @@ from eqagents.learners.mean_field._networks import (
     restored,
     sharpened,
 )
-from eqagents.oracles import OracleResult, OracleSpec
-from eqagents.policies import MaskedMLP, PolicyRecord
+from eqagents.oracles import OracleResult, OracleSpec, Situation
+from eqagents.policies import MaskedMLP
 from eqenvs.arrays import Float64Array, require_torch_device
-from eqenvs.game import Game
 from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.policies import JointPolicy, tabulate
+from eqenvs.policies import tabulate
 
 GREEDY = 1e-6  # temperature at which the representatives' policy is as good as greedy
 
@@ -50,20 +49,14 @@ class MeanFieldQConfig(NamedSettings):
     training: TrainingConfig = TrainingConfig(updates=150)
 
 
-def respond(
-    config: MeanFieldQConfig,
-    game: Game,
-    player: int,
-    opponents: JointPolicy,
-    seed: np.random.SeedSequence,
-    warm_start: PolicyRecord | None,
-) -> OracleResult:
-    """A response to the mean field of `opponents`, the population's own entry included; see `Oracle`."""
+def respond(config: MeanFieldQConfig, situation: Situation) -> OracleResult:
+    """A response to the mean field of the opponents, the population's own entry included; see `Oracle`."""
+    game, player = situation.game, situation.player
     rules = rules_of(game, config.id)
-    model, training, rng = rules.model, config.training, np.random.default_rng(seed)
-    agents = TableAct(model.as_array(tabulate(model, opponents).tables))
+    model, training, rng = rules.model, config.training, np.random.default_rng(situation.seed)
+    agents = TableAct(model.as_array(tabulate(model, situation.opponents).tables))
     own = int(rng.integers(2**32))
-    previous = warm_start if config.warm_start else None
+    previous = situation.warm_start if config.warm_start else None
     if previous is not None and previous["kind"] == "mlp":
         network = restored(sharpened(restored(previous), config.temperature), training.device)
     else:

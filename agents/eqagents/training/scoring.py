@@ -10,7 +10,7 @@ import numpy as np
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, one_torch_thread, run_ordered
-from eqagents.oracles import find_oracle
+from eqagents.oracles import Situation, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqagents.training.config import ScoreConfig
 from eqenvs.errors import InputError
@@ -47,7 +47,7 @@ def respond(
 ) -> PolicyRecord:
     """Task: one response; its randomness is that of the attempt, `own`, whatever the task is called."""
     del seed
-    return find_oracle(config.id).respond(config, game, player, policy, own, None).record
+    return find_oracle(config.id).respond(config, Situation(game, player, policy, own)).record
 
 
 @cache
@@ -70,7 +70,13 @@ def require_oracles(config: ScoreConfig, game: Game, executor: Executor) -> None
     if is_exact(config, game):
         return
     for place, settings in enumerate(config.oracles):
-        if find_oracle(settings.id).needs_model and not game.exact:
+        spec = find_oracle(settings.id)
+        if spec.needs_populations:
+            raise InputError(
+                f"config: score.oracles.{place}: oracle {settings.id!r} responds as a member of populations; use "
+                "'ppo', 'dqn' or 'policy_gradient'"
+            )
+        if spec.needs_model and not game.exact:
             raise InputError(
                 f"config: score.oracles.{place}: oracle {settings.id!r} needs a game that can be enumerated, {game!r} "
                 "cannot; use 'ppo', 'dqn' or 'policy_gradient'"

@@ -6,14 +6,15 @@ and the settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from eqenvs import discovery
 from eqenvs.arrays import Float64Array
+from eqenvs.errors import UnsupportedGame
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Parameterised
 
@@ -26,11 +27,29 @@ class EmpiricalGame:
         model: the game between the populations.
         iteration: of the loop that asks, for settings that change with it.
         seed: of what is random, of this iteration alone.
+        memory: what the last solution left, see there; empty at the first one.
+        outside: the whole game, or None where it is not known exactly.
     """
 
     model: NormalFormModel
     iteration: int = 0
     seed: int = 0
+    memory: Mapping[str, Float64Array] = field(default_factory=dict)
+    outside: Outside | None = None
+
+
+class Outside(Protocol):
+    """The game that an empirical game is a part of, where it is known exactly."""
+
+    def against_best_responses(self, strategies: Sequence[Float64Array]) -> tuple[Float64Array, ...]:
+        """What every policy gets against the best response of the whole game to its own population's mixture.
+
+        Args:
+            strategies: [K_p] per player, of two players.
+
+        Returns:
+            [K_p] per player: the payoffs of its policies against the other's best response to `strategies[p]`.
+        """
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,7 @@ class MetaSolution:
             solution itself, for everybody.
         residual: how far the solution is from what the meta-solver is to find, in its own unit; 0 where it is exact.
         message: what to know about it where it is not; empty otherwise.
+        memory: arrays for the next call, of populations that may have grown by then, such as a point to start from.
     """
 
     strategies: tuple[Float64Array, ...]
@@ -51,6 +71,7 @@ class MetaSolution:
     targets: tuple[tuple[MetaSolution, ...], ...] = ()
     residual: float = 0.0
     message: str = ""
+    memory: Mapping[str, Float64Array] = field(default_factory=dict)
 
     def against(self, player: int) -> tuple[MetaSolution, ...]:
         """What the responses of `player` are trained against, one policy for each."""
@@ -67,13 +88,24 @@ class MetaSolverSpec(Parameterised):
     Attributes:
         solve: from (the empirical game, all settings) to the solution.
         source: the paper.
+        learns: whether its solution is built up from call to call in its memory, so that no policy may be taken out.
+        needs_outside: whether it looks at the whole game.
     """
 
     solve: Solve
     source: str
+    learns: bool = False
+    needs_outside: bool = False
 
     def __call__(
-        self, payoffs: Float64Array, settings: Mapping[str, Any] | None = None, *, iteration: int = 0, seed: int = 0
+        self,
+        payoffs: Float64Array,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        iteration: int = 0,
+        seed: int = 0,
+        memory: Mapping[str, Float64Array] | None = None,
+        outside: Outside | None = None,
     ) -> MetaSolution:
         """The solution of an empirical game.
 
@@ -82,13 +114,19 @@ class MetaSolverSpec(Parameterised):
             settings: those that are not to be defaults.
             iteration: see `EmpiricalGame`.
             seed: see `EmpiricalGame`.
+            memory: see `EmpiricalGame`.
+            outside: see `EmpiricalGame`.
 
         Raises:
             InputError: for payoffs that are no game's, an unknown setting or one out of range.
             NoMetaSolutionError: if there is none, or it could not be found.
             UnsupportedGame: if the meta-solver does not cover such games.
         """
-        game = EmpiricalGame(NormalFormModel(payoffs), iteration, seed)
+        if self.needs_outside and outside is None:
+            raise UnsupportedGame(
+                f"meta-solver {self.id!r} looks at best responses in the whole game, which is not known"
+            )
+        game = EmpiricalGame(NormalFormModel(payoffs), iteration, seed, memory or {}, outside)
         return self.solve(game, self.resolve(settings or {}))
 
 

@@ -12,7 +12,7 @@ import eqenvs
 from eqagents.configuration import validate
 from eqagents.learners.mean_field._experience import Sampler, SamplingConfig, TableAct, rules_of
 from eqagents.learners.mean_field._restricted import RestrictedGame
-from eqagents.oracles import find_oracle
+from eqagents.oracles import Situation, find_oracle
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.trajectory import advantages, of_players
 from eqenvs.errors import InputError
@@ -31,7 +31,7 @@ def respond(oracle_id: str, game: eqenvs.Game, player: int, seed: int = 0, **tra
     settings = {**SETTINGS[oracle_id]["training"], **training}
     config = validate(oracle.config, {"id": oracle_id, "training": settings})
     oracle.check(config)
-    found = oracle.respond(config, game, player, uniform(game), np.random.SeedSequence(seed), None)
+    found = oracle.respond(config, Situation(game, player, uniform(game), np.random.SeedSequence(seed)))
     assert found.episodes > 0
     return found.record
 
@@ -71,7 +71,7 @@ def test_a_warm_start_goes_on_from_the_last_response() -> None:
     config, before = validate(oracle.config, fields), respond("mean_field_q", game, 0, updates=20)
     small = {**fields, "training": {"hidden": [32, 32], "updates": 1, "learning_rate": 1e-9}}
     config = validate(oracle.config, small)
-    after = oracle.respond(config, game, 0, uniform(game), np.random.SeedSequence(0), before).record
+    after = oracle.respond(config, Situation(game, 0, uniform(game), np.random.SeedSequence(0), before)).record
     for name, weight in before["weights"].items():
         np.testing.assert_allclose(after["weights"][name], weight, rtol=1e-5, atol=1e-5)
 

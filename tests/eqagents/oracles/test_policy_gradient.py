@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import eqenvs
-from eqagents.oracles import OracleResult, find_oracle
+from eqagents.oracles import OracleResult, Situation, find_oracle
 from eqagents.oracles._opponents import Against
 from eqagents.policies import to_policy
 from eqagents.rollout import Games, rollout
@@ -28,7 +28,7 @@ SMALL = {"updates": 3, "num_envs": 8, "steps": 6, "hidden": [8], "value_episodes
 def run(name: str, seed: int, *, player: int = 0, warm_start: Any = None, **settings: Any) -> OracleResult:
     game, oracle = eqenvs.make("kuhn_poker"), find_oracle(name)
     config = oracle.config.model_validate({"id": name, **SMALL, **settings})
-    return oracle.respond(config, game, player, uniform(game), np.random.SeedSequence(seed), warm_start)
+    return oracle.respond(config, Situation(game, player, uniform(game), np.random.SeedSequence(seed), warm_start))
 
 
 def same_bits(a: OracleResult, b: OracleResult) -> bool:
@@ -84,7 +84,7 @@ def test_warm_start_is_used_where_asked_and_not_written_to(name: str) -> None:
 def _warm(name: str, start: Any, *, asked: bool, **settings: Any) -> OracleResult:
     game, oracle = eqenvs.make("kuhn_poker"), find_oracle(name)
     config = oracle.config.model_validate({"id": name, **SMALL, "warm_start": asked, **settings})
-    return oracle.respond(config, game, 0, uniform(game), np.random.SeedSequence(5), start)
+    return oracle.respond(config, Situation(game, 0, uniform(game), np.random.SeedSequence(5), start))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,9 +93,9 @@ def test_a_warm_start_that_learns_nothing_is_the_record_itself(name: str) -> Non
     game, oracle = eqenvs.make("sheriff"), find_oracle(name)
     config = oracle.config.model_validate({"id": name, **SMALL, "updates": 1, "warm_start": True})
     for player in range(2):
-        start = oracle.respond(config, game, player, uniform(game), np.random.SeedSequence(0), None).record
+        start = oracle.respond(config, Situation(game, player, uniform(game), np.random.SeedSequence(0))).record
         still = config.model_copy(update={"learning_rate": 1e-30})
-        found = oracle.respond(still, game, player, uniform(game), np.random.SeedSequence(1), start).record
+        found = oracle.respond(still, Situation(game, player, uniform(game), np.random.SeedSequence(1), start)).record
         for key, array in start["weights"].items():
             np.testing.assert_array_equal(found["weights"][key], array)
 
@@ -115,7 +115,7 @@ def test_response_is_to_the_whole_mixture(name: str) -> None:
     opponents = ProductPolicy([uniform(game), MixturePolicy(pure[:2], [0.5, 0.5])])
     settings = {"updates": 60, "num_envs": 128, "steps": 2, "hidden": [8], "learning_rate": 2e-2}
     config = oracle.config.model_validate({"id": name, **settings})
-    found = oracle.respond(config, game, 0, opponents, np.random.SeedSequence(0), None)
+    found = oracle.respond(config, Situation(game, 0, opponents, np.random.SeedSequence(0)))
     table = to_policy(found.record, game, 0)(0, game.information_states[0])
     assert table[0, 1] > 0.95
 
@@ -161,4 +161,4 @@ def test_interchangeable_agents_are_refused() -> None:
     game = eqenvs.make("beach_bar")
     oracle = find_oracle("ppo")
     with pytest.raises(UnsupportedGame, match="oracle for mean-field games"):
-        oracle.respond(oracle.config(id="ppo"), game, 0, uniform(game), np.random.SeedSequence(0), None)
+        oracle.respond(oracle.config(id="ppo"), Situation(game, 0, uniform(game), np.random.SeedSequence(0)))

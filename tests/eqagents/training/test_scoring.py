@@ -10,7 +10,7 @@ import pytest
 
 import eqenvs
 from eqagents.distributed import Executor, InlineExecutor
-from eqagents.oracles import find_oracle
+from eqagents.oracles import Situation, find_oracle
 from eqagents.training.config import ScoreConfig, parse_config
 from eqagents.training.run import train
 from eqagents.training.scoring import require_oracles, score_as
@@ -74,7 +74,7 @@ def test_detail_says_what_was_tried_and_the_seeds_give_the_responses_again() -> 
         assert chosen == expected
     oracle = find_oracle("ppo")
     seeds = [np.random.SeedSequence(4, spawn_key=key) for key in keys[:2]]
-    first, second = (oracle.respond(config.oracles[0], game, 0, uniform(game), each, None) for each in seeds)
+    first, second = (oracle.respond(config.oracles[0], Situation(game, 0, uniform(game), each)) for each in seeds)
     assert any(not np.array_equal(a, second.record["weights"][k]) for k, a in first.record["weights"].items())
     json.dumps(detail)
 

@@ -18,6 +18,8 @@ def mean_field_oracle(value: Any) -> NamedSettings:
         InputError: as of `by_id`, or if the oracle takes no mean-field games.
     """
     config = by_id(value, find_oracle, "learner.oracle")
+    if find_oracle(config.id).needs_populations:
+        raise InputError(f"config: learner.oracle: {config.id!r} joins populations of players; use 'mean_field_q'")
     if config.id == OF_PLAYERS:
         raise InputError(
             f"config: learner.oracle: {OF_PLAYERS!r} responds to players, not to a mean field; use "

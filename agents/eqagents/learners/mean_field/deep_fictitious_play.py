@@ -39,7 +39,7 @@ from eqagents.learners.mean_field._experience import (
 )
 from eqagents.learners.mean_field._networks import TrainingConfig, fit_policy, restored, tabulated
 from eqagents.learners.mean_field._oracles import mean_field_oracle
-from eqagents.oracles import OracleResult, find_oracle
+from eqagents.oracles import OracleResult, Situation, find_oracle
 from eqagents.oracles.mean_field_q import MeanFieldQConfig
 from eqagents.policies import PolicyRecord, to_policy
 from eqenvs.arrays import IntArray
@@ -131,7 +131,7 @@ def respond(
     model = rules_of(game, oracle.id).model
     policy = tabulated(model, [restored(record) for record in averages], False)
     opponents = TabularPolicy(model, model.as_tables(policy))
-    return find_oracle(oracle.id).respond(oracle, game, population, opponents, seed, previous)
+    return find_oracle(oracle.id).respond(oracle, Situation(game, population, opponents, seed, previous))
 
 
 def collect(

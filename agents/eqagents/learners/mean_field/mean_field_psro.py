@@ -30,10 +30,11 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, Settings
-from eqagents.distributed import Executor, Handle, Task, run_ordered
+from eqagents.distributed import Executor, Task, run_ordered
 from eqagents.learners import LearnerSpec
 from eqagents.learners.mean_field._oracles import mean_field_oracle
 from eqagents.learners.mean_field._restricted import Device, RestrictedGame, against, coarse_correlated, gap, nash
+from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._population import Member, joint_policy
 from eqagents.oracles import OracleResult
 from eqagents.oracles.exact import ExactConfig
@@ -153,8 +154,7 @@ class MeanFieldPSRO:
                 raise InputError(f"{config.id}: a CCE needs oracle 'exact', got {config.oracle.id!r}")
         self._game, self._config, self._executor = game, config, executor
         self._published = executor.publish(game)
-        # As in PSRO: what follows from a record is made once, and made anew for another state's record.
-        self._members: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
+        self._members = Members(self._published, executor, tabulated=True, phase=MEMBER)
 
     def init(self, seed: np.random.SeedSequence) -> MeanFieldPSROState:
         """Uniformly random policies; all randomness is the tasks', so `seed` is not used."""
@@ -191,7 +191,7 @@ class MeanFieldPSRO:
         return after, {**metrics, "meta/gap": after.gap, "samples/episodes": float(after.episodes), **timing}
 
     def _respond(self, state: MeanFieldPSROState) -> list[OracleResult]:
-        handles = self._handles(state)
+        handles = self._members.handles(state.populations, state.iteration)
         if state.device is not None:
             task = self._task((state.iteration, RESPOND), "respond_to_device", members=handles, device=state.device)
             (found,) = run_ordered(self._executor, [task])
@@ -213,37 +213,15 @@ class MeanFieldPSRO:
         return run_ordered(self._executor, tasks)
 
     def _mixed(self, state: MeanFieldPSROState) -> MeanFieldPSROState:
-        task = self._task(
-            (state.iteration, META), "mix", members=self._handles(state), before=list(state.strategies),
-            meta=self._config.meta,
-        )  # fmt: skip
+        handles = self._members.handles(state.populations, state.iteration)
+        arguments = {"members": handles, "before": list(state.strategies), "meta": self._config.meta}
+        task = self._task((state.iteration, META), "mix", **arguments)
         ((strategies, device, found),) = run_ordered(self._executor, [task])
         return MeanFieldPSROState(state.iteration, state.populations, tuple(strategies), device, found, state.episodes)
 
-    def _handles(self, state: MeanFieldPSROState) -> list[list[Handle]]:
-        """A handle for every member; new members are tabulated and published first."""
-        new = [
-            (p, k)
-            for p, population in enumerate(state.populations)
-            for k, record in enumerate(population)
-            if (p, k) not in self._members or self._members[p, k][0] is not record
-        ]
-        make = "eqagents.learners.psro._population:make_member"
-        tasks = [
-            Task(
-                (state.iteration, MEMBER, p, k), make,
-                {"game": self._published, "record": state.populations[p][k], "player": p, "tabulated": True},
-            )
-            for p, k in new
-        ]  # fmt: skip
-        for (p, k), member in zip(new, run_ordered(self._executor, tasks), strict=True):
-            self._members[p, k] = state.populations[p][k], member, self._executor.publish(member)
-        return [[self._members[p, k][2] for k in range(len(own))] for p, own in enumerate(state.populations)]
-
     def average_policy(self, state: MeanFieldPSROState) -> JointPolicy:
         """Each population's mixture; of a device, the mean of its mixtures."""
-        self._handles(state)
-        members = [[self._members[p, k][1] for k in range(len(own))] for p, own in enumerate(state.populations)]
+        members = self._members.members(state.populations, state.iteration)
         return joint_policy(self._game, members, MetaSolution(state.strategies))
 
     def measures(self, state: MeanFieldPSROState) -> dict[str, float]:

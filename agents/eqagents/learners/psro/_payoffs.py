@@ -1,14 +1,23 @@
-"""The empirical game of a PSRO run: which cells are missing, and the tasks that fill them."""
+"""The empirical game of a PSRO run: what is known of each profile, and the tasks that find out more.
+
+A profile that is played rather than computed gets episodes in chunks. Chunks are tasks of a fixed size whose random
+streams follow from what they are, (iteration, profile, number of the chunk), so what is known of a profile never
+depends on who asked first. More chunks go where the interval is wide: Wellman, Tuyls and Greenwald (2025), "Empirical
+game-theoretic analysis: a survey", JAIR 82, section 4, for why and for other rules.
+"""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
+from eqagents.configuration import Settings
 from eqagents.learners.psro._population import Member
 from eqagents.policies.records import to_policy
 from eqenvs.arrays import Float64Array, IntArray
@@ -18,6 +27,24 @@ from eqenvs.simulation import simulate
 from eqsolvers.scoring.scorers import scorer
 
 Cell = tuple[int, ...]
+NORMAL_95 = 1.959963984540054  # half the width of a 95 % interval, in standard errors
+
+
+class PayoffConfig(Settings):
+    """How the empirical game's cells are found."""
+
+    method: Literal["exact", "simulated"] = Field(
+        default="exact", description="from the exact model, or by playing episodes"
+    )
+    episodes: int = Field(default=4096, ge=2, description="episodes of a task; a simulated cell gets at least one task")
+    half_width: float | None = Field(
+        default=None,
+        gt=0,
+        description="of the 95 % interval of a simulated cell's payoffs, in payoff, that more episodes are played for; "
+        "none: every cell gets the same",
+    )
+    most_episodes: int = Field(default=131_072, ge=2, description="of a simulated cell, whatever its interval")
+    chunk: int = Field(default=64, ge=1, description="exact cells per task")
 
 
 @dataclass(frozen=True)
@@ -62,22 +89,54 @@ class PayoffTable:
         unknown = np.isnan(self.mean[0])
         return [cell for cell in itertools.product(*map(range, unknown.shape)) if unknown[cell]]
 
-    def filled(self, cells: Sequence[Cell], sums: Float64Array, squares: Float64Array, counts: IntArray) -> PayoffTable:
-        """The table with some cells known.
+    def computed(self, cells: Sequence[Cell], payoffs: Float64Array) -> PayoffTable:
+        """With the exact payoffs [M, N] of some cells."""
+        mean, variance = self.mean.copy(), self.variance.copy()
+        for cell, found in zip(cells, payoffs, strict=True):
+            at: tuple[Any, ...] = (slice(None), *cell)
+            mean[at], variance[at] = found, 0.0
+        return replace(self, mean=mean, variance=variance)
+
+    def played(self, cells: Sequence[Cell], episodes: int, sums: Float64Array, squares: Float64Array) -> PayoffTable:
+        """With further episodes of some cells, in their order; a cell may come more than once.
 
         Args:
             cells: the cells.
-            sums: [M, N], payoffs summed over episodes (or the exact payoffs).
+            episodes: of each.
+            sums: [M, N], payoffs summed over the episodes.
             squares: [M, N], their squares likewise.
-            counts: [M] episodes; 0 marks an exact payoff.
         """
         mean, variance, count = self.mean.copy(), self.variance.copy(), self.count.copy()
-        for cell, total, square, episodes in zip(cells, sums, squares, counts, strict=True):
+        for cell, total, square in zip(cells, sums, squares, strict=True):
             at: tuple[Any, ...] = (slice(None), *cell)
-            mean[at] = total / max(1, episodes)
-            variance[at] = np.maximum(0.0, square / episodes - mean[at] ** 2) if episodes else 0.0
-            count[cell] = episodes
+            before, number = int(count[cell]), int(count[cell]) + episodes
+            old = mean[at] if before else np.zeros(len(total))
+            power = (variance[at] + old**2) * before if before else np.zeros(len(total))
+            mean[at] = (old * before + total) / number
+            variance[at] = np.maximum(0.0, (power + square) / number - mean[at] ** 2)
+            count[cell] = number
         return PayoffTable(mean, variance, count)
+
+    def half_widths(self) -> Float64Array:
+        """Of the 95 % interval of each cell, the widest of the players', [K_0, ..., K_{N-1}]; NaN where unknown."""
+        widest: Float64Array = np.sqrt(self.variance.max(axis=0))
+        return NORMAL_95 * widest / np.sqrt(np.maximum(1, self.count))
+
+    def wanting(self, config: PayoffConfig, cells: Sequence[Cell]) -> list[tuple[Cell, int]]:
+        """Which of some cells need further chunks, and how many; the counts at most double from one look to the next.
+
+        A variance is only estimated: what a cell is given at once is no more than it has had.
+        """
+        if config.half_width is None:
+            return []
+        widths, found = self.half_widths(), []
+        for cell in cells:
+            count, width = int(self.count[cell]), float(widths[cell])
+            needed = math.ceil(count * (width / config.half_width) ** 2)
+            more = min(needed, 2 * count, config.most_episodes) - count
+            if width > config.half_width and more > 0:
+                found.append((cell, math.ceil(more / config.episodes)))
+        return found
 
 
 def exact_cells(

@@ -20,8 +20,8 @@ def test_table_grows_keeps_what_is_known_and_says_what_is_missing() -> None:
     assert table.missing() == []
     first = table.grown([1, 2])
     assert first.missing() == [(0, 0), (0, 1)]
-    filled = first.filled([(0, 1)], np.array([[6.0, -2.0]]), np.array([[20.0, 2.0]]), np.array([2]))
-    assert np.isnan(first.mean).all()  # `filled` made a new table
+    filled = first.played([(0, 1)], 2, np.array([[6.0, -2.0]]), np.array([[20.0, 2.0]]))
+    assert np.isnan(first.mean).all()  # `played` made a new table
     np.testing.assert_array_equal(filled.mean[:, 0, 1], [3, -1])
     np.testing.assert_array_equal(filled.variance[:, 0, 1], [20 / 2 - 9, 2 / 2 - 1])
     assert filled.count.tolist() == [[0, 2]]
@@ -32,7 +32,7 @@ def test_table_grows_keeps_what_is_known_and_says_what_is_missing() -> None:
     assert grown.missing() == [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)]
     np.testing.assert_array_equal(grown.mean[:, 0, 1], [3, -1])
     np.testing.assert_array_equal(grown.count, [[0, 2], [0, 0], [0, 0]])
-    exact = grown.filled(grown.missing(), np.zeros((5, 2)), np.zeros((5, 2)), np.zeros(5, dtype=np.int64))
+    exact = grown.computed(grown.missing(), np.zeros((5, 2)))
     assert exact.missing() == []
     assert not np.isnan(exact.variance).any()
     assert exact.count.sum() == 2  # 0 marks an exact cell

@@ -12,7 +12,7 @@ import eqenvs
 from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.psro._growth import digest
-from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState
+from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqsolvers.meta import EmpiricalGame, MetaSolution, NoMetaSolutionError, nash
@@ -55,7 +55,7 @@ def iterate(learner: PSRO, state: PSROState, steps: int) -> PSROState:
 
 
 def run(executor: Executor, fields: dict[str, Any], steps: int) -> dict[str, Any]:
-    learner = PSRO(eqenvs.make("kuhn_poker"), config(**fields), executor)
+    learner = build(eqenvs.make("kuhn_poker"), config(**fields), executor)
     return leaves(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(SEED)), steps)))
 
 
@@ -69,7 +69,7 @@ def run(executor: Executor, fields: dict[str, Any], steps: int) -> dict[str, Any
 ])  # fmt: skip
 def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, parameters: dict[str, float]) -> None:
     game = eqenvs.make(game_id, **parameters)
-    learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
+    learner = build(game, config(**EXACT), InlineExecutor(SEED))
     state, gaps = learner.init(np.random.SeedSequence(SEED)), []
     for _ in range(10):
         state, metrics = learner.step(state)
@@ -79,16 +79,16 @@ def test_double_oracle_reaches_equilibrium_within_ten_iterations(game_id: str, p
     assert metrics["samples/episodes"] == 0
     assert learner.iteration(state) == 10
     assert max(metrics["population/gain_0"], metrics["population/gain_1"]) < 1e-9
-    for population in state.populations:
+    for population in state.restricted.populations:
         marks = [digest(record) for record in population]
         assert len(set(marks)) == len(marks) <= 11
-    assert state.payoffs.missing() == []
+    assert state.restricted.payoffs.missing() == []
 
 
 def test_markov_games_end_where_no_markov_policy_pays() -> None:
     """A population's mixture is drawn for the whole game: responses with memory may still pay."""
     game = eqenvs.make("random_markov_game", num_states=2, horizon=2, zero_sum=True)
-    learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
+    learner = build(game, config(**EXACT), InlineExecutor(SEED))
     state = learner.init(np.random.SeedSequence(SEED))
     for _ in range(12):
         state, metrics = learner.step(state)
@@ -96,32 +96,32 @@ def test_markov_games_end_where_no_markov_policy_pays() -> None:
     assert metrics["oracle/value_0"] + metrics["oracle/value_1"] == pytest.approx(0, abs=1e-9)
     assert scored.markov_cce_gap == pytest.approx(0, abs=1e-9)
     assert metrics["oracle/value_0"] == pytest.approx(scored.values[0], abs=1e-9)
-    assert state.payoffs.missing() == []
+    assert state.restricted.payoffs.missing() == []
 
 
 def test_correlated_meta_strategies_and_learned_responses_take_markov_games_of_three_players() -> None:
     game = eqenvs.make("random_markov_game", num_players=3, num_states=2, discount=0.6)
     for oracle in (EXACT["oracle"], SMALL_ORACLE):
-        learner = PSRO(game, config(oracle=oracle, meta_solver="max_welfare_cce"), InlineExecutor(SEED))
+        learner = build(game, config(oracle=oracle, meta_solver="max_welfare_cce"), InlineExecutor(SEED))
         state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3)
-        assert state.payoffs.missing() == []
+        assert state.restricted.payoffs.missing() == []
         scored = score(game, learner.average_policy(state))
         weights = learner.average_policy(state).weights  # type: ignore[union-attr]
-        assert state.meta.device is not None
-        expected = np.tensordot(state.payoffs.mean, state.meta.device, axes=3)
+        assert state.restricted.meta.device is not None
+        expected = np.tensordot(state.restricted.payoffs.mean, state.restricted.meta.device, axes=3)
         np.testing.assert_allclose(scored.values, expected, atol=1e-9)
-        assert len(weights) == np.count_nonzero(state.meta.device)
+        assert len(weights) == np.count_nonzero(state.restricted.meta.device)
 
 
 def test_uniform_meta_solver_is_fictitious_play_on_three_player_kuhn() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
-    learner = PSRO(game, config(meta_solver="uniform", keep_repeats=True, **EXACT), InlineExecutor(SEED))
+    learner = build(game, config(meta_solver="uniform", keep_repeats=True, **EXACT), InlineExecutor(SEED))
     state = learner.init(np.random.SeedSequence(SEED))
     before = score(game, learner.average_policy(state)).nash_conv
     state = iterate(learner, state, 6)
     after = score(game, learner.average_policy(state)).nash_conv
     assert after < before / 3
-    assert [strategy.tolist() for strategy in state.meta.strategies] == [[1 / 7] * 7] * 3
+    assert [strategy.tolist() for strategy in state.restricted.meta.strategies] == [[1 / 7] * 7] * 3
 
 
 def test_learned_responses_lower_nash_conv() -> None:
@@ -134,14 +134,14 @@ def test_learned_responses_lower_nash_conv() -> None:
         "hidden": [16],
         "learning_rate": 0.02,
     }
-    learner = PSRO(game, config(oracle=oracle), InlineExecutor(SEED))
+    learner = build(game, config(oracle=oracle), InlineExecutor(SEED))
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 5)
     assert score(game, learner.average_policy(state)).nash_conv < 0.5  # uniform play has 0.9167
     assert state.episodes > 5 * 2 * 60 * 64 * 16 / 3  # no game of Kuhn poker is longer than three moves
 
 
 def test_state_is_not_changed_by_a_step() -> None:
-    learner = PSRO(eqenvs.make("kuhn_poker"), config(**EXACT), InlineExecutor(SEED))
+    learner = build(eqenvs.make("kuhn_poker"), config(**EXACT), InlineExecutor(SEED))
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
     before = leaves(learner.to_tree(state))
     first, _ = learner.step(state)
@@ -151,10 +151,10 @@ def test_state_is_not_changed_by_a_step() -> None:
 
 
 def test_artefact_is_the_empirical_game() -> None:
-    learner = PSRO(eqenvs.make("rock_paper_scissors"), config(**EXACT), InlineExecutor(SEED))
+    learner = build(eqenvs.make("rock_paper_scissors"), config(**EXACT), InlineExecutor(SEED))
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
     meta_game = learner.artefacts(state)["meta_game"]
-    assert meta_game["payoffs"] == state.payoffs.mean.tolist()
+    assert meta_game["payoffs"] == state.restricted.payoffs.mean.tolist()
     assert meta_game["labels"][0] == ["uniform 0", "tabular 1"]  # the second response is the first again
     assert [sum(weights) for weights in meta_game["meta_strategies"]] == pytest.approx([1, 1])
 
@@ -167,7 +167,7 @@ def test_artefact_is_the_empirical_game() -> None:
 def test_results_are_the_same_inline_and_on_two_workers(case: str, here_and_spread: tuple[Executor, Executor]) -> None:
     here, spread = (run(executor, CASES[case], 3) for executor in here_and_spread)
     assert any("weights" in path for path in here)
-    assert {"/mean", "/strategies/0", "/strategies/1"} <= here.keys()
+    assert {"/restricted/mean", "/restricted/meta/strategies/0", "/restricted/meta/strategies/1"} <= here.keys()
     assert spread == here
 
 
@@ -182,21 +182,21 @@ def test_seed_matters_and_alone_decides(case: str) -> None:
 def test_resumed_run_is_the_uninterrupted_one(case: str, tmp_path: Path) -> None:
     game = eqenvs.make("kuhn_poker")
     with InlineExecutor(SEED) as executor:
-        learner = PSRO(game, config(**CASES[case]), executor)
+        learner = build(game, config(**CASES[case]), executor)
         state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 2)
         save_checkpoint(tmp_path, 2, learner.to_tree(state))
         expected = learner.to_tree(iterate(learner, state, 2))
     with InlineExecutor(SEED) as executor:
-        again = PSRO(eqenvs.make("kuhn_poker"), config(**CASES[case]), executor)
+        again = build(eqenvs.make("kuhn_poker"), config(**CASES[case]), executor)
         resumed = iterate(again, again.from_tree(load_checkpoint(tmp_path)[1]), 2)
         assert leaves(again.to_tree(resumed)) == leaves(expected)
 
 
 def test_cells_that_are_known_are_not_played_again() -> None:
-    learner = PSRO(eqenvs.make("kuhn_poker"), config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
+    learner = build(eqenvs.make("kuhn_poker"), config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 1)
     after, _ = learner.step(state)
-    np.testing.assert_array_equal(after.payoffs.mean[:, :2, :2], state.payoffs.mean)
+    np.testing.assert_array_equal(after.restricted.payoffs.mean[:, :2, :2], state.restricted.payoffs.mean)
     games = after.episodes - state.episodes - 5 * 40 - 2 * 16  # less five new cells, and two responses' last games
     assert 2 * 2 * 8 * 8 / 3 <= games <= 2 * 2 * 8 * 8  # a game of Kuhn poker has two or three of the stages
 
@@ -205,10 +205,10 @@ def test_cells_that_are_known_are_not_played_again() -> None:
 def test_gains_are_the_gap_of_the_meta_solution(meta_solver: str) -> None:
     """With exact responses and cells: NashConv of independent mixtures, CCE or CE gap of devices, of the score."""
     game = eqenvs.make("kuhn_poker", num_players=3) if "ce" in meta_solver else eqenvs.make("kuhn_poker")
-    learner = PSRO(game, config(meta_solver=meta_solver, **EXACT), InlineExecutor(SEED))
+    learner = build(game, config(meta_solver=meta_solver, **EXACT), InlineExecutor(SEED))
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3)
     scored = score(game, learner.average_policy(state))
-    targets = [state.meta.against(player) for player in range(game.num_players)]
+    targets = [state.restricted.meta.against(player) for player in range(game.num_players)]
     _, metrics = learner.step(state)
     if meta_solver == "max_gini_ce":
         assert any(len(each) > 1 for each in targets)
@@ -220,19 +220,19 @@ def test_gains_are_the_gap_of_the_meta_solution(meta_solver: str) -> None:
 
 def test_responses_that_gain_too_little_are_left_out_and_counted() -> None:
     game = eqenvs.make("kuhn_poker")
-    learner = PSRO(game, config(least_gain=100.0, **EXACT), InlineExecutor(SEED))
+    learner = build(game, config(least_gain=100.0, **EXACT), InlineExecutor(SEED))
     state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
-    assert [len(population) for population in state.populations] == [1, 1]
-    assert state.payoffs.mean.shape == (2, 1, 1)
+    assert [len(population) for population in state.restricted.populations] == [1, 1]
+    assert state.restricted.payoffs.mean.shape == (2, 1, 1)
     assert metrics["population/left_out_0"] == metrics["population/left_out_1"] == 1
-    learner = PSRO(game, config(least_gain=0.0, **EXACT), InlineExecutor(SEED))
+    learner = build(game, config(least_gain=0.0, **EXACT), InlineExecutor(SEED))
     state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
-    assert [len(population) for population in state.populations] == [2, 2]
+    assert [len(population) for population in state.restricted.populations] == [2, 2]
 
 
 def test_a_response_to_every_recommendation_leads_three_player_kuhn_to_a_correlated_equilibrium() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
-    learner = PSRO(game, config(meta_solver="max_gini_ce", least_gain=1e-9, **EXACT), InlineExecutor(SEED))
+    learner = build(game, config(meta_solver="max_gini_ce", least_gain=1e-9, **EXACT), InlineExecutor(SEED))
     state = learner.init(np.random.SeedSequence(SEED))
     assert score(game, learner.average_policy(state)).nash_conv == pytest.approx(2.0625)
     scored = score(game, learner.average_policy(iterate(learner, state, 5)))
@@ -252,26 +252,26 @@ def test_meta_solver_without_a_solution_stops_the_run_or_falls_back(
     monkeypatch.setattr(nash, "META_SOLVER", replace(nash.META_SOLVER, solve=none))
     game = eqenvs.make("kuhn_poker")
     with pytest.raises(InputError, match="meta-solver 'nash' found no solution: nothing here; set learner"):
-        PSRO(game, config(**EXACT), InlineExecutor(SEED)).init(np.random.SeedSequence(SEED))
+        build(game, config(**EXACT), InlineExecutor(SEED)).init(np.random.SeedSequence(SEED))
     settings = config(meta_solver={"id": "nash", "fallback": "uniform"}, **EXACT)
-    learner = PSRO(game, settings, InlineExecutor(SEED))
+    learner = build(game, settings, InlineExecutor(SEED))
     state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
     assert metrics["meta/fell_back"] == 1
-    assert [strategy.tolist() for strategy in state.meta.strategies] == [[0.5, 0.5]] * 2
+    assert [strategy.tolist() for strategy in state.restricted.meta.strategies] == [[0.5, 0.5]] * 2
     assert "iteration 1: meta-solver 'nash' found no solution: nothing here; using 'uniform'" in caplog.text
 
 
 def test_mean_field_games_have_a_learner_of_their_own() -> None:
     with pytest.raises(UnsupportedGame, match="use learner 'mean_field_psro'"):
-        PSRO(eqenvs.make("left_right"), config(**EXACT), InlineExecutor(SEED))
+        build(eqenvs.make("left_right"), config(**EXACT), InlineExecutor(SEED))
 
 
 def test_game_that_cannot_be_enumerated_needs_other_settings() -> None:
     game = eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 8)  # too many histories to be exact
     for fields in (EXACT, {"oracle": SMALL_ORACLE}, {**CASES["simulated payoffs"], "tabulate": True}):
         with pytest.raises(InputError, match=r"can be enumerated.*tabulate: false"):
-            PSRO(game, config(**fields), InlineExecutor(SEED))
-    learner = PSRO(game, config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
+            build(game, config(**fields), InlineExecutor(SEED))
+    learner = build(game, config(**CASES["simulated payoffs"]), InlineExecutor(SEED))
     assert learner.iteration(iterate(learner, learner.init(np.random.SeedSequence(SEED)), 1)) == 1
 
 
@@ -284,11 +284,12 @@ def test_learners_are_found_by_name() -> None:
 def test_one_learner_serves_states_of_several_runs() -> None:
     """What was published for one state is not taken for another's policy of the same number."""
     game = eqenvs.make("kuhn_poker")
-    learner = PSRO(game, config(**EXACT), InlineExecutor(SEED))
+    learner = build(game, config(**EXACT), InlineExecutor(SEED))
     start = learner.init(np.random.SeedSequence(SEED))
     once = iterate(learner, start, 1)
-    other = replace(once, populations=(once.populations[0][::-1], once.populations[1]))
+    first, second = once.restricted.populations
+    other = replace(once, restricted=replace(once.restricted, populations=(first[::-1], second)))
     swapped = learner.average_policy(other).players[0].components
-    fresh = PSRO(game, config(**EXACT), InlineExecutor(SEED)).average_policy(other).players[0].components
+    fresh = build(game, config(**EXACT), InlineExecutor(SEED)).average_policy(other).players[0].components
     for mine, theirs in zip(swapped, fresh, strict=True):
         np.testing.assert_array_equal(mine.tables[0], theirs.tables[0])

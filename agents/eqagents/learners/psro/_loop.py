@@ -1,0 +1,185 @@
+"""The loop of every double-oracle method: respond to the solution of a restricted game, enlarge it, solve it anew.
+
+McMahan, Gordon and Blum (2003), "Planning in the presence of cost functions controlled by an adversary", ICML. What
+the game is restricted to is a `RestrictedGame`: mixtures of some policies (`_policies`, the learner `psro`) or some
+actions at every information set (`_infosets`, the learner `xdo`).
+
+The driver owns all state; oracles are tasks whose random streams follow from (iteration, phase, player, index), so a
+run has the same bits on any number of workers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from eqagents.configuration import NamedSettings
+from eqagents.distributed import Executor, Task, run_ordered
+from eqagents.oracles import OracleResult
+from eqenvs.policies import JointPolicy
+
+StateT = TypeVar("StateT")
+ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)  # in the tasks' keys
+
+
+@dataclass(frozen=True)
+class Request:
+    """A response that is wanted.
+
+    Attributes:
+        player: who responds.
+        function: of the task.
+        arguments: of the task.
+    """
+
+    player: int
+    function: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Enlarged(Generic[StateT]):
+    """A restricted game after an iteration.
+
+    Attributes:
+        state: enlarged and solved.
+        metrics: by name.
+        episodes: played to evaluate it.
+    """
+
+    state: StateT
+    metrics: dict[str, float]
+    episodes: int = 0
+
+
+class RestrictedGame(Protocol[StateT]):
+    """What a game is restricted to, and how that is solved."""
+
+    def begin(self, seed: np.random.SeedSequence) -> Enlarged[StateT]:
+        """Before the first response, solved."""
+
+    def requests(self, state: StateT, iteration: int) -> list[Request]:
+        """The responses to its solution that an iteration asks for; at least one."""
+
+    def enlarged(self, state: StateT, iteration: int, responses: Sequence[list[OracleResult]]) -> Enlarged[StateT]:
+        """With the responses to the requests, for each player in their order."""
+
+    def policy(self, state: StateT) -> JointPolicy:
+        """The solution, as a joint policy of the whole game."""
+
+    def measures(self, state: StateT) -> dict[str, float]:
+        """See `Learner`."""
+
+    def to_tree(self, state: StateT) -> dict[str, Any]:
+        """See `Learner`."""
+
+    def from_tree(self, tree: dict[str, Any]) -> StateT:
+        """See `Learner`."""
+
+    def artefacts(self, state: StateT) -> dict[str, Any]:
+        """See `Learner`."""
+
+
+@dataclass(frozen=True)
+class LoopState(Generic[StateT]):
+    """Everything that an iteration leaves behind.
+
+    Attributes:
+        iteration: iterations done.
+        episodes: played so far, by oracles and to evaluate the restricted game.
+        restricted: the restricted game and its solution.
+    """
+
+    iteration: int
+    episodes: int
+    restricted: StateT
+
+
+class DoubleOracle(Generic[StateT]):
+    """The loop as a `Learner`.
+
+    Args:
+        num_players: N.
+        oracle: the oracles' configuration.
+        restricted: the restricted game.
+        executor: of the oracles' tasks.
+    """
+
+    def __init__(
+        self, num_players: int, oracle: NamedSettings, restricted: RestrictedGame[StateT], executor: Executor
+    ) -> None:
+        self._num_players = num_players
+        self._oracle = oracle
+        self._restricted = restricted
+        self._executor = executor
+
+    def init(self, seed: np.random.SeedSequence) -> LoopState[StateT]:
+        """Before the first response; raises InputError where the oracle cannot run on the workers."""
+        check = "eqagents.learners.psro._population:check_oracle"
+        run_ordered(self._executor, [Task((0, CHECK_PHASE), check, {"config": self._oracle})])
+        begun = self._restricted.begin(seed)
+        return LoopState(0, begun.episodes, begun.state)
+
+    def iteration(self, state: LoopState[StateT]) -> int:
+        """Iterations done."""
+        return state.iteration
+
+    def step(self, state: LoopState[StateT]) -> tuple[LoopState[StateT], dict[str, float]]:
+        """Respond, enlarge, solve."""
+        started = time.perf_counter()
+        responses = self._respond(state)
+        seconds = time.perf_counter() - started
+        found = self._restricted.enlarged(state.restricted, state.iteration + 1, responses)
+        played = found.episodes + sum(each.episodes for own in responses for each in own)
+        after = LoopState(state.iteration + 1, state.episodes + played, found.state)
+        metrics = {
+            f"oracle/{name}_{player}": float(np.mean([each.metrics[name] for each in own]))
+            for player, own in enumerate(responses)
+            if own
+            for name in own[0].metrics
+        }
+        return after, {
+            **metrics,
+            **found.metrics,
+            "samples/episodes": float(after.episodes),
+            "time/oracle_s": seconds,
+        }
+
+    def _respond(self, state: LoopState[StateT]) -> list[list[OracleResult]]:
+        """Per player, what its oracle found for each request; a task each."""
+        requests = self._restricted.requests(state.restricted, state.iteration)
+        count = [0] * self._num_players
+        tasks = []
+        for request in requests:
+            key = (state.iteration, ORACLE_PHASE, request.player, count[request.player])
+            tasks.append(Task(key, request.function, request.arguments))
+            count[request.player] += 1
+        found: list[list[OracleResult]] = [[] for _ in range(self._num_players)]
+        for request, result in zip(requests, run_ordered(self._executor, tasks), strict=True):
+            found[request.player].append(result)
+        return found
+
+    def average_policy(self, state: LoopState[StateT]) -> JointPolicy:
+        """The restricted game's solution."""
+        return self._restricted.policy(state.restricted)
+
+    def measures(self, state: LoopState[StateT]) -> dict[str, float]:
+        """See `Learner`."""
+        return self._restricted.measures(state.restricted)
+
+    def to_tree(self, state: LoopState[StateT]) -> dict[str, Any]:
+        """See `Learner`."""
+        restricted = self._restricted.to_tree(state.restricted)
+        return {"iteration": state.iteration, "episodes": state.episodes, "restricted": restricted}
+
+    def from_tree(self, tree: dict[str, Any]) -> LoopState[StateT]:
+        """See `Learner`."""
+        return LoopState(tree["iteration"], tree["episodes"], self._restricted.from_tree(tree["restricted"]))
+
+    def artefacts(self, state: LoopState[StateT]) -> dict[str, Any]:
+        """See `Learner`."""
+        return self._restricted.artefacts(state.restricted)

@@ -1,0 +1,56 @@
+"""Populations as tasks receive them: every policy is evaluated and published once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eqagents.distributed import Executor, Handle, Task, run_ordered
+from eqagents.learners.psro._population import Member
+from eqagents.policies import PolicyRecord
+
+MAKE = "eqagents.learners.psro._population:make_member"
+
+
+class Members:
+    """The members of a run's populations; they follow from the records, so nothing here belongs to a state.
+
+    Args:
+        game: the published game.
+        executor: of the tasks that make members.
+        tabulated: whether members have tables.
+        phase: of those tasks, in their keys.
+    """
+
+    def __init__(self, game: Handle, executor: Executor, *, tabulated: bool, phase: int) -> None:
+        self._game, self._executor, self._tabulated, self._phase = game, executor, tabulated, phase
+        # An entry holds for its own record only, and is remade for another state's or after a resume.
+        self._made: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
+
+    def handles(self, populations: Sequence[Sequence[PolicyRecord]], iteration: int) -> list[list[Handle]]:
+        """A handle for every member of every population; new members are made and published first."""
+        return [[made[2] for made in own] for own in self._entries(populations, iteration)]
+
+    def members(self, populations: Sequence[Sequence[PolicyRecord]], iteration: int) -> list[list[Member]]:
+        """The members themselves."""
+        return [[made[1] for made in own] for own in self._entries(populations, iteration)]
+
+    def _entries(
+        self, populations: Sequence[Sequence[PolicyRecord]], iteration: int
+    ) -> list[list[tuple[PolicyRecord, Member, Handle]]]:
+        new = [
+            (p, k)
+            for p, population in enumerate(populations)
+            for k, record in enumerate(population)
+            if (p, k) not in self._made or self._made[p, k][0] is not record
+        ]
+        tasks = [
+            Task(
+                (iteration, self._phase, p, k),
+                MAKE,
+                {"game": self._game, "record": populations[p][k], "player": p, "tabulated": self._tabulated},
+            )
+            for p, k in new
+        ]
+        for (p, k), member in zip(new, run_ordered(self._executor, tasks), strict=True):
+            self._made[p, k] = populations[p][k], member, self._executor.publish(member)
+        return [[self._made[p, k] for k in range(len(own))] for p, own in enumerate(populations)]

@@ -1,0 +1,377 @@
+"""The game between populations of policies: what PSRO restricts a game to.
+
+Its payoffs are the empirical game of Wellman (2006), "Methods for empirical game-theoretic analysis", AAAI: a table
+over profiles of the policies so far, of which an iteration fills the new rows and columns, and which a meta-solver
+mixes anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eqagents.distributed import Executor, Task, run_ordered
+from eqagents.learners.psro import _meta
+from eqagents.learners.psro._growth import gain, joined
+from eqagents.learners.psro._loop import MEMBER_PHASE, PAYOFF_PHASE, Enlarged, Request
+from eqagents.learners.psro._members import Members
+from eqagents.learners.psro._outside import KnownGame
+from eqagents.learners.psro._payoffs import Cell, PayoffTable
+from eqagents.learners.psro._population import Member, joint_policy
+from eqagents.learners.psro._symmetry import distinct, require_symmetric, spread, symmetric_solution
+from eqagents.oracles import OracleResult
+from eqagents.policies.records import PolicyRecord
+from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import InputError
+from eqenvs.game import Game
+from eqenvs.policies import JointPolicy
+from eqsolvers.meta import MetaSolution, find_meta_solver
+
+if TYPE_CHECKING:
+    from eqagents.learners.psro.psro import PSROConfig
+
+USED = 1e-9  # the least weight of a policy that a solution uses
+
+
+@dataclass(frozen=True)
+class PoliciesState:
+    """The populations and the game between them.
+
+    Attributes:
+        populations: per player, the records of its policies; the same one for all players of a symmetric game.
+        payoffs: the empirical game.
+        meta: how the populations are mixed.
+        idle: per player, [K_p] int64, for how many solutions in a row each policy has had no weight.
+        entropy: of what is random in meta-solvers.
+    """
+
+    populations: tuple[tuple[PolicyRecord, ...], ...]
+    payoffs: PayoffTable
+    meta: MetaSolution
+    idle: tuple[IntArray, ...]
+    entropy: int
+
+
+class Policies:
+    """See the module; a `RestrictedGame`.
+
+    Args:
+        game: the game.
+        config: of the learner.
+        executor: of the tasks.
+
+    Raises:
+        InputError: if the configuration does not fit the game.
+    """
+
+    def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
+        self._game, self._config, self._executor = game, config, executor
+        solver = find_meta_solver(config.meta_solver.id)
+        if config.prune_after is not None and solver.learns:
+            raise InputError(
+                f"psro: prune_after: meta-solver {solver.id!r} learns from one iteration to the next, so its policies "
+                "must stay"
+            )
+        if config.symmetric:
+            require_symmetric(game)
+        tabulated = config.tabulate or config.payoffs.method == "exact"
+        self._outside = KnownGame(game) if solver.needs_outside else None
+        self._game_handle = executor.publish(game)
+        self._members = Members(self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE)
+        # Players that respond, and grow populations, of their own.
+        self._responding = (0,) if config.symmetric else tuple(range(game.num_players))
+
+    def begin(self, seed: np.random.SeedSequence) -> Enlarged[PoliciesState]:
+        """Uniformly random policies, and the game between them."""
+        n = self._game.num_players
+        state = PoliciesState(
+            populations=(({"kind": "uniform"},),) * n,
+            payoffs=PayoffTable.empty(n),
+            meta=MetaSolution(tuple(np.ones(1) for _ in range(n))),
+            idle=(np.zeros(1, dtype=np.int64),) * n,
+            entropy=int(seed.generate_state(1, np.uint32)[0]),
+        )
+        filled, episodes = self._filled(state, 0)
+        solved, metrics = self._solved(filled, 0)
+        return Enlarged(solved, metrics, episodes)
+
+    def requests(self, state: PoliciesState, iteration: int) -> list[Request]:
+        """One response to each of a player's targets."""
+        populations = self._handles(state.populations, iteration)
+        return [
+            Request(
+                player,
+                "eqagents.learners.psro._population:respond",
+                {
+                    "game": self._game_handle,
+                    "config": self._config.oracle,
+                    "player": player,
+                    "populations": populations,
+                    "meta": target,
+                },
+            )
+            for player in self._responding
+            for target in state.meta.against(player)
+        ]
+
+    def enlarged(
+        self, state: PoliciesState, iteration: int, responses: Sequence[list[OracleResult]]
+    ) -> Enlarged[PoliciesState]:
+        """Fill the new cells, keep what gains, mix anew."""
+        started = time.perf_counter()
+        grown, places = {}, {}
+        for player in self._responding:
+            records = [each.record for each in responses[player]]
+            old = state.populations[player]
+            grown[player], places[player] = joined(old, records, keep_repeats=self._config.keep_repeats)
+        populations = self._everybody(grown)
+        idle = tuple(np.pad(old, (0, len(new) - len(old))) for old, new in zip(state.idle, populations, strict=True))
+        filled, episodes = self._filled(replace(state, populations=populations, idle=idle), iteration)
+        gains = {
+            player: [
+                gain(filled.payoffs.mean[player], player, *each)
+                for each in zip(places[player], state.meta.against(player), strict=True)
+            ]
+            for player in self._responding
+        }
+        improving = self._without(filled, self._gaining(state, filled, places, gains))
+        seconds = time.perf_counter() - started
+        solved, metrics = self._solved(improving, iteration)
+        busy = self._busy(solved)
+        after = replace(self._without(solved, busy), meta=_of_policies(solved.meta, busy))
+        for player in self._responding:
+            sizes = [len(each.populations[player]) for each in (state, filled, improving, after)]
+            metrics |= {
+                f"population/size_{player}": float(sizes[3]),
+                f"population/repeated_{player}": float(len(places[player]) - (sizes[1] - sizes[0])),
+                f"population/worse_{player}": float(sum(each < 0 for each in gains[player])),
+                f"population/left_out_{player}": float(sizes[1] - sizes[2]),
+                f"population/pruned_{player}": float(sizes[2] - sizes[3]),
+                f"population/gain_{player}": max(gains[player]),
+                f"meta/support_{player}": float(np.count_nonzero(after.meta.strategies[player] > USED)),
+            }
+        return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes)
+
+    def _everybody(self, of_responding: Mapping[int, Any]) -> tuple[Any, ...]:
+        """What there is of every player that responds, for every player."""
+        return tuple(of_responding.get(player, of_responding[0]) for player in range(self._game.num_players))
+
+    def _gaining(
+        self,
+        state: PoliciesState,
+        filled: PoliciesState,
+        places: Mapping[int, list[int]],
+        gains: Mapping[int, list[float]],
+    ) -> list[list[int]]:
+        """Per player, the policies but for new ones that gain too little."""
+        least = self._config.least_gain
+        kept = {}
+        for player in self._responding:
+            good = {
+                place
+                for place, each in zip(places[player], gains[player], strict=True)
+                if least is None or each > least
+            }
+            known = len(state.populations[player])
+            every = range(len(filled.populations[player]))
+            kept[player] = [place for place in every if place < known or place in good]
+        return list(self._everybody(kept))
+
+    def _busy(self, state: PoliciesState) -> list[list[int]]:
+        """Per player, the policies but for those that have been idle for too long."""
+        most = self._config.prune_after
+        return [[k for k, count in enumerate(own) if most is None or count < most] for own in state.idle]
+
+    def _without(self, state: PoliciesState, policies: Sequence[list[int]]) -> PoliciesState:
+        """The game between some of the policies, not solved yet."""
+        if all(len(own) == len(population) for own, population in zip(policies, state.populations, strict=True)):
+            return state
+        kept = {p: tuple(state.populations[p][k] for k in policies[p]) for p in self._responding}
+        return replace(
+            state,
+            populations=self._everybody(kept),
+            payoffs=state.payoffs.kept(policies),
+            idle=tuple(own[rows] for own, rows in zip(state.idle, policies, strict=True)),
+        )
+
+    def _filled(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, int]:
+        """With all cells of the empirical game known, and the episodes that were played for it."""
+        payoffs = state.payoffs.grown([len(population) for population in state.populations])
+        cells = payoffs.missing()
+        if self._config.symmetric:
+            cells = distinct(cells)
+        if not cells:
+            return replace(state, payoffs=payoffs), 0
+        populations = self._handles(state.populations, iteration)
+        if self._config.payoffs.method == "exact":
+            known, found = self._shared(cells, self._evaluated(populations, cells, iteration))
+            return replace(state, payoffs=payoffs.computed(known, found)), 0
+        episodes, size = 0, self._config.payoffs.episodes
+        wanting = [(cell, 1) for cell in cells]
+        while wanting:
+            chunks = [(cell, int(payoffs.count[cell]) // size + k) for cell, number in wanting for k in range(number)]
+            sums, squares = self._simulated(populations, chunks, iteration)
+            played = [cell for cell, _ in chunks]
+            # Of cells that differ in who plays what alone, one is played and the others are told.
+            every, totals = self._repeated(played, sums)
+            _, powers = self._repeated(played, squares)
+            payoffs = payoffs.played(every, size, totals, powers)
+            episodes += size * len(chunks)
+            wanting = payoffs.wanting(self._config.payoffs, cells)
+        return replace(state, payoffs=payoffs), episodes
+
+    def _shared(self, cells: Sequence[Cell], payoffs: Float64Array) -> tuple[Sequence[Cell], Float64Array]:
+        """Cells and their payoffs, with those that follow by symmetry."""
+        return spread(cells, payoffs) if self._config.symmetric else (cells, payoffs)
+
+    def _repeated(self, cells: Sequence[Cell], payoffs: Float64Array) -> tuple[list[Cell], Float64Array]:
+        """The same for a list in which cells come again."""
+        every: list[Cell] = []
+        found: list[Float64Array] = []
+        for cell, own in zip(cells, payoffs, strict=True):
+            more, theirs = self._shared([cell], own[None])
+            every.extend(more)
+            found.extend(theirs)
+        return every, np.stack(found)
+
+    def _evaluated(self, populations: list[list[Any]], cells: list[Cell], iteration: int) -> Float64Array:
+        """The exact payoffs of some cells, a chunk of cells per task."""
+        size = self._config.payoffs.chunk
+        tasks = [
+            Task(
+                key=(iteration, PAYOFF_PHASE, start // size),
+                function="eqagents.learners.psro._payoffs:exact_cells",
+                arguments={
+                    "game": self._game_handle,
+                    "populations": populations,
+                    "cells": cells[start : start + size],
+                },
+            )
+            for start in range(0, len(cells), size)
+        ]
+        return np.concatenate(run_ordered(self._executor, tasks))
+
+    def _simulated(
+        self, populations: list[list[Any]], chunks: Iterable[tuple[Cell, int]], iteration: int
+    ) -> tuple[Float64Array, Float64Array]:
+        """Sums and sums of squares of the payoffs of chunks of episodes, a task each."""
+        tasks = [
+            Task(
+                key=(iteration, PAYOFF_PHASE, *cell, number),
+                function="eqagents.learners.psro._payoffs:simulated_cell",
+                arguments={
+                    "game": self._game_handle,
+                    "members": [populations[p][k] for p, k in enumerate(cell)],
+                    "episodes": self._config.payoffs.episodes,
+                },
+            )
+            for cell, number in chunks
+        ]
+        results = run_ordered(self._executor, tasks)
+        return np.stack([total for total, _ in results]), np.stack([square for _, square in results])
+
+    def _solved(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, dict[str, float]]:
+        """With the empirical game solved."""
+        started = time.perf_counter()
+        if self._outside is not None:
+            self._outside.show(self._tabulated(state, iteration))
+        meta, fell_back = _meta.solve(
+            self._config.meta_solver,
+            state.payoffs.mean,
+            iteration=iteration,
+            entropy=state.entropy,
+            memory=state.meta.memory,
+            outside=self._outside,
+        )
+        if self._config.symmetric:
+            two = self._game.num_players == 2 and self._game.constant_sum
+            meta = symmetric_solution(meta, constant_sum=two)
+        idle = tuple(
+            np.where(strategy > USED, 0, own + 1) for own, strategy in zip(state.idle, meta.strategies, strict=True)
+        )
+        metrics = {
+            "meta/residual": meta.residual,
+            "meta/fell_back": float(fell_back),
+            "time/meta_s": time.perf_counter() - started,
+        }
+        return replace(state, meta=meta, idle=idle), metrics
+
+    def _handles(self, populations: Sequence[Sequence[PolicyRecord]], iteration: int) -> list[list[Any]]:
+        own = self._members.handles(populations[: len(self._responding)], iteration)
+        return own * self._game.num_players if self._config.symmetric else own
+
+    def _tabulated(self, state: PoliciesState, iteration: int) -> list[list[Member]]:
+        own = self._members.members(state.populations[: len(self._responding)], iteration)
+        return own * self._game.num_players if self._config.symmetric else own
+
+    def policy(self, state: PoliciesState) -> JointPolicy:
+        """The populations under their meta-strategies: a product of private mixtures, or the device's mixture."""
+        return joint_policy(self._game, self._tabulated(state, 0), state.meta)
+
+    def measures(self, state: PoliciesState) -> dict[str, float]:
+        """The widest interval of a simulated empirical game."""
+        if not state.payoffs.count.any():
+            return {}
+        return {"payoff_half_width": float(np.nanmax(state.payoffs.half_widths()))}
+
+    def to_tree(self, state: PoliciesState) -> dict[str, Any]:
+        """See `Learner`."""
+        return {
+            "populations": [list(state.populations[player]) for player in self._responding],
+            "mean": state.payoffs.mean,
+            "variance": state.payoffs.variance,
+            "count": state.payoffs.count,
+            "meta": _meta.solution_to_tree(state.meta),
+            "idle": list(state.idle),
+            "entropy": state.entropy,
+        }
+
+    def from_tree(self, tree: dict[str, Any]) -> PoliciesState:
+        """See `Learner`."""
+        populations = {p: tuple(own) for p, own in zip(self._responding, tree["populations"], strict=True)}
+        return PoliciesState(
+            populations=self._everybody(populations),
+            payoffs=PayoffTable(tree["mean"], tree["variance"], tree["count"]),
+            meta=_meta.solution_from_tree(tree["meta"]),
+            idle=tuple(tree["idle"]),
+            entropy=tree["entropy"],
+        )
+
+    def artefacts(self, state: PoliciesState) -> dict[str, Any]:
+        """The empirical game, as `meta_game`."""
+        mean = state.payoffs.mean
+        return {
+            "meta_game": {
+                "payoffs": np.where(np.isnan(mean), np.array(None), mean.astype(object)).tolist(),
+                "half_widths": state.payoffs.half_widths().tolist(),
+                "meta_strategies": [strategy.tolist() for strategy in state.meta.strategies],
+                "labels": [
+                    [f"{record['kind']} {k}" for k, record in enumerate(population)] for population in state.populations
+                ],
+            }
+        }
+
+
+def _of_policies(meta: MetaSolution, policies: Sequence[list[int]]) -> MetaSolution:
+    """A meta-solution of some of the policies, which have all its weight; what it remembers is of all of them."""
+    if all(len(own) == len(rows) for own, rows in zip(meta.strategies, policies, strict=True)):
+        return meta
+    device = None if meta.device is None else meta.device[np.ix_(*policies)]
+    return MetaSolution(
+        strategies=tuple(own[rows] / own[rows].sum() for own, rows in zip(meta.strategies, policies, strict=True)),
+        device=None if device is None else device / device.sum(),
+        targets=tuple(
+            # What hears of a policy without weight is no target any more.
+            tuple(_of_policies(target, policies) for target in own if _weight(target, policies) > 0.5)
+            for own in meta.targets
+        ),
+        residual=meta.residual,
+    )
+
+
+def _weight(meta: MetaSolution, policies: Sequence[list[int]]) -> float:
+    return float(min(own[rows].sum() for own, rows in zip(meta.strategies, policies, strict=True)))

@@ -1,0 +1,102 @@
+"""Games whose players are alike: one population for all of them, after it was checked that they are.
+
+The check is exact up to rounding. The expected payoffs of a game are polynomials in the players' behaviour, so if they
+differ from those with two players exchanged anywhere, they differ at random behaviour with probability one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from eqagents.learners.psro._payoffs import Cell
+from eqenvs.arrays import Float64Array
+from eqenvs.errors import InputError
+from eqenvs.game import Game
+from eqsolvers.meta import MetaSolution, NoMetaSolutionError
+from eqsolvers.scoring.scorers import scorer
+
+TOLERANCE = 1e-9  # of payoffs, relative to the largest that is compared
+DRAWS = 3
+
+
+def require_symmetric(game: Game) -> None:
+    """Refuse a game in which it matters who is which player.
+
+    Raises:
+        InputError: if the players decide at different information states, or exchanging two of them changes what the
+            same behaviour earns.
+    """
+    first, *others = game.information_states
+    for player, states in enumerate(others, 1):
+        if not (np.array_equal(states.keys, first.keys) and np.array_equal(states.masks, first.masks)):
+            raise InputError(
+                f"psro: symmetric: {game!r} is not symmetric: players 0 and {player} decide at different information "
+                "states; use symmetric: false"
+            )
+    judge, rng = scorer(game.model()), np.random.default_rng(0)
+    for _ in range(DRAWS):
+        tables = [_random_table(game, rng) for _ in range(game.num_players)]
+        values = judge.values(tables)
+        for player in range(1, game.num_players):
+            order = list(range(game.num_players))
+            order[0], order[player] = player, 0
+            exchanged = judge.values([tables[k] for k in order])[order]
+            gap = float(np.abs(exchanged - values).max())
+            if gap > TOLERANCE * max(1.0, float(np.abs(values).max())):
+                raise InputError(
+                    f"psro: symmetric: {game!r} is not symmetric: payoffs change by {gap:.3g} where players 0 and "
+                    f"{player} exchange their policies; use symmetric: false"
+                )
+
+
+def _random_table(game: Game, rng: np.random.Generator) -> Float64Array:
+    masks = game.information_states[0].masks
+    table = np.where(masks, rng.random(masks.shape), 0.0)
+    found: Float64Array = table / table.sum(axis=1, keepdims=True)
+    return found
+
+
+def distinct(cells: Sequence[Cell]) -> list[Cell]:
+    """One profile of each set that are the same but for who plays what."""
+    return [cell for cell in cells if all(a <= b for a, b in itertools.pairwise(cell))]
+
+
+def spread(cells: Sequence[Cell], payoffs: Float64Array) -> tuple[list[Cell], Float64Array]:
+    """All profiles that differ from some in who plays what alone, and their payoffs [M', N] from those [M, N]."""
+    found: dict[Cell, Float64Array] = {}
+    for cell, own in zip(cells, payoffs, strict=True):
+        for order in itertools.permutations(range(len(cell))):
+            found.setdefault(tuple(cell[k] for k in order), own[list(order)])
+    return list(found), np.stack(list(found.values()))
+
+
+def symmetric_solution(meta: MetaSolution, *, constant_sum: bool) -> MetaSolution:
+    """A meta-solution in which all players are alike.
+
+    A device is averaged over who plays what: (coarse) correlated equilibria of a symmetric game are a convex set that
+    this leaves. Of two players whose payoffs sum to a constant, one's maximin strategy is the other's too.
+
+    Args:
+        meta: of a symmetric empirical game.
+        constant_sum: whether that is a two-player constant-sum game.
+
+    Raises:
+        NoMetaSolutionError: if players mix independently and differently in any other game.
+    """
+    targets = tuple(
+        tuple(symmetric_solution(target, constant_sum=True) if target.device is None else target for target in own)
+        for own in meta.targets
+    )
+    if meta.device is not None:
+        orders = list(itertools.permutations(range(meta.device.ndim)))
+        device = np.mean([np.transpose(meta.device, order) for order in orders], axis=0)
+        share = device.sum(axis=tuple(range(1, device.ndim)))
+        return MetaSolution((share,) * device.ndim, device, targets, meta.residual, meta.message, meta.memory)
+    own = meta.strategies[0]
+    differ = max(float(np.abs(other - own).max()) for other in meta.strategies)
+    if differ > 1e-6 and not constant_sum:
+        raise NoMetaSolutionError(f"the players' strategies differ by {differ:.3g} in a symmetric game")
+    return MetaSolution((own,) * len(meta.strategies), None, targets, meta.residual, meta.message, meta.memory)
