@@ -34,7 +34,7 @@ class EmpiricalGame:
     model: NormalFormModel
     iteration: int = 0
     seed: int = 0
-    memory: Mapping[str, Float64Array] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
     outside: Outside | None = None
 
 
@@ -63,7 +63,8 @@ class MetaSolution:
             solution itself, for everybody.
         residual: how far the solution is from what the meta-solver is to find, in its own unit; 0 where it is exact.
         message: what to know about it where it is not; empty otherwise.
-        memory: arrays for the next call, of populations that may have grown by then, such as a point to start from.
+        memory: for the next call, of populations that may have grown by then, such as a point to start from; nested
+            dicts, lists, numbers and arrays.
     """
 
     strategies: tuple[Float64Array, ...]
@@ -71,7 +72,7 @@ class MetaSolution:
     targets: tuple[tuple[MetaSolution, ...], ...] = ()
     residual: float = 0.0
     message: str = ""
-    memory: Mapping[str, Float64Array] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
     def against(self, player: int) -> tuple[MetaSolution, ...]:
         """What the responses of `player` are trained against, one policy for each."""
@@ -104,7 +105,7 @@ class MetaSolverSpec(Parameterised):
         *,
         iteration: int = 0,
         seed: int = 0,
-        memory: Mapping[str, Float64Array] | None = None,
+        memory: Mapping[str, Any] | None = None,
         outside: Outside | None = None,
     ) -> MetaSolution:
         """The solution of an empirical game.
@@ -122,11 +123,9 @@ class MetaSolverSpec(Parameterised):
             NoMetaSolutionError: if there is none, or it could not be found.
             UnsupportedGame: if the meta-solver does not cover such games.
         """
-        if self.needs_outside and outside is None:
-            raise UnsupportedGame(
-                f"meta-solver {self.id!r} looks at best responses in the whole game, which is not known"
-            )
         game = EmpiricalGame(NormalFormModel(payoffs), iteration, seed, memory or {}, outside)
+        if self.needs_outside and outside is None:
+            raise UnsupportedGame(f"meta-solver {self.id!r} needs best responses in the whole game, which is not known")
         return self.solve(game, self.resolve(settings or {}))
 
 

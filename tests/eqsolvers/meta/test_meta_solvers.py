@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eqenvs.errors import InputError, UnknownNameError
+from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqsolvers.meta import NoMetaSolutionError, find_meta_solver, meta_solver_ids
+from eqsolvers.meta._solved import matrix_equilibrium
 from eqsolvers.meta.prd import onto_simplex
 from eqsolvers.scoring import score
 
@@ -50,6 +53,80 @@ def test_unknown_meta_solver_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown meta-solver 'nsh'; did you mean 'nash'"):
         find_meta_solver("nsh")
     assert {"nash", "uniform"} <= set(meta_solver_ids())
+
+
+class Matrix:
+    """A matrix game of which the populations are the first rows and columns: an `Outside`."""
+
+    def __init__(self, matrix: np.ndarray, rows: int, columns: int) -> None:
+        self.matrix, self.rows, self.columns = matrix, rows, columns
+
+    @property
+    def empirical(self) -> np.ndarray:
+        part = self.matrix[: self.rows, : self.columns]
+        return np.stack([part, -part])
+
+    def against_best_responses(self, strategies: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        best_column = (strategies[0] @ self.matrix[: self.rows]).argmin()
+        best_row = (self.matrix[:, : self.columns] @ strategies[1]).argmax()
+        return self.matrix[: self.rows, best_column], -self.matrix[best_row, : self.columns]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_anytime_mixture_guarantees_what_the_population_can_against_the_whole_game(seed: int) -> None:
+    matrix = np.random.default_rng(seed).normal(size=(12, 9))
+    outside = Matrix(matrix, 5, 4)
+    found = find_meta_solver("anytime")(outside.empirical, {"rounds": 2000}, outside=outside)
+    row, _ = matrix_equilibrium(matrix[:5])  # the population's rows against all columns
+    _, column = matrix_equilibrium(matrix[:, :4])
+    best = [(row @ matrix[:5]).min(), -(matrix[:, :4] @ column).max()]
+    guarantee = [(found.strategies[0] @ matrix[:5]).min(), -(matrix[:, :4] @ found.strategies[1]).max()]
+    lost = np.subtract(best, guarantee)
+    assert (lost > -1e-9).all()
+    assert lost.sum() <= found.residual + 1e-9 < 0.05
+    outside.rows, outside.columns = 7, 6
+    few = {"rounds": 1}
+    grown = find_meta_solver("anytime")(outside.empirical, few, outside=outside, memory=found.memory)
+    after = [(grown.strategies[0] @ matrix[:7]).min(), -(matrix[:, :6] @ grown.strategies[1]).max()]
+    assert (np.array(after) >= np.array(guarantee) - 1e-12).all()
+
+
+def test_anytime_needs_the_whole_game() -> None:
+    with pytest.raises(UnsupportedGame, match="'anytime' needs best responses in the whole game"):
+        find_meta_solver("anytime")(np.stack([RPS, -RPS]))
+
+
+def test_online_learners_go_on_and_begin_anew_where_their_population_grew() -> None:
+    """By hand with Hedge: the first round is uniform; the target is the mean of what was met in the window."""
+    matrix = np.array([[3.0, -1.0, 4.0], [-2.0, 2.0, 5.0]])
+    solve, small, whole = find_meta_solver("online"), np.stack([matrix, -matrix])[:, :, :2], np.stack([matrix, -matrix])
+    first = solve(small)
+    assert [own.tolist() for own in first.strategies] == [[0.5, 0.5]] * 2
+    second = solve(small, memory=first.memory)
+    eta = 2 * np.sqrt(np.log(2) / 2)  # of the second round
+    rows = np.exp(eta * (matrix[:, :2] @ [0.5, 0.5]) / 5)
+    np.testing.assert_allclose(second.strategies[0], (0.5 + rows / rows.sum()) / 2, atol=1e-12)
+    third = solve(whole, memory=second.memory)
+    (mine,), (theirs,) = third.against(0), third.against(1)
+    # The column player's window began anew with its third column: one round, of the row player's third.
+    columns_window = np.asarray(third.memory["players"][1]["seen"][0])
+    assert columns_window.sum() == pytest.approx(1)
+    np.testing.assert_allclose(theirs.strategies[0], columns_window, atol=1e-12)
+    assert np.asarray(third.memory["players"][0]["seen"][1]).sum() == pytest.approx(3)
+    np.testing.assert_allclose(mine.strategies[1], (2 * np.append(second.strategies[1], 0) + 1 / 3) / 3, atol=1e-12)
+
+
+@pytest.mark.parametrize("learner", ["hedge", "rm+"])
+def test_online_play_averages_to_equilibrium(learner: str) -> None:
+    matrix = np.array([[3.0, -1.0, 4.0], [-2.0, 2.0, 5.0]])
+    memory: dict[str, object] = {}
+    for _ in range(20):
+        found = find_meta_solver("online")(
+            np.stack([matrix, -matrix]), {"learner": learner, "rounds": 500}, memory=memory
+        )
+        memory = dict(found.memory)
+    np.testing.assert_allclose(found.strategies[0], [1 / 2, 1 / 2], atol=0.02)
+    np.testing.assert_allclose(found.strategies[1], [3 / 8, 5 / 8, 0], atol=0.02)
 
 
 RPS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]])

@@ -51,7 +51,7 @@ def solve(
     *,
     iteration: int,
     entropy: int,
-    memory: Mapping[str, Float64Array],
+    memory: Mapping[str, Any],
     outside: Outside | None,
 ) -> tuple[MetaSolution, bool]:
     """The meta-solution of an iteration, and whether it is the fallback's.
