@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eqagents.distributed import Executor, Handle, Task, run_ordered
 from eqagents.learners.psro._population import Member
 from eqagents.policies import PolicyRecord
+from eqenvs.arrays import IntArray
 
 MAKE = "eqagents.learners.psro._population:make_member"
 
@@ -19,9 +20,20 @@ class Members:
         executor: of the tasks that make members.
         tabulated: whether members have tables.
         phase: of those tasks, in their keys.
+        shared: per player, the information set of player 0 that each of its own is, where all play by the policies of
+            player 0; None where players have policies of their own.
     """
 
-    def __init__(self, game: Handle, executor: Executor, *, tabulated: bool, phase: int) -> None:
+    def __init__(
+        self,
+        game: Handle,
+        executor: Executor,
+        *,
+        tabulated: bool,
+        phase: int,
+        shared: Sequence[IntArray] | None = None,
+    ) -> None:
+        self._shared = shared
         self._game, self._executor, self._tabulated, self._phase = game, executor, tabulated, phase
         # An entry holds for its own record only, and is remade for another state's or after a resume.
         self._made: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
@@ -47,7 +59,13 @@ class Members:
             Task(
                 (iteration, self._phase, p, k),
                 MAKE,
-                {"game": self._game, "record": populations[p][k], "player": p, "tabulated": self._tabulated},
+                {
+                    "game": self._game,
+                    "record": populations[p][k],
+                    "player": p if self._shared is None else 0,
+                    "tabulated": self._tabulated,
+                    "rows": None if self._shared is None else self._shared[p],
+                },
             )
             for p, k in new
         ]

@@ -21,8 +21,8 @@ from eqagents.learners.psro._loop import MEMBER_PHASE, PAYOFF_PHASE, Enlarged, R
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
 from eqagents.learners.psro._payoffs import Cell, PayoffTable
-from eqagents.learners.psro._population import Member, joint_policy
-from eqagents.learners.psro._symmetry import distinct, require_symmetric, spread, symmetric_solution
+from eqagents.learners.psro._population import joint_policy
+from eqagents.learners.psro._symmetry import distinct, shared_rows, spread, symmetric_solution
 from eqagents.oracles import OracleResult
 from eqagents.policies.records import PolicyRecord
 from eqenvs.arrays import Float64Array, IntArray
@@ -76,12 +76,11 @@ class Policies:
                 f"psro: prune_after: meta-solver {solver.id!r} learns from one iteration to the next, so its policies "
                 "must stay"
             )
-        if config.symmetric:
-            require_symmetric(game)
+        shared = shared_rows(game) if config.symmetric else None
         tabulated = config.tabulate or config.payoffs.method == "exact"
         self._outside = KnownGame(game) if solver.needs_outside else None
         self._game_handle = executor.publish(game)
-        self._members = Members(self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE)
+        self._members = Members(self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE, shared=shared)
         # Players that respond, and grow populations, of their own.
         self._responding = (0,) if config.symmetric else tuple(range(game.num_players))
 
@@ -101,7 +100,7 @@ class Policies:
 
     def requests(self, state: PoliciesState, iteration: int) -> list[Request]:
         """One response to each of a player's targets."""
-        populations = self._handles(state.populations, iteration)
+        populations = self._members.handles(state.populations, iteration)
         return [
             Request(
                 player,
@@ -206,7 +205,7 @@ class Policies:
             cells = distinct(cells)
         if not cells:
             return replace(state, payoffs=payoffs), 0
-        populations = self._handles(state.populations, iteration)
+        populations = self._members.handles(state.populations, iteration)
         if self._config.payoffs.method == "exact":
             known, found = self._shared(cells, self._evaluated(populations, cells, iteration))
             return replace(state, payoffs=payoffs.computed(known, found)), 0
@@ -278,7 +277,7 @@ class Policies:
         """With the empirical game solved."""
         started = time.perf_counter()
         if self._outside is not None:
-            self._outside.show(self._tabulated(state, iteration))
+            self._outside.show(self._members.members(state.populations, iteration))
         meta, fell_back = _meta.solve(
             self._config.meta_solver,
             state.payoffs.mean,
@@ -300,17 +299,9 @@ class Policies:
         }
         return replace(state, meta=meta, idle=idle), metrics
 
-    def _handles(self, populations: Sequence[Sequence[PolicyRecord]], iteration: int) -> list[list[Any]]:
-        own = self._members.handles(populations[: len(self._responding)], iteration)
-        return own * self._game.num_players if self._config.symmetric else own
-
-    def _tabulated(self, state: PoliciesState, iteration: int) -> list[list[Member]]:
-        own = self._members.members(state.populations[: len(self._responding)], iteration)
-        return own * self._game.num_players if self._config.symmetric else own
-
     def policy(self, state: PoliciesState) -> JointPolicy:
         """The populations under their meta-strategies: a product of private mixtures, or the device's mixture."""
-        return joint_policy(self._game, self._tabulated(state, 0), state.meta)
+        return joint_policy(self._game, self._members.members(state.populations, 0), state.meta)
 
     def measures(self, state: PoliciesState) -> dict[str, float]:
         """The widest interval of a simulated empirical game."""

@@ -11,7 +11,7 @@ import numpy as np
 from eqagents.configuration import NamedSettings
 from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.game import Game
 from eqenvs.policies import (
     JointPolicy,
@@ -44,14 +44,22 @@ def check_oracle(seed: np.random.SeedSequence, *, config: NamedSettings) -> None
 
 
 def make_member(
-    seed: np.random.SeedSequence, *, game: Game, record: PolicyRecord, player: int, tabulated: bool
+    seed: np.random.SeedSequence,
+    *,
+    game: Game,
+    record: PolicyRecord,
+    player: int,
+    tabulated: bool,
+    rows: IntArray | None = None,
 ) -> Member:
     """Task: a policy, evaluated at every information set of its player where the run tabulates.
+
+    `rows` [I] says which of them each information set of another player is, who plays the same.
 
     As a task it is computed under one torch thread wherever it runs, so its bits do not depend on the machine's load.
     """
     table = player_table(game.model(), player, to_policy(record, game, player)) if tabulated else None
-    return Member(record, table)
+    return Member(record, table if table is None or rows is None else table[rows])
 
 
 def joint_policy(game: Game, populations: Sequence[Sequence[Member]], meta: MetaSolution) -> JointPolicy:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from eqagents.learners.psro._payoffs import Cell
-from eqenvs.arrays import Float64Array
-from eqenvs.errors import InputError
+from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import InputError, PolicyError
 from eqenvs.game import Game
+from eqenvs.models.information_states import InformationStates, KeyIndex
 from eqsolvers.meta import MetaSolution, NoMetaSolutionError
 from eqsolvers.scoring.scorers import scorer
 
@@ -22,39 +23,53 @@ TOLERANCE = 1e-9  # of payoffs, relative to the largest that is compared
 DRAWS = 3
 
 
-def require_symmetric(game: Game) -> None:
-    """Refuse a game in which it matters who is which player.
+def shared_rows(game: Game) -> list[IntArray]:
+    """Per player, the information set of player 0 that each of its own is, [I] int64.
 
     Raises:
-        InputError: if the players decide at different information states, or exchanging two of them changes what the
-            same behaviour earns.
+        InputError: if the game is not symmetric: its players decide at different information states, or exchanging two
+            of them changes what the same behaviour earns.
     """
     first, *others = game.information_states
+    rows = [np.arange(len(first.keys))]
     for player, states in enumerate(others, 1):
-        if not (np.array_equal(states.keys, first.keys) and np.array_equal(states.masks, first.masks)):
+        found = _aligned(first, states)
+        if found is None:
             raise InputError(
                 f"psro: symmetric: {game!r} is not symmetric: players 0 and {player} decide at different information "
                 "states; use symmetric: false"
             )
+        rows.append(found)
     judge, rng = scorer(game.model()), np.random.default_rng(0)
     for _ in range(DRAWS):
-        tables = [_random_table(game, rng) for _ in range(game.num_players)]
-        values = judge.values(tables)
+        tables = [_random_table(first, rng) for _ in rows]
+        values = judge.values([table[own] for table, own in zip(tables, rows, strict=True)])
         for player in range(1, game.num_players):
             order = list(range(game.num_players))
             order[0], order[player] = player, 0
-            exchanged = judge.values([tables[k] for k in order])[order]
+            exchanged = judge.values([tables[k][own] for k, own in zip(order, rows, strict=True)])[order]
             gap = float(np.abs(exchanged - values).max())
             if gap > TOLERANCE * max(1.0, float(np.abs(values).max())):
                 raise InputError(
                     f"psro: symmetric: {game!r} is not symmetric: payoffs change by {gap:.3g} where players 0 and "
                     f"{player} exchange their policies; use symmetric: false"
                 )
+    return rows
 
 
-def _random_table(game: Game, rng: np.random.Generator) -> Float64Array:
-    masks = game.information_states[0].masks
-    table = np.where(masks, rng.random(masks.shape), 0.0)
+def _aligned(first: InformationStates, states: InformationStates) -> IntArray | None:
+    """The row of `first` with the key of each of some information states; None where they are not the same."""
+    if states.keys.shape != first.keys.shape:
+        return None
+    try:
+        rows = KeyIndex(first.keys).rows(states.keys)
+    except PolicyError:
+        return None
+    return rows if np.array_equal(first.masks[rows], states.masks) else None
+
+
+def _random_table(states: InformationStates, rng: np.random.Generator) -> Float64Array:
+    table = np.where(states.masks, rng.random(states.masks.shape), 0.0)
     found: Float64Array = table / table.sum(axis=1, keepdims=True)
     return found
 

@@ -60,7 +60,8 @@ class PSROConfig(NamedSettings):
     prune_after: int | None = Field(
         default=None,
         ge=1,
-        description="policies without weight in so many meta-solutions in a row are taken out; none: all stay",
+        description="policies without weight in so many meta-solutions in a row are taken out; where these are few a "
+        "run may come to the same populations again and again; none: all stay",
     )
     tabulate: bool = Field(
         default=True,
