@@ -61,6 +61,8 @@ class Task:
         function: "package.module:name".
         arguments: keyword arguments. A `Handle` as a value, or inside lists, tuples and dict values, is replaced by
             its object before the call.
+        durable: whether a run keeps the result until its next checkpoint, so that it is not computed again after a
+            kill; it must be a tree of plain values and arrays then.
 
     Raises:
         ValueError: the key or the function's name breaks these rules.
@@ -69,6 +71,7 @@ class Task:
     key: tuple[int, ...]
     function: str
     arguments: Mapping[str, Any]
+    durable: bool = False
 
     def __post_init__(self) -> None:
         key = tuple(operator.index(part) for part in self.key)

@@ -4,28 +4,18 @@ A checkpoint `step-000012/` holds `arrays.npz` and `tree.json`: format version, 
 arrays and of the structure. It is written under `.tmp-*`, synced and renamed, and then `LATEST` is replaced, so a
 process killed at any moment leaves the previous checkpoint loadable.
 
-In `tree.json` None, bool, int, str and finite floats stand for themselves (JSON keeps integers of any size, and
-Python writes the shortest decimal that reads back to the same float); everything else is an object with one key:
-`dict`, `list` and `tuple` hold their items, `float` the hexadecimal bits of a NaN or infinity, `array` and `scalar`
-the name of an array. Arrays are stored as raw bytes with dtype and shape beside them, which keeps every dtype, memory
-order aside; a loaded array is a fresh, writable, C-contiguous one.
+How trees are written is said in `trees`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
-import math
 import re
 import shutil
-import struct
 import zipfile
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
-from numpy.lib import format as npy_format
 
 from eqagents.training.files import (
     remove_temporaries,
@@ -34,6 +24,7 @@ from eqagents.training.files import (
     write_durably,
     write_text,
 )
+from eqagents.training.trees import joined, split
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -52,8 +43,7 @@ def save_checkpoint(directory: Path, step: int, tree: Any, *, keep: int = 3) -> 
     Args:
         directory: of all checkpoints of the run; made if missing. One process writes to it at a time.
         step: >= 0. A checkpoint of the same step is replaced; later ones, of a run that was resumed before them, go.
-        tree: nested dict (str keys), list, tuple, None, bool, int, float, str, numpy arrays and numpy scalars of any
-            dtype without Python objects.
+        tree: of what `trees.split` takes.
         keep: number of checkpoints to keep, >= 1.
 
     Returns:
@@ -65,11 +55,7 @@ def save_checkpoint(directory: Path, step: int, tree: Any, *, keep: int = 3) -> 
     """
     if step < 0 or keep < 1:
         raise ValueError(f"step must be >= 0 and keep >= 1, got step={step}, keep={keep}")
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    structure = _encode(tree, "tree", arrays)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{name: _raw(array) for name, array in arrays.items()})
-    data = buffer.getvalue()
+    structure, data = split(tree)
     manifest = {
         "version": FORMAT_VERSION,
         "step": step,
@@ -135,77 +121,12 @@ def list_checkpoints(directory: Path) -> list[int]:
     return sorted(int(match[1]) for match in names if match)
 
 
-def _encode(value: Any, where: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
-    """The JSON form of a subtree; its arrays are added to `arrays`."""
-    if isinstance(value, np.ndarray | np.generic):
-        if value.dtype.hasobject:
-            raise TypeError(f"{where}: a checkpoint cannot hold arrays of Python objects")
-        if type(value) is not np.ndarray and isinstance(value, np.ndarray):
-            raise TypeError(f"{where}: a checkpoint cannot hold {type(value).__name__}; convert it to a plain array")
-        name = f"a{len(arrays)}"
-        arrays[name] = np.asarray(value)
-        kind = "array" if isinstance(value, np.ndarray) else "scalar"
-        return {kind: [name, npy_format.dtype_to_descr(value.dtype), list(value.shape)]}
-    if value is None or type(value) in (bool, int, str):
-        return value
-    if type(value) is float:
-        return value if math.isfinite(value) else {"float": struct.pack(">d", value).hex()}
-    if type(value) in (list, tuple):
-        return {type(value).__name__: [_encode(item, f"{where}[{i}]", arrays) for i, item in enumerate(value)]}
-    if type(value) is dict:
-        for key in value:
-            if type(key) is not str:
-                raise TypeError(f"{where}: keys must be str, got {key!r}")
-        return {"dict": {key: _encode(item, f"{where}[{key!r}]", arrays) for key, item in value.items()}}
-    raise TypeError(f"{where}: a checkpoint cannot hold {type(value).__name__}")
-
-
-def _decode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    ((kind, content),) = value.items()
-    if kind == "dict":
-        return {key: _decode(item, arrays) for key, item in content.items()}
-    if kind == "list":
-        return [_decode(item, arrays) for item in content]
-    if kind == "tuple":
-        return tuple(_decode(item, arrays) for item in content)
-    if kind == "float":
-        return struct.unpack(">d", bytes.fromhex(content))[0]
-    name, descriptor, shape = content
-    array = np.ndarray(
-        tuple(shape), npy_format.descr_to_dtype(_tuples(descriptor)), buffer=bytearray(arrays[name].tobytes())
-    )
-    if kind == "array":
-        return array
-    if kind == "scalar":
-        return array[()]
-    raise ValueError(f"unknown kind {kind!r}")
-
-
-def _raw(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.frombuffer(array.tobytes(), dtype=np.uint8)
-
-
 def _tree_sha256(structure: Any) -> str:
     return hashlib.sha256(json.dumps(structure, allow_nan=False).encode()).hexdigest()
 
 
 def _name(step: int) -> str:
     return f"step-{step:06d}"
-
-
-def _tuples(descriptor: Any) -> Any:
-    """A structured dtype's fields as the tuples that numpy asks for; JSON made lists of them."""
-    if not isinstance(descriptor, list):
-        return descriptor
-    return [tuple(_field(part) for part in entry) for entry in descriptor]
-
-
-def _field(part: Any) -> Any:
-    if isinstance(part, list):
-        return _tuples(part) if part and isinstance(part[0], list) else tuple(part)
-    return part
 
 
 def _load(path: Path) -> tuple[int, Any]:
@@ -219,8 +140,7 @@ def _load(path: Path) -> tuple[int, Any]:
     data = _read(arrays_file, arrays_file.read_bytes)
     if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
         raise CheckpointError(f"{arrays_file}: does not have the sha256 that tree.json states")
-    arrays = _read(arrays_file, lambda: dict(np.load(io.BytesIO(data), allow_pickle=False)))
-    return manifest["step"], _read(manifest_file, lambda: _decode(manifest["tree"], arrays))
+    return manifest["step"], _read(manifest_file, lambda: joined(manifest["tree"], data))
 
 
 def _manifest(file: Path) -> dict[str, Any]:

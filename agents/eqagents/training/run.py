@@ -19,6 +19,7 @@ from eqagents.learners import Learner, find_learner
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig, StopConfig
 from eqagents.training.files import write_json
+from eqagents.training.journal import Journal, JournalledExecutor
 from eqagents.training.metrics import MetricsWriter
 from eqagents.training.run_directory import RunDirectory
 from eqagents.training.scoring import is_exact, require_oracles, score_as
@@ -101,6 +102,7 @@ def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: Non
         start = _start(parts)  # before anything is written: it may be refused
         run = RunDirectory.create(path, config.model_dump(mode="json"))
         stack.enter_context(run.locked())
+        parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
         _loop(parts, run, start, on_progress)
     return run
 
@@ -127,6 +129,7 @@ def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | 
         require_oracles(config.score, parts.game, parts.executor)
         begins = step is None and not list_checkpoints(run.checkpoints)
         start = _start(parts) if begins else _load(run, parts, step)
+        parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
         _loop(parts, run, start, on_progress)
     return run
 
@@ -142,14 +145,14 @@ class _Parts:
     config: RunConfig
     game: Game
     learner: Learner[Any]
-    executor: Executor
+    executor: JournalledExecutor
 
 
-def _build(config: RunConfig, stack: ExitStack, executor: Executor | None = None) -> _Parts:
+def _build(config: RunConfig, stack: ExitStack, own: Executor | None = None) -> _Parts:
     """The parts of a run; the executor, by default the configuration's, lives as long as the stack."""
     game = eqenvs.make(config.game.id, **config.game.parameters)
     _require_exact_target(config, game)
-    executor = stack.enter_context(executor or make_executor(config.executor, config.seed))
+    executor = stack.enter_context(JournalledExecutor(own or make_executor(config.executor, config.seed)))
     learner = find_learner(config.learner.id).build(game, config.learner, executor)
     return _Parts(config, game, learner, executor)
 
@@ -268,6 +271,7 @@ def _record(parts: _Parts, run: RunDirectory, point: Point, writer: MetricsWrite
             "state": learner.to_tree(point.state),
         }
         save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)
+        parts.executor.checkpointed(standing.iteration)
     on_progress(Progress(standing.iteration, config.iterations, point.metrics, point.score, ended))
 
 

@@ -144,6 +144,11 @@ class RunDirectory:
         return self.path / "checkpoints"
 
     @property
+    def journal_file(self) -> Path:
+        """What was computed since the last checkpoint."""
+        return self.path / "journal.sqlite"
+
+    @property
     def report_file(self) -> Path:
         """The report, as HTML."""
         return self.path / "report.html"

@@ -14,7 +14,7 @@ Cost: `rounds` expected payoffs of every policy, O(prod K) each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from eqsolvers.normal_form._scales import payoff_ranges
 from eqsolvers.normal_form.learning import OnlineLearner, hedge, rm_plus
 from eqsolvers.normal_form.learning._state import from_tree, to_tree
 
-LEARNERS = {"hedge": hedge.learner, "rm+": rm_plus.learner}
+LEARNERS: dict[str, Callable[[], OnlineLearner[Any]]] = {"hedge": hedge.learner, "rm+": rm_plus.learner}
 
 
 class _Player:

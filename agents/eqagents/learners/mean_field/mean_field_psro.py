@@ -207,10 +207,11 @@ class MeanFieldPSRO:
                     "populations": handles,
                     "meta": MetaSolution(state.strategies),
                 },
+                durable=True,
             )
             for player in range(self._game.num_players)
         ]
-        return run_ordered(self._executor, tasks)
+        return [OracleResult(**found) for found in run_ordered(self._executor, tasks)]
 
     def _mixed(self, state: MeanFieldPSROState) -> MeanFieldPSROState:
         handles = self._members.handles(state.populations, state.iteration)

@@ -32,7 +32,7 @@ class Request:
 
     Attributes:
         player: who responds.
-        function: of the task.
+        function: of the task, which gives the fields of an `OracleResult`.
         arguments: of the task.
     """
 
@@ -156,11 +156,11 @@ class DoubleOracle(Generic[StateT]):
         tasks = []
         for request in requests:
             key = (state.iteration, ORACLE_PHASE, request.player, count[request.player])
-            tasks.append(Task(key, request.function, request.arguments))
+            tasks.append(Task(key, request.function, request.arguments, durable=True))
             count[request.player] += 1
         found: list[list[OracleResult]] = [[] for _ in range(self._num_players)]
         for request, result in zip(requests, run_ordered(self._executor, tasks), strict=True):
-            found[request.player].append(result)
+            found[request.player].append(OracleResult(**result))
         return found
 
     def average_policy(self, state: LoopState[StateT]) -> JointPolicy:

@@ -23,7 +23,7 @@ from eqagents.learners.psro._outside import KnownGame
 from eqagents.learners.psro._payoffs import Cell, PayoffTable
 from eqagents.learners.psro._population import joint_policy
 from eqagents.learners.psro._symmetry import distinct, shared_rows, spread, symmetric_solution
-from eqagents.oracles import OracleResult
+from eqagents.oracles import OracleResult, find_oracle
 from eqagents.policies.records import PolicyRecord
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import InputError
@@ -101,6 +101,7 @@ class Policies:
     def requests(self, state: PoliciesState, iteration: int) -> list[Request]:
         """One response to each of a player's targets."""
         populations = self._members.handles(state.populations, iteration)
+        needs_payoffs = find_oracle(self._config.oracle.id).needs_populations
         return [
             Request(
                 player,
@@ -111,6 +112,7 @@ class Policies:
                     "player": player,
                     "populations": populations,
                     "meta": target,
+                    "payoffs": state.payoffs.mean if needs_payoffs else None,
                 },
             )
             for player in self._responding
@@ -249,6 +251,7 @@ class Policies:
                     "populations": populations,
                     "cells": cells[start : start + size],
                 },
+                durable=True,
             )
             for start in range(0, len(cells), size)
         ]
@@ -267,6 +270,7 @@ class Policies:
                     "members": [populations[p][k] for p, k in enumerate(cell)],
                     "episodes": self._config.payoffs.episodes,
                 },
+                durable=True,
             )
             for cell, number in chunks
         ]

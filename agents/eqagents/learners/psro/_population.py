@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
+from eqagents.oracles import Populations, Situation, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.game import Game
@@ -96,10 +96,11 @@ def respond(
     populations: Sequence[Sequence[Member]],
     meta: MetaSolution,
     payoffs: Float64Array | None = None,
-) -> OracleResult:
+) -> dict[str, Any]:
     """Task: one player's response to the meta-strategies of the populations, by the oracle that `config` names.
 
-    `payoffs` [N, K_0, ..., K_{N-1}] are those of the empirical game, for oracles that ask for them.
+    `payoffs` [N, K_0, ..., K_{N-1}] are those of the empirical game, for oracles that ask for them. The fields of an
+    `OracleResult` come back, as a tree.
     """
     opponents = joint_policy(game, populations, meta)
     tabulated = all(member.table is not None for population in populations for member in population)
@@ -109,11 +110,11 @@ def respond(
     situation = Situation(
         game, player, opponents, seed, populations[player][-1].record, Populations(populations, meta, payoffs)
     )
-    return find_oracle(config.id).respond(config, situation)
+    return vars(find_oracle(config.id).respond(config, situation))
 
 
 def respond_to(
     seed: np.random.SeedSequence, *, game: Game, config: NamedSettings, player: int, opponents: JointPolicy
-) -> OracleResult:
-    """Task: one player's response to a joint policy, by the oracle that `config` names."""
-    return find_oracle(config.id).respond(config, Situation(game, player, opponents, seed))
+) -> dict[str, Any]:
+    """Task: one player's response to a joint policy, by the oracle that `config` names; as of `respond`."""
+    return vars(find_oracle(config.id).respond(config, Situation(game, player, opponents, seed)))
