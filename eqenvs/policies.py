@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,6 +59,11 @@ class MixableModel(DecisionPoints, Protocol):
 
     def mix(self, player: int, tables: Float64Array, weights: Float64Array) -> Float64Array:
         """The table [I, A] equivalent to drawing one of `tables` [K, I, A] by `weights` [K]."""
+
+
+def mixable(model: DecisionPoints) -> TypeGuard[MixableModel]:
+    """Whether mixtures of one player's policies have tables; of the protocol's parts only `mix` can be missing."""
+    return hasattr(model, "mix")
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,10 +294,31 @@ def check_table(player: int, states: InformationStates, table: ArrayLike, tolera
             f"player {player}'s table has {array.shape[0]} rows but the player has {states.masks.shape[0]} information "
             "states; none may be missing"
         )
+    illegal = np.where(states.masks, 0.0, array)
+    total = array.sum(axis=1)
+    off = np.abs(total - 1)
+    # Nearly always a table is good: three reductions say so, and only then is it asked where it is not.
+    if not (
+        off.max(initial=0.0) <= tolerance
+        and array.min(initial=0.0) >= -tolerance
+        and illegal.max(initial=0.0) <= tolerance
+    ):
+        _refuse(player, states, array, illegal, tolerance)
+    if off.max(initial=0.0) <= 1e-15 and array.min(initial=0.0) >= 0.0 and not illegal.any():
+        return read_only(array)  # kept to the bit, so that a table survives being read back and checked again
+    array = np.where(states.masks, np.maximum(array, 0.0), 0.0)
+    total = array.sum(axis=1, keepdims=True)
+    return read_only(np.where(np.abs(total - 1) <= 1e-15, array, array / np.where(total > 0, total, 1.0)))
+
+
+def _refuse(
+    player: int, states: InformationStates, array: Float64Array, illegal: Float64Array, tolerance: float
+) -> None:
+    """Raise PolicyError at the first rule that a row breaks."""
     problems = (
         (~np.isfinite(array).all(axis=1), "is not finite"),
         ((array < -tolerance).any(axis=1), "has a negative probability"),
-        ((np.where(states.masks, 0.0, array) > tolerance).any(axis=1), "gives probability to an illegal action"),
+        ((illegal > tolerance).any(axis=1), "gives probability to an illegal action"),
         (np.abs(array.sum(axis=1) - 1) > tolerance, "does not sum to 1"),
     )
     for bad, rule in problems:
@@ -302,10 +328,6 @@ def check_table(player: int, states: InformationStates, table: ArrayLike, tolera
                 f"player {player}'s row {row} (information state {states.keys[row].tolist()}) {rule}: "
                 f"{array[row].tolist()}"
             )
-    array = np.where(states.masks, np.maximum(array, 0.0), 0.0)
-    total = array.sum(axis=1, keepdims=True)
-    # A row that already sums to one is kept to the bit, so that a table survives being read back and checked again.
-    return read_only(np.where(np.abs(total - 1) <= 1e-15, array, array / np.where(total > 0, total, 1.0)))
 
 
 def uniform(points: DecisionPoints) -> TabularPolicy:
@@ -392,7 +414,7 @@ def player_table(model: DecisionPoints, player: int, policy: BehaviourPolicy | M
     """One player's policy, or private mixture of policies, as a table [I, A]."""
     states = model.information_states[player]
     if isinstance(policy, MixturePolicy):
-        if not isinstance(model, MixableModel):
+        if not mixable(model):
             raise PolicyError(f"a mixture of policies has no equivalent table in a {type(model).__name__}")
         tables = np.stack([player_table(model, player, component) for component in policy.components])
         return model.mix(player, tables, policy.weights)

@@ -15,6 +15,7 @@ start with OMP_NUM_THREADS=1, and the driver's process should too.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import operator
@@ -168,6 +169,14 @@ def one_torch_thread(work: object) -> Iterator[None]:
         torch.set_num_threads(previous)
 
 
+@functools.cache
+def _function(path: str) -> Callable[..., Any]:
+    """The function at "package.module:name"."""
+    module, _, name = path.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def execute(task: Task, root_seed: int, objects: Mapping[str, Any]) -> Any:
     """Runs the task in this process, as every executor does.
 
@@ -184,8 +193,7 @@ def execute(task: Task, root_seed: int, objects: Mapping[str, Any]) -> Any:
         TaskError: importing or calling the function raised anything else.
     """
     try:
-        module, _, name = task.function.partition(":")
-        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        function = _function(task.function)
         seed = np.random.SeedSequence(root_seed, spawn_key=task.key)
         arguments = {key: _resolve(value, objects) for key, value in task.arguments.items()}
         with one_torch_thread(task):

@@ -10,7 +10,7 @@ from eqagents.learners.psro._population import Member
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game
-from eqenvs.policies import MixableModel, TabularPolicy
+from eqenvs.policies import TabularPolicy, mixable
 from eqsolvers.scoring.scorers import scorer
 
 
@@ -25,7 +25,7 @@ class KnownGame:
     """
 
     def __init__(self, game: Game) -> None:
-        known = game.exact and isinstance(game.model(), MixableModel)
+        known = game.exact and mixable(game.model())
         if not known or game.num_players != 2 or not game.constant_sum:
             raise UnsupportedGame(
                 f"psro: best responses in the whole game are known of two-player constant-sum games in normal or "
@@ -41,7 +41,7 @@ class KnownGame:
     def against_best_responses(self, strategies: Sequence[Float64Array]) -> tuple[Float64Array, ...]:
         """See `eqsolvers.meta.Outside`."""
         model = self._game.model()
-        assert isinstance(model, MixableModel)  # by __init__
+        assert mixable(model)  # by __init__
         mixed = [model.mix(p, tables, strategies[p]) for p, tables in enumerate(self._tables)]
         policy = TabularPolicy(self._game, mixed)
         found = []
