@@ -30,11 +30,13 @@ class OracleResult:
         record: the response.
         metrics: what it measured on the way, by name.
         episodes: how many episodes it played.
+        also: further policies that are to join the player's population.
     """
 
     record: PolicyRecord
     metrics: dict[str, float]
     episodes: int
+    also: tuple[PolicyRecord, ...] = ()
 
 
 class Member(Protocol):

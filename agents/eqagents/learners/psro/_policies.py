@@ -127,6 +127,7 @@ class Policies:
         grown, places = {}, {}
         for player in self._responding:
             records = [each.record for each in responses[player]]
+            records += [record for each in responses[player] for record in each.also]
             old = state.populations[player]
             grown[player], places[player] = joined(old, records, keep_repeats=self._config.keep_repeats)
         populations = self._everybody(grown)
@@ -135,7 +136,7 @@ class Policies:
         gains = {
             player: [
                 gain(filled.payoffs.mean[player], player, *each)
-                for each in zip(places[player], state.meta.against(player), strict=True)
+                for each in zip(places[player], state.meta.against(player), strict=False)  # `also` has no target
             ]
             for player in self._responding
         }
@@ -172,14 +173,13 @@ class Policies:
         least = self._config.least_gain
         kept = {}
         for player in self._responding:
+            responses, also = places[player][: len(gains[player])], places[player][len(gains[player]) :]
             good = {
-                place
-                for place, each in zip(places[player], gains[player], strict=True)
-                if least is None or each > least
+                place for place, each in zip(responses, gains[player], strict=True) if least is None or each > least
             }
             known = len(state.populations[player])
             every = range(len(filled.populations[player]))
-            kept[player] = [place for place in every if place < known or place in good]
+            kept[player] = [place for place in every if place < known or place in good or place in also]
         return list(self._everybody(kept))
 
     def _busy(self, state: PoliciesState) -> list[list[int]]:
