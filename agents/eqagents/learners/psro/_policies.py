@@ -78,7 +78,7 @@ class Policies:
             )
         shared = shared_rows(game) if config.symmetric else None
         tabulated = config.tabulate or config.payoffs.method == "exact"
-        self._outside = KnownGame(game) if solver.needs_outside else None
+        self.outside = KnownGame(game) if solver.needs_outside else None
         self._game_handle = executor.publish(game)
         self._members = Members(self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE, shared=shared)
         # Players that respond, and grow populations, of their own.
@@ -94,8 +94,8 @@ class Policies:
             idle=(np.zeros(1, dtype=np.int64),) * n,
             entropy=int(seed.generate_state(1, np.uint32)[0]),
         )
-        filled, episodes = self._filled(state, 0)
-        solved, metrics = self._solved(filled, 0)
+        filled, episodes = self.filled(state, 0)
+        solved, metrics = self.solved(filled, 0)
         return Enlarged(solved, metrics, episodes)
 
     def requests(self, state: PoliciesState, iteration: int) -> list[Request]:
@@ -132,7 +132,7 @@ class Policies:
             grown[player], places[player] = joined(old, records, keep_repeats=self._config.keep_repeats)
         populations = self._everybody(grown)
         idle = tuple(np.pad(old, (0, len(new) - len(old))) for old, new in zip(state.idle, populations, strict=True))
-        filled, episodes = self._filled(replace(state, populations=populations, idle=idle), iteration)
+        filled, episodes = self.filled(replace(state, populations=populations, idle=idle), iteration)
         gains = {
             player: [
                 gain(filled.payoffs.mean[player], player, *each)
@@ -142,7 +142,7 @@ class Policies:
         }
         improving = self._without(filled, self._gaining(state, filled, places, gains))
         seconds = time.perf_counter() - started
-        solved, metrics = self._solved(improving, iteration)
+        solved, metrics = self.solved(improving, iteration)
         busy = self._busy(solved)
         after = replace(self._without(solved, busy), meta=_of_policies(solved.meta, busy))
         for player in self._responding:
@@ -199,7 +199,7 @@ class Policies:
             idle=tuple(own[rows] for own, rows in zip(state.idle, policies, strict=True)),
         )
 
-    def _filled(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, int]:
+    def filled(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, int]:
         """With all cells of the empirical game known, and the episodes that were played for it."""
         payoffs = state.payoffs.grown([len(population) for population in state.populations])
         cells = payoffs.missing()
@@ -277,18 +277,18 @@ class Policies:
         results = run_ordered(self._executor, tasks)
         return np.stack([total for total, _ in results]), np.stack([square for _, square in results])
 
-    def _solved(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, dict[str, float]]:
+    def solved(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, dict[str, float]]:
         """With the empirical game solved."""
         started = time.perf_counter()
-        if self._outside is not None:
-            self._outside.show(self._members.members(state.populations, iteration))
+        if self.outside is not None:
+            self.outside.show(self._members.members(state.populations, iteration))
         meta, fell_back = _meta.solve(
             self._config.meta_solver,
             state.payoffs.mean,
             iteration=iteration,
             entropy=state.entropy,
             memory=state.meta.memory,
-            outside=self._outside,
+            outside=self.outside,
         )
         if self._config.symmetric:
             two = self._game.num_players == 2 and self._game.constant_sum

@@ -108,15 +108,22 @@ def respond(
     populations: Sequence[Sequence[Member]],
     meta: MetaSolution,
     payoffs: Float64Array | None = None,
+    warm_start: PolicyRecord | None = None,
 ) -> dict[str, Any]:
     """Task: one player's response to the meta-strategies of the populations, by the oracle that `config` names.
 
-    `payoffs` [N, K_0, ..., K_{N-1}] are those of the empirical game, for oracles that ask for them. The fields of an
-    `OracleResult` come back, as a tree.
+    `payoffs` [N, K_0, ..., K_{N-1}] are those of the empirical game, for oracles that ask for them; `warm_start` is
+    what they may start from, by default the last policy of the player. The fields of an `OracleResult` come back, as a
+    tree.
     """
     opponents = _mixed(game, populations, meta) or joint_policy(game, populations, meta)
     situation = Situation(
-        game, player, opponents, seed, populations[player][-1].record, Populations(populations, meta, payoffs)
+        game,
+        player,
+        opponents,
+        seed,
+        warm_start or populations[player][-1].record,
+        Populations(populations, meta, payoffs),
     )
     return vars(find_oracle(config.id).respond(config, situation))
 

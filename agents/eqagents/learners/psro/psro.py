@@ -24,6 +24,7 @@ from eqagents.learners import LearnerSpec
 from eqagents.learners.psro._loop import DoubleOracle, LoopState
 from eqagents.learners.psro._meta import MetaSolverConfig
 from eqagents.learners.psro._payoffs import PayoffConfig
+from eqagents.learners.psro._pipeline import Pipeline, PipelineConfig, PipelineState
 from eqagents.learners.psro._policies import Policies, PoliciesState
 from eqagents.oracles import find_oracle
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
@@ -63,6 +64,9 @@ class PSROConfig(NamedSettings):
         description="policies without weight in so many meta-solutions in a row are taken out; where these are few a "
         "run may come to the same populations again and again; none: all stay",
     )
+    pipeline: PipelineConfig | None = Field(
+        default=None, description="train several policies of each player at once; none: one after the other"
+    )
     tabulate: bool = Field(
         default=True,
         description="evaluate each new policy once at every information set, and train against the tables: "
@@ -77,9 +81,10 @@ class PSROConfig(NamedSettings):
 
 PSROState: TypeAlias = LoopState[PoliciesState]
 PSRO: TypeAlias = DoubleOracle[PoliciesState]
+PipelinePSRO: TypeAlias = DoubleOracle[PipelineState]
 
 
-def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO:
+def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO | PipelinePSRO:
     """The learner of a run."""
     if game.family is Family.MEAN_FIELD:
         raise UnsupportedGame(
@@ -98,6 +103,8 @@ def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO:
             )
     if config.symmetric and not (config.tabulate or config.payoffs.method == "exact"):
         raise InputError("psro: symmetric: true shares tables, so it needs tabulate: true")
+    if config.pipeline is not None:
+        return DoubleOracle(game.num_players, config.oracle, Pipeline(game, config, executor), executor)
     return DoubleOracle(game.num_players, config.oracle, Policies(game, config, executor), executor)
 
 
