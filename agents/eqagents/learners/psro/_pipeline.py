@@ -84,10 +84,8 @@ class Pipeline:
     def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
         assert config.pipeline is not None  # by the learner
         for name in ("symmetric", "keep_repeats", "least_gain", "prune_after"):
-            if getattr(config, name) not in (False, None):
-                raise InputError(
-                    f"psro: pipeline: {name} says what joins a population, which levels do in turn; unset it"
-                )
+            if getattr(config, name) is not False and getattr(config, name) is not None:
+                raise InputError(f"psro: pipeline: {name} says what joins a population, as levels do in turn; unset it")
         solver = find_meta_solver(config.meta_solver.id)
         if solver.learns:
             raise InputError(
