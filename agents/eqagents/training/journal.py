@@ -111,6 +111,7 @@ class JournalledExecutor:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._journal: Journal | None = None
+        self._asked: set[str] = set()  # durable tasks of this process since the last checkpoint
 
     def write_to(self, journal: Journal | None) -> None:
         """Keep results from now on; None: nowhere."""
@@ -118,6 +119,7 @@ class JournalledExecutor:
 
     def checkpointed(self, step: int) -> None:
         """There is a new checkpoint: what was kept is in it."""
+        self._asked.clear()
         if self._journal is not None:
             self._journal.begin(step)
 
@@ -135,11 +137,21 @@ class JournalledExecutor:
         self._executor.release(handle)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        """See `Executor`; results that are kept come first."""
+        """See `Executor`; results that are kept come first.
+
+        Raises:
+            ValueError: at once, where a durable task has the key of another one since the last checkpoint.
+        """
         journal = self._journal
         if journal is None:
             return self._executor.run(tasks)
-        return self._recorded(list(tasks), journal)
+        listed = list(tasks)
+        for task in listed:
+            if task.durable and _name(task) in self._asked:
+                raise ValueError(f"durable task {_name(task)} came before since the last checkpoint")
+            if task.durable:
+                self._asked.add(_name(task))
+        return self._recorded(listed, journal)
 
     def _recorded(self, tasks: list[Task], journal: Journal) -> Iterator[tuple[tuple[int, ...], Any]]:
         left, durable = [], {}

@@ -70,6 +70,16 @@ def test_tasks_that_are_not_durable_are_run(tmp_path: Path) -> None:
     assert CALLS == [0, 1, 0, 1]
 
 
+def test_a_durable_key_stands_for_one_task(tmp_path: Path) -> None:
+    """Another task of the same key would be told the first one's result."""
+    with executor_at(tmp_path / "journal.sqlite", 0) as executor:
+        run_ordered(executor, tasks(2))
+        with pytest.raises(ValueError, match="came before since the last checkpoint"):
+            run_ordered(executor, tasks(1))
+        executor.checkpointed(1)
+        run_ordered(executor, tasks(1))
+
+
 def test_what_is_no_journal_is_named(tmp_path: Path) -> None:
     file = tmp_path / "journal.sqlite"
     file.write_bytes(b"no database" * 100)

@@ -102,16 +102,16 @@ class Pipeline:
         first = self._policies.begin(seed)
         every = (uniform_record(),) * (1 + self._pipeline.levels)
         grown = replace(first.state, populations=(every,) * self._count)
-        found = self._evaluated(PipelineState(grown, 1, (), (-np.inf,) * self._count, 0), 1, 0)
+        found = self._evaluated(PipelineState(grown, 1, (), (-np.inf,) * self._count, 0), 1, 0, 1)
         return replace(found, episodes=found.episodes + first.episodes)
 
-    def _evaluated(self, state: PipelineState, known: int, iteration: int) -> Enlarged[PipelineState]:
+    def _evaluated(self, state: PipelineState, known: int, iteration: int, part: int = 0) -> Enlarged[PipelineState]:
         """With all payoffs, those between the first policies being known, the solution, and each level's target."""
         inner = state.policies
         payoffs = inner.payoffs.kept([range(known)] * self._count)
         sizes = [len(population) for population in inner.populations]
         idle = tuple(np.zeros(size, dtype=np.int64) for size in sizes)
-        filled, episodes = self._policies.filled(replace(inner, payoffs=payoffs, idle=idle), iteration)
+        filled, episodes = self._policies.filled(replace(inner, payoffs=payoffs, idle=idle), iteration, part)
         solved, metrics = self._policies.solved(filled, iteration)
         targets = [self._target(solved, state.frozen + level, iteration) for level in range(self._pipeline.levels)]
         return Enlarged(replace(state, policies=solved, targets=tuple(targets)), metrics, episodes)
@@ -162,7 +162,7 @@ class Pipeline:
             kept = PipelineState(
                 replace(after.policies, populations=grown), state.frozen + 1, (), (-np.inf,) * self._count, 0
             )
-            again = self._evaluated(kept, len(populations[0]), iteration)
+            again = self._evaluated(kept, len(populations[0]), iteration, 1)
             after, episodes = again.state, episodes + again.episodes
         else:
             after = replace(after, gains=gains, rounds=rounds)

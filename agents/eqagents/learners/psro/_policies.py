@@ -199,8 +199,14 @@ class Policies:
             idle=tuple(own[rows] for own, rows in zip(state.idle, policies, strict=True)),
         )
 
-    def filled(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, int]:
-        """With all cells of the empirical game known, and the episodes that were played for it."""
+    def filled(self, state: PoliciesState, iteration: int, part: int = 0) -> tuple[PoliciesState, int]:
+        """With all cells of the empirical game known, and the episodes that were played for it.
+
+        Args:
+            state: with populations that may have grown.
+            iteration: of the run.
+            part: which filling of the iteration this is; tasks have it in their keys.
+        """
         payoffs = state.payoffs.grown([len(population) for population in state.populations])
         cells = payoffs.missing()
         if self._config.symmetric:
@@ -209,13 +215,13 @@ class Policies:
             return replace(state, payoffs=payoffs), 0
         populations = self._members.handles(state.populations, iteration)
         if self._config.payoffs.method == "exact":
-            known, found = self._shared(cells, self._evaluated(populations, cells, iteration))
+            known, found = self._shared(cells, self._evaluated(populations, cells, (iteration, PAYOFF_PHASE, part)))
             return replace(state, payoffs=payoffs.computed(known, found)), 0
         episodes, size = 0, self._config.payoffs.episodes
         wanting = [(cell, 1) for cell in cells]
         while wanting:
             chunks = [(cell, int(payoffs.count[cell]) // size + k) for cell, number in wanting for k in range(number)]
-            sums, squares = self._simulated(populations, chunks, iteration)
+            sums, squares = self._simulated(populations, chunks, (iteration, PAYOFF_PHASE, part))
             played = [cell for cell, _ in chunks]
             # Of cells that differ in who plays what alone, one is played and the others are told.
             every, totals = self._repeated(played, sums)
@@ -239,12 +245,12 @@ class Policies:
             found.extend(theirs)
         return every, np.stack(found)
 
-    def _evaluated(self, populations: list[list[Any]], cells: list[Cell], iteration: int) -> Float64Array:
+    def _evaluated(self, populations: list[list[Any]], cells: list[Cell], key: tuple[int, ...]) -> Float64Array:
         """The exact payoffs of some cells, a chunk of cells per task."""
         size = self._config.payoffs.chunk
         tasks = [
             Task(
-                key=(iteration, PAYOFF_PHASE, start // size),
+                key=(*key, start // size),
                 function="eqagents.learners.psro._payoffs:exact_cells",
                 arguments={
                     "game": self._game_handle,
@@ -258,12 +264,12 @@ class Policies:
         return np.concatenate(run_ordered(self._executor, tasks))
 
     def _simulated(
-        self, populations: list[list[Any]], chunks: Iterable[tuple[Cell, int]], iteration: int
+        self, populations: list[list[Any]], chunks: Iterable[tuple[Cell, int]], key: tuple[int, ...]
     ) -> tuple[Float64Array, Float64Array]:
         """Sums and sums of squares of the payoffs of chunks of episodes, a task each."""
         tasks = [
             Task(
-                key=(iteration, PAYOFF_PHASE, *cell, number),
+                key=(*key, *cell, number),
                 function="eqagents.learners.psro._payoffs:simulated_cell",
                 arguments={
                     "game": self._game_handle,

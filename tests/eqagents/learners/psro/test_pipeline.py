@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqagents.configuration import validate
 from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners.psro.psro import PipelinePSRO, PSROConfig, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqagents.training.config import RunConfig
+from eqagents.training.run import train
 from eqenvs.errors import InputError
 from eqsolvers.scoring import score
 
@@ -88,6 +91,23 @@ def test_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
     for _ in range(2):
         (state, _), (resumed, _) = learner.step(state), again.step(resumed)
     assert leaves(again.to_tree(resumed)) == leaves(learner.to_tree(state))
+
+
+def test_run_writes_down_what_each_filling_found(tmp_path: Path) -> None:
+    config = {
+        "game": {"id": "kuhn_poker"},
+        "learner": {"id": "psro", "oracle": {"id": "exact"}, "pipeline": {"levels": 2}},
+        "iterations": 6,
+        "checkpoint": {"every": 6},
+    }
+    run = train(validate(RunConfig, config), tmp_path / "run")
+    _, tree = load_checkpoint(run.checkpoints)
+    learner = learner_of(InlineExecutor(0))
+    state = learner.init(np.random.SeedSequence(0))
+    for _ in range(6):
+        state, _ = learner.step(state)
+    assert state.restricted.frozen > 1
+    assert leaves(tree["state"]) == leaves(learner.to_tree(state))
 
 
 @pytest.mark.ray
