@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field, SerializeAsAny, field_validator
@@ -34,6 +34,14 @@ from eqagents.distributed import Executor, Task, run_ordered
 from eqagents.learners import LearnerSpec
 from eqagents.learners.mean_field._oracles import mean_field_oracle
 from eqagents.learners.mean_field._restricted import Device, RestrictedGame, against, coarse_correlated, gap, nash
+from eqagents.learners.psro._loop import (
+    MEMBER_PHASE,
+    PAYOFF_PHASE,
+    DoubleOracle,
+    Enlarged,
+    LoopState,
+    Request,
+)
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._population import Member, joint_policy
 from eqagents.oracles import OracleResult
@@ -46,7 +54,6 @@ from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import JointPolicy
 from eqsolvers.meta import MetaSolution
 
-RESPOND, MEMBER, META, CHECK = range(4)  # phases in the tasks' keys
 NASH, CCE = "nash", "cce"
 
 
@@ -74,24 +81,20 @@ class MeanFieldPSROConfig(NamedSettings):
 
 
 @dataclass(frozen=True)
-class MeanFieldPSROState:
-    """Everything that an iteration leaves behind.
+class MixturesState:
+    """The sets of policies and how they are mixed.
 
     Attributes:
-        iteration: iterations done.
         populations: the records of each population's policies.
         strategies: how they are mixed, [K_p] of each population.
         device: the mixtures that a CCE draws; None of a Nash mixture.
         gap: of the restricted game; of a device over all policies.
-        episodes: played by the oracles.
     """
 
-    iteration: int
     populations: tuple[tuple[PolicyRecord, ...], ...]
     strategies: tuple[Float64Array, ...]
     device: Device | None
     gap: float
-    episodes: int
 
 
 def mix(
@@ -120,13 +123,13 @@ def mix(
 
 
 def respond_to_device(
-    seed: np.random.SeedSequence, *, game: Game, members: Sequence[Sequence[Member]], device: Device
-) -> list[OracleResult]:
-    """Task: every population's best response to a device, by the exact model."""
+    seed: np.random.SeedSequence, *, game: Game, members: Sequence[Sequence[Member]], device: Device, player: int
+) -> dict[str, Any]:
+    """Task: a population's best response to a device, by the exact model; the fields of an `OracleResult`."""
     restricted = _restricted(game, members)
     response, found = against(restricted, device)
-    tables = restricted.model.as_tables(response)
-    return [OracleResult(tabular_record(table), {"cce_gap": found}, episodes=0) for table in tables]
+    table = restricted.model.as_tables(response)[player]
+    return vars(OracleResult(tabular_record(table), {"cce_gap": found}, episodes=0))
 
 
 def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> RestrictedGame:
@@ -136,134 +139,120 @@ def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> RestrictedGa
     return RestrictedGame(model, tables)
 
 
-class MeanFieldPSRO:
-    """See the module."""
+class Mixtures:
+    """The game between sets of policies, in which payoffs are not linear in the mixtures; a `RestrictedGame`."""
 
     def __init__(self, game: Game, config: MeanFieldPSROConfig, executor: Executor) -> None:
-        model = game.model()
-        if not isinstance(model, MeanFieldModel):
-            raise InputError(f"{config.id}: mixes policies of mean-field games, {game.spec.id} is {game.family.value}; "
-                             "use learner 'psro'")  # fmt: skip
-        if config.meta.concept == CCE:
-            if model.horizon is None or model.kernel is None or len(model.kernel.weight):
-                raise UnsupportedGame(
-                    f"{config.id}: a CCE needs a game with a horizon whose moves do not depend on the mean field, "
-                    f"{game.spec.id} is none; use meta.concept 'nash'"
-                )
-            if config.oracle.id != ExactConfig().id:
-                raise InputError(f"{config.id}: a CCE needs oracle 'exact', got {config.oracle.id!r}")
         self._game, self._config, self._executor = game, config, executor
         self._published = executor.publish(game)
-        self._members = Members(self._published, executor, tabulated=True, phase=MEMBER)
+        self._members = Members(self._published, executor, tabulated=True, phase=MEMBER_PHASE)
 
-    def init(self, seed: np.random.SeedSequence) -> MeanFieldPSROState:
+    def begin(self, seed: np.random.SeedSequence) -> Enlarged[MixturesState]:
         """Uniformly random policies; all randomness is the tasks', so `seed` is not used."""
-        check = "eqagents.learners.psro._population:check_oracle"
-        run_ordered(self._executor, [Task((0, CHECK), check, {"config": self._config.oracle})])
         count = self._game.num_players
-        return self._mixed(
-            MeanFieldPSROState(0, ((uniform_record(),),) * count, (np.ones(1),) * count, None, float("inf"), 0)
-        )
+        start = MixturesState(((uniform_record(),),) * count, (np.ones(1),) * count, None, float("inf"))
+        return Enlarged(self._mixed(start, 0), {})
 
-    def iteration(self, state: MeanFieldPSROState) -> int:
-        """Iterations done."""
-        return state.iteration
-
-    def step(self, state: MeanFieldPSROState) -> tuple[MeanFieldPSROState, dict[str, float]]:
-        """Respond, and mix anew."""
-        started = time.perf_counter()
-        results = self._respond(state)
-        responded = time.perf_counter()
-        after = self._mixed(
-            MeanFieldPSROState(
-                iteration=state.iteration + 1,
-                populations=tuple((*old, r.record) for old, r in zip(state.populations, results, strict=True)),
-                strategies=state.strategies,
-                device=state.device,
-                gap=state.gap,
-                episodes=state.episodes + sum(result.episodes for result in results),
-            )
-        )
-        metrics = {f"oracle/{name}_{p}": v for p, found in enumerate(results) for name, v in found.metrics.items()}
-        for p, shares in enumerate(after.strategies):
-            metrics[f"meta/support_{p}"] = float(np.count_nonzero(shares > 1e-9))
-        timing = {"time/oracle_s": responded - started, "time/meta_s": time.perf_counter() - responded}
-        return after, {**metrics, "meta/gap": after.gap, "samples/episodes": float(after.episodes), **timing}
-
-    def _respond(self, state: MeanFieldPSROState) -> list[OracleResult]:
-        handles = self._members.handles(state.populations, state.iteration)
+    def requests(self, state: MixturesState, iteration: int) -> list[Request]:
+        """A response of every population to the mixture, or to what the device draws."""
+        handles = self._members.handles(state.populations, iteration)
+        players = range(self._game.num_players)
         if state.device is not None:
-            task = self._task((state.iteration, RESPOND), "respond_to_device", members=handles, device=state.device)
-            (found,) = run_ordered(self._executor, [task])
-            return list(found)
-        tasks = [
-            Task(
-                (state.iteration, RESPOND, player),
-                "eqagents.learners.psro._population:respond",
-                {
-                    "game": self._published,
-                    "config": self._config.oracle,
-                    "player": player,
-                    "populations": handles,
-                    "meta": MetaSolution(state.strategies),
-                },
-                durable=True,
-            )
-            for player in range(self._game.num_players)
-        ]
-        return [OracleResult(**found) for found in run_ordered(self._executor, tasks)]
+            asked = {"game": self._published, "members": handles, "device": state.device}
+            return [Request(player, f"{__name__}:respond_to_device", {**asked, "player": player}) for player in players]
+        asked = {
+            "game": self._published,
+            "config": self._config.oracle,
+            "populations": handles,
+            "meta": MetaSolution(state.strategies),
+        }
+        respond = "eqagents.learners.psro._population:respond"
+        return [Request(player, respond, {**asked, "player": player}) for player in players]
 
-    def _mixed(self, state: MeanFieldPSROState) -> MeanFieldPSROState:
-        handles = self._members.handles(state.populations, state.iteration)
-        arguments = {"members": handles, "before": list(state.strategies), "meta": self._config.meta}
-        task = self._task((state.iteration, META), "mix", **arguments)
+    def enlarged(
+        self, state: MixturesState, iteration: int, responses: Sequence[list[OracleResult]]
+    ) -> Enlarged[MixturesState]:
+        """Mix anew."""
+        started = time.perf_counter()
+        populations = tuple(
+            (*old, *(each.record for each in new)) for old, new in zip(state.populations, responses, strict=True)
+        )
+        after = self._mixed(replace(state, populations=populations), iteration)
+        metrics = {"meta/gap": after.gap, "time/meta_s": time.perf_counter() - started}
+        for player, shares in enumerate(after.strategies):
+            metrics[f"meta/support_{player}"] = float(np.count_nonzero(shares > 1e-9))
+        return Enlarged(after, metrics)
+
+    def _mixed(self, state: MixturesState, iteration: int) -> MixturesState:
+        arguments = {
+            "game": self._published,
+            "members": self._members.handles(state.populations, iteration),
+            "before": list(state.strategies),
+            "meta": self._config.meta,
+        }
+        task = Task((iteration, PAYOFF_PHASE), f"{__name__}:mix", arguments)
         ((strategies, device, found),) = run_ordered(self._executor, [task])
-        return MeanFieldPSROState(state.iteration, state.populations, tuple(strategies), device, found, state.episodes)
+        return MixturesState(state.populations, tuple(strategies), device, found)
 
-    def average_policy(self, state: MeanFieldPSROState) -> JointPolicy:
+    def policy(self, state: MixturesState) -> JointPolicy:
         """Each population's mixture; of a device, the mean of its mixtures."""
-        members = self._members.members(state.populations, state.iteration)
+        members = self._members.members(state.populations, 0)
         return joint_policy(self._game, members, MetaSolution(state.strategies))
 
-    def measures(self, state: MeanFieldPSROState) -> dict[str, float]:
+    def measures(self, state: MixturesState) -> dict[str, float]:
         """The gap of a CCE's device over all policies."""
         return {} if state.device is None else {"cce_gap": state.gap}
 
-    def to_tree(self, state: MeanFieldPSROState) -> dict[str, Any]:
+    def to_tree(self, state: MixturesState) -> dict[str, Any]:
         """See `Learner`."""
         device = state.device
         return {
-            "iteration": state.iteration,
             "populations": [list(population) for population in state.populations],
             "strategies": list(state.strategies),
             "device": None if device is None else {"weights": device.weights, "plays": list(device.plays)},
             "gap": state.gap,
-            "episodes": state.episodes,
         }
 
-    def from_tree(self, tree: dict[str, Any]) -> MeanFieldPSROState:
+    def from_tree(self, tree: dict[str, Any]) -> MixturesState:
         """See `Learner`."""
         device = tree["device"]
-        return MeanFieldPSROState(
-            iteration=tree["iteration"],
+        return MixturesState(
             populations=tuple(tuple(population) for population in tree["populations"]),
             strategies=tuple(tree["strategies"]),
             device=None if device is None else Device(device["weights"], tuple(device["plays"])),
             gap=tree["gap"],
-            episodes=tree["episodes"],
         )
 
-    def artefacts(self, state: MeanFieldPSROState) -> dict[str, Any]:
+    def artefacts(self, state: MixturesState) -> dict[str, Any]:
         """See `Learner`; there are none, as there is no payoff tensor to show."""
         return {}
 
-    def _task(self, key: tuple[int, ...], function: str, **arguments: Any) -> Task:
-        return Task(key, f"{__name__}:{function}", {"game": self._published, **arguments})
+
+MeanFieldPSROState: TypeAlias = LoopState[MixturesState]
+MeanFieldPSRO: TypeAlias = DoubleOracle[MixturesState]
 
 
 def build(game: Game, config: MeanFieldPSROConfig, executor: Executor) -> MeanFieldPSRO:
-    """The learner of a run."""
-    return MeanFieldPSRO(game, config, executor)
+    """The learner of a run.
+
+    Raises:
+        InputError: if the game is no mean-field game, or the configuration does not fit.
+        UnsupportedGame: if a CCE is asked of a game whose best responses to devices have a memory.
+    """
+    model = game.model()
+    if not isinstance(model, MeanFieldModel):
+        raise InputError(
+            f"{config.id}: mixes policies of mean-field games, {game.spec.id} is {game.family.value}; use 'psro'"
+        )
+    if config.meta.concept == CCE:
+        if model.horizon is None or model.kernel is None or len(model.kernel.weight):
+            raise UnsupportedGame(
+                f"{config.id}: a CCE needs a game with a horizon whose moves do not depend on the mean field, "
+                f"{game.spec.id} is none; use meta.concept 'nash'"
+            )
+        if config.oracle.id != ExactConfig().id:
+            raise InputError(f"{config.id}: a CCE needs oracle 'exact', got {config.oracle.id!r}")
+    return DoubleOracle(game.num_players, config.oracle, Mixtures(game, config, executor), executor)
 
 
 LEARNER = LearnerSpec(

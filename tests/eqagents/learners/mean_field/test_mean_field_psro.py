@@ -21,6 +21,7 @@ from eqagents.learners.mean_field._restricted import (
     project,
 )
 from eqagents.learners.mean_field.mean_field_psro import MeanFieldPSRO
+from eqagents.learners.psro._loop import DoubleOracle
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import MixturePolicy, ProductPolicy, TabularPolicy, uniform
@@ -119,7 +120,7 @@ def run(game: eqenvs.Game, steps: int, **settings: Any) -> tuple[MeanFieldPSRO, 
     state, metrics = learner.init(np.random.SeedSequence(0)), {}
     for _ in range(steps):
         state, metrics = learner.step(state)
-    assert isinstance(learner, MeanFieldPSRO)
+    assert isinstance(learner, DoubleOracle)
     return learner, state, metrics
 
 
@@ -140,7 +141,7 @@ def test_exact_oracles_lead_to_equilibrium(game_id: str, parameters: dict[str, A
     scored = score(game, learner.average_policy(state)).nash_conv
     assert scored <= left
     assert scored < 0.15 * score(game, uniform(game)).nash_conv
-    assert [len(population) for population in state.populations] == [steps + 1] * game.num_players
+    assert [len(population) for population in state.restricted.populations] == [steps + 1] * game.num_players
     assert metrics["samples/episodes"] == 0
 
 
@@ -148,8 +149,8 @@ def test_coarse_correlated_equilibria_hold_against_every_policy() -> None:
     game = eqenvs.make("crowd_1d", size=5, horizon=4)
     learner, state, _ = run(game, 8, meta={"concept": "cce", "rounds": 100})
     _, early, _ = run(game, 1, meta={"concept": "cce", "rounds": 100})
-    assert 0 <= learner.measures(state)["cce_gap"] < 0.1 * early.gap
-    assert state.device.plays[0].shape == (100, 9)
+    assert 0 <= learner.measures(state)["cce_gap"] < 0.1 * early.restricted.gap
+    assert state.restricted.device.plays[0].shape == (100, 9)
 
 
 def test_what_cannot_be_mixed_is_refused_in_one_line() -> None:
