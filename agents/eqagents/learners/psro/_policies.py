@@ -8,24 +8,25 @@ mixes anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqagents.distributed import Executor, Task, run_ordered
+from eqagents.distributed import Executor
 from eqagents.learners.psro import _meta
+from eqagents.learners.psro._filling import Filling
 from eqagents.learners.psro._growth import gain, joined
 from eqagents.learners.psro._loop import MEMBER_PHASE, PAYOFF_PHASE, Enlarged, Request
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
-from eqagents.learners.psro._payoffs import Cell, PayoffTable
+from eqagents.learners.psro._payoffs import PayoffTable
 from eqagents.learners.psro._population import joint_policy
-from eqagents.learners.psro._symmetry import distinct, shared_rows, spread, symmetric_solution
+from eqagents.learners.psro._symmetry import shared_rows, symmetric_solution
 from eqagents.oracles import OracleResult, find_oracle
 from eqagents.policies.records import PolicyRecord
-from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.arrays import IntArray
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
@@ -80,6 +81,7 @@ class Policies:
         tabulated = config.tabulate or config.payoffs.method == "exact"
         self.outside = KnownGame(game) if solver.needs_outside else None
         self._game_handle = executor.publish(game)
+        self._filling = Filling(self._game_handle, executor, config.payoffs, symmetric=config.symmetric)
         self._members = Members(self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE, shared=shared)
         # Players that respond, and grow populations, of their own.
         self._responding = (0,) if config.symmetric else tuple(range(game.num_players))
@@ -208,80 +210,9 @@ class Policies:
             part: which filling of the iteration this is; tasks have it in their keys.
         """
         payoffs = state.payoffs.grown([len(population) for population in state.populations])
-        cells = payoffs.missing()
-        if self._config.symmetric:
-            cells = distinct(cells)
-        if not cells:
-            return replace(state, payoffs=payoffs), 0
-        populations = self._members.handles(state.populations, iteration)
-        if self._config.payoffs.method == "exact":
-            known, found = self._shared(cells, self._evaluated(populations, cells, (iteration, PAYOFF_PHASE, part)))
-            return replace(state, payoffs=payoffs.computed(known, found)), 0
-        episodes, size = 0, self._config.payoffs.episodes
-        wanting = [(cell, 1) for cell in cells]
-        while wanting:
-            chunks = [(cell, int(payoffs.count[cell]) // size + k) for cell, number in wanting for k in range(number)]
-            sums, squares = self._simulated(populations, chunks, (iteration, PAYOFF_PHASE, part))
-            played = [cell for cell, _ in chunks]
-            # Of cells that differ in who plays what alone, one is played and the others are told.
-            every, totals = self._repeated(played, sums)
-            _, powers = self._repeated(played, squares)
-            payoffs = payoffs.played(every, size, totals, powers)
-            episodes += size * len(chunks)
-            wanting = payoffs.wanting(self._config.payoffs, cells)
-        return replace(state, payoffs=payoffs), episodes
-
-    def _shared(self, cells: Sequence[Cell], payoffs: Float64Array) -> tuple[Sequence[Cell], Float64Array]:
-        """Cells and their payoffs, with those that follow by symmetry."""
-        return spread(cells, payoffs) if self._config.symmetric else (cells, payoffs)
-
-    def _repeated(self, cells: Sequence[Cell], payoffs: Float64Array) -> tuple[list[Cell], Float64Array]:
-        """The same for a list in which cells come again."""
-        every: list[Cell] = []
-        found: list[Float64Array] = []
-        for cell, own in zip(cells, payoffs, strict=True):
-            more, theirs = self._shared([cell], own[None])
-            every.extend(more)
-            found.extend(theirs)
-        return every, np.stack(found)
-
-    def _evaluated(self, populations: list[list[Any]], cells: list[Cell], key: tuple[int, ...]) -> Float64Array:
-        """The exact payoffs of some cells, a chunk of cells per task."""
-        size = self._config.payoffs.chunk
-        tasks = [
-            Task(
-                key=(*key, start // size),
-                function="eqagents.learners.psro._payoffs:exact_cells",
-                arguments={
-                    "game": self._game_handle,
-                    "populations": populations,
-                    "cells": cells[start : start + size],
-                },
-                durable=True,
-            )
-            for start in range(0, len(cells), size)
-        ]
-        return np.concatenate(run_ordered(self._executor, tasks))
-
-    def _simulated(
-        self, populations: list[list[Any]], chunks: Iterable[tuple[Cell, int]], key: tuple[int, ...]
-    ) -> tuple[Float64Array, Float64Array]:
-        """Sums and sums of squares of the payoffs of chunks of episodes, a task each."""
-        tasks = [
-            Task(
-                key=(*key, *cell, number),
-                function="eqagents.learners.psro._payoffs:simulated_cell",
-                arguments={
-                    "game": self._game_handle,
-                    "members": [populations[p][k] for p, k in enumerate(cell)],
-                    "episodes": self._config.payoffs.episodes,
-                },
-                durable=True,
-            )
-            for cell, number in chunks
-        ]
-        results = run_ordered(self._executor, tasks)
-        return np.stack([total for total, _ in results]), np.stack([square for _, square in results])
+        members = self._members.handles(state.populations, iteration)
+        filled, episodes = self._filling.fill(payoffs, members, (iteration, PAYOFF_PHASE, part))
+        return replace(state, payoffs=filled), episodes
 
     def solved(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, dict[str, float]]:
         """With the empirical game solved."""

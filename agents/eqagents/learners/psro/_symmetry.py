@@ -79,12 +79,11 @@ def distinct(cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in cells if all(a <= b for a, b in itertools.pairwise(cell))]
 
 
-def spread(cells: Sequence[Cell], payoffs: Float64Array) -> tuple[list[Cell], Float64Array]:
-    """All profiles that differ from some in who plays what alone, and their payoffs [M', N] from those [M, N]."""
+def spread(cell: Cell, payoffs: Float64Array) -> tuple[list[Cell], Float64Array]:
+    """All profiles that differ from one in who plays what alone, and their payoffs [M, N] from its own [N]."""
     found: dict[Cell, Float64Array] = {}
-    for cell, own in zip(cells, payoffs, strict=True):
-        for order in itertools.permutations(range(len(cell))):
-            found.setdefault(tuple(cell[k] for k in order), own[list(order)])
+    for order in itertools.permutations(range(len(cell))):
+        found.setdefault(tuple(cell[k] for k in order), payoffs[list(order)])
     return list(found), np.stack(list(found.values()))
 
 

@@ -93,13 +93,13 @@ def test_symmetric_needs_tables() -> None:
 
 
 def test_payoffs_are_spread_over_who_plays_what() -> None:
-    cells, payoffs = spread([(0, 1, 1), (2, 2, 2)], np.array([[5.0, 7.0, 7.0], [1.0, 1.0, 1.0]]))
+    cells, payoffs = spread((0, 1, 1), np.array([5.0, 7.0, 7.0]))
     assert dict(zip(cells, payoffs.tolist(), strict=True)) == {
         (0, 1, 1): [5.0, 7.0, 7.0],
         (1, 0, 1): [7.0, 5.0, 7.0],
         (1, 1, 0): [7.0, 7.0, 5.0],
-        (2, 2, 2): [1.0, 1.0, 1.0],
     }
+    assert spread((2, 2), np.ones(2))[0] == [(2, 2)]
 
 
 def test_solutions_in_which_players_differ_are_no_solutions_of_a_shared_population() -> None:
