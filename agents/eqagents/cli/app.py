@@ -1,4 +1,4 @@
-"""The `eqenvs` command: games, show, solve, train, resume, evaluate, report, bench.
+"""The `eqenvs` command: games, show, solve, train, resume, evaluate, compare, report, bench.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
 error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 interrupted.
@@ -253,6 +253,55 @@ def evaluate(
         print_json(scored.to_dict())
     else:
         out.print(score_table(scored, str(path)))
+
+
+@app.command()
+def compare(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="RUN_OR_POLICY...", help="Run directories and policy files of one game.")
+    ],
+    file: Annotated[Path | None, typer.Option("--out", "-o", help="Write the JSON document here.")] = None,
+    solver: Annotated[
+        str, typer.Option(help="The meta-solver that picks a profile from every run's populations.")
+    ] = "nash",
+    every: Annotated[int, typer.Option(help="Iterations between the populations that are evaluated.")] = 1,
+    regrets: Annotated[bool, typer.Option("--regret/--no-regret", help="Whether to evaluate populations.")] = True,
+    episodes: Annotated[
+        int | None,
+        typer.Option(help="Simulate, in blocks of so many episodes a cell; default exact, or 1024 where it cannot be."),
+    ] = None,
+    half_width: Annotated[
+        float | None, typer.Option(help="Simulate until 95 % intervals are as narrow, payoff units.")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(help="The most episodes that a table of payoffs may take.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of simulated play.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Play runs and policies against each other: payoffs, ratings, and the regret of their populations."""
+    from eqagents.cli.comparing import compare as compare_all
+    from eqagents.cli.comparing import comparison_tables
+    from eqagents.cli.contestants import load_contestants
+    from eqagents.training.files import write_json
+    from eqsolvers.evaluation import Allocation
+
+    if file is not None:
+        if file.exists():
+            raise InputError(f"{file} exists; choose another --out")
+        require_parent(file)
+    allocation = None
+    if (episodes, half_width, budget) != (None, None, None):
+        allocation = Allocation(episodes=episodes or 1024, half_width=half_width, budget=budget)
+    with busy("loading"):
+        contestants = load_contestants(paths)
+    found = compare_all(
+        contestants, allocation=allocation, seed=seed, solver=solver, every=every, regrets=regrets, busy=busy
+    )
+    if file is not None:
+        write_json(file, found.to_json())
+    if as_json:
+        print_json(found.to_json())
+    else:
+        out.print(comparison_tables(found))
 
 
 @app.command()
