@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eqagents.learners.psro._growth import digest
-from eqagents.learners.psro._meta import solution_from_tree
-from eqagents.learners.psro._symmetry import shared_rows
-from eqagents.policies.records import PolicyRecord, to_policy
-from eqagents.training.checkpoint import load_checkpoint
+from eqagents.learners.psro._loop import DoubleOracle
+from eqagents.oracles import Member
+from eqagents.policies.records import to_policy
 from eqagents.training.run import Trained, load_trained
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import TabularPolicy, player_table
+from eqenvs.policies import TabularPolicy
 from eqenvs.policy_files import load_policy
 from eqsolvers.evaluation import Entrant
 from eqsolvers.meta import MetaSolution
@@ -88,47 +87,30 @@ def _load(path: Path, name: str) -> Contestant:
         key = hashlib.sha256(path.read_bytes()).hexdigest()
         return Contestant(Entrant(name, policy, key), game, "policy")
     trained = load_trained(path)
-    _, tree = load_checkpoint(trained.run.checkpoints, trained.step)
     # What was learned, not how long it took: a run that is repeated elsewhere is the same entrant.
-    entrant = Entrant(name, trained.policy, digest(tree["state"]))
-    return Contestant(entrant, trained.game, "run", trained.step, _populations(trained, tree["state"]))
+    entrant = Entrant(name, trained.policy, digest(trained.learner.to_tree(trained.state)))
+    return Contestant(entrant, trained.game, "run", trained.step, _populations(trained))
 
 
-def _populations(trained: Trained, state: Mapping[str, Any]) -> Found | None:
-    restricted = state.get("restricted")
-    if not isinstance(restricted, dict):
+def _populations(trained: Trained) -> Found | None:
+    if not isinstance(trained.learner, DoubleOracle):
         return None
-    kept = restricted.get("policies", restricted)  # a pipeline has more beside them
-    if "populations" not in kept:
+    kept = trained.learner.populations(trained.state)
+    if kept is None:
         return None
-    game, n, stored = trained.game, trained.game.num_players, kept["populations"]
-    if len(stored) == n:
-        policies = [[_entrant(game, player, record) for record in own] for player, own in enumerate(stored)]
-    else:
-        rows = shared_rows(game)
-        tables = [player_table(game.model(), 0, to_policy(record, game, 0)) for record in stored[0]]
-        policies = [
-            [
-                _tabular(game, player, table[rows[player]], record)
-                for record, table in zip(stored[0], tables, strict=True)
-            ]
-            for player in range(n)
-        ]
-    sizes = tuple(map(len, policies))
-    solution = solution_from_tree(kept["meta"])
-    return Found(tuple(map(tuple, policies)), solution, _stages(trained, sizes))
+    game = trained.game
+    policies = [[_entrant(game, player, member) for member in own] for player, own in enumerate(kept.members)]
+    return Found(tuple(map(tuple, policies)), kept.meta, _stages(trained, tuple(map(len, policies))))
 
 
-def _entrant(game: Game, player: int, record: PolicyRecord) -> Entrant:
-    return Entrant(f"player {player}", to_policy(record, game, player), digest(record))
-
-
-def _tabular(game: Game, player: int, table: Any, record: PolicyRecord) -> Entrant:
+def _entrant(game: Game, player: int, member: Member) -> Entrant:
+    name, key = f"player {player}", digest(member.record)
+    if member.table is None:
+        return Entrant(name, to_policy(member.record, game, player), key)
+    # The table says who plays it: of a shared population the same record is another policy for another player.
     tables = [states.uniform() for states in game.information_states]
-    tables[player] = table
-    # The record is of player 0; as another player's own it would be another policy.
-    key = digest(record) if player == 0 else f"player 0's {digest(record)}"
-    return Entrant(f"player {player}", TabularPolicy(game, tables), key)
+    tables[player] = member.table
+    return Entrant(name, TabularPolicy(game, tables), key if player == 0 else f"{name}'s {key}")
 
 
 def _stages(trained: Trained, sizes: tuple[int, ...]) -> dict[int, tuple[int, ...]]:

@@ -298,6 +298,8 @@ class Trained:
         policy: the joint policy of the last checkpoint.
         step: the checkpoint's iteration.
         measures: the learner's own of that policy, see `Learner`.
+        learner: that made it, for questions about its state; it has nothing to run tasks with any more.
+        state: the learner's, at the checkpoint.
     """
 
     run: RunDirectory
@@ -306,6 +308,8 @@ class Trained:
     policy: JointPolicy
     step: int
     measures: dict[str, float]
+    learner: Learner[Any]
+    state: Any
 
 
 def load_trained(path: Path, *, step: int | None = None) -> Trained:
@@ -320,7 +324,8 @@ def load_trained(path: Path, *, step: int | None = None) -> Trained:
         parts = _build(config, stack, InlineExecutor(config.seed))
         point = _load(run, parts, step)
         policy, measures = parts.learner.average_policy(point.state), parts.learner.measures(point.state)
-        return Trained(run, config, parts.game, policy, point.standing.iteration, measures)
+        step = point.standing.iteration
+        return Trained(run, config, parts.game, policy, step, measures, parts.learner, point.state)
 
 
 def evaluate(path: Path, *, step: int | None = None) -> Score:

@@ -44,7 +44,7 @@ from eqagents.learners.psro._loop import (
 )
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._population import Member, joint_policy
-from eqagents.oracles import OracleResult
+from eqagents.oracles import OracleResult, Populations
 from eqagents.oracles.exact import ExactConfig
 from eqagents.policies import PolicyRecord, tabular_record, uniform_record
 from eqenvs.arrays import Float64Array
@@ -202,6 +202,10 @@ class Mixtures:
     def measures(self, state: MixturesState) -> dict[str, float]:
         """The gap of a CCE's device over all policies."""
         return {} if state.device is None else {"cce_gap": state.gap}
+
+    def populations(self, state: MixturesState) -> Populations:
+        """The members and their mixtures; of a device, their mean."""
+        return Populations(self._members.members(state.populations, 0), MetaSolution(state.strategies))
 
     def to_tree(self, state: MixturesState) -> dict[str, Any]:
         """See `Learner`."""

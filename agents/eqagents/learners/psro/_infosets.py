@@ -242,6 +242,10 @@ class Infosets:
         del state
         return {}
 
+    def populations(self, state: InfosetsState) -> None:
+        """None: actions are not policies."""
+        del state
+
     def to_tree(self, state: InfosetsState) -> dict[str, Any]:
         """See `Learner`."""
         return {

@@ -19,7 +19,7 @@ import numpy as np
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, run_ordered
-from eqagents.oracles import OracleResult
+from eqagents.oracles import OracleResult, Populations
 from eqenvs.policies import JointPolicy
 
 StateT = TypeVar("StateT")
@@ -73,6 +73,9 @@ class RestrictedGame(Protocol[StateT]):
 
     def measures(self, state: StateT) -> dict[str, float]:
         """See `Learner`."""
+
+    def populations(self, state: StateT) -> Populations | None:
+        """The policies that it is made of and their mixture; None where it is made of something else."""
 
     def to_tree(self, state: StateT) -> dict[str, Any]:
         """See `Learner`."""
@@ -170,6 +173,10 @@ class DoubleOracle(Generic[StateT]):
     def measures(self, state: LoopState[StateT]) -> dict[str, float]:
         """See `Learner`."""
         return self._restricted.measures(state.restricted)
+
+    def populations(self, state: LoopState[StateT]) -> Populations | None:
+        """See `RestrictedGame`."""
+        return self._restricted.populations(state.restricted)
 
     def to_tree(self, state: LoopState[StateT]) -> dict[str, Any]:
         """See `Learner`."""

@@ -27,7 +27,7 @@ from eqagents.learners.psro import _meta
 from eqagents.learners.psro._growth import gain
 from eqagents.learners.psro._loop import Enlarged, Request
 from eqagents.learners.psro._policies import Policies, PoliciesState
-from eqagents.oracles import OracleResult
+from eqagents.oracles import OracleResult, Populations
 from eqagents.policies import uniform_record
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -184,6 +184,10 @@ class Pipeline:
     def measures(self, state: PipelineState) -> dict[str, float]:
         """See `Policies`."""
         return self._policies.measures(state.policies)
+
+    def populations(self, state: PipelineState) -> Populations:
+        """See `Policies`; active policies are among them."""
+        return self._policies.populations(state.policies)
 
     def to_tree(self, state: PipelineState) -> dict[str, Any]:
         """See `Learner`."""

@@ -24,7 +24,7 @@ from eqagents.learners.psro._outside import KnownGame
 from eqagents.learners.psro._payoffs import PayoffTable
 from eqagents.learners.psro._population import joint_policy
 from eqagents.learners.psro._symmetry import shared_rows, symmetric_solution
-from eqagents.oracles import OracleResult, find_oracle
+from eqagents.oracles import OracleResult, Populations, find_oracle
 from eqagents.policies.records import PolicyRecord
 from eqenvs.arrays import IntArray
 from eqenvs.errors import InputError
@@ -249,6 +249,10 @@ class Policies:
         if not state.payoffs.count.any():
             return {}
         return {"payoff_half_width": float(np.nanmax(state.payoffs.half_widths()))}
+
+    def populations(self, state: PoliciesState) -> Populations:
+        """The members, the meta-solution and the empirical game."""
+        return Populations(self._members.members(state.populations, 0), state.meta, state.payoffs.mean)
 
     def to_tree(self, state: PoliciesState) -> dict[str, Any]:
         """See `Learner`."""
