@@ -222,8 +222,13 @@ def _deals(num_types: int, copies: int, length: int) -> int:
     return ways[length]
 
 
-def _betting(num_players: int) -> tuple[int, Counter[int]]:
-    """Histories of one betting round, its start included, and how many of them close it, by players left."""
+def _betting(num_players: int, copies: int) -> tuple[int, Counter[int]]:
+    """Histories of one betting round, its start included, and how many of them close it, by players left.
+
+    Args:
+        num_players: who bet.
+        copies: of every move.
+    """
     histories, closed = 0, Counter[int]()
     going = Counter({(num_players, 0, 0): 1})  # players left, calls since the last raise, raises
     while going:
@@ -233,21 +238,23 @@ def _betting(num_players: int) -> tuple[int, Counter[int]]:
             if left == 1 or calls == left - (raises > 0):
                 closed[left] += ways
                 continue
-            after[left, calls + 1, raises] += ways
+            after[left, calls + 1, raises] += copies * ways
             if raises > 0:
-                after[left - 1, calls, raises] += ways
+                after[left - 1, calls, raises] += copies * ways
             if raises < MAX_RAISES:
-                after[left, 0, raises + 1] += ways
+                after[left, 0, raises + 1] += copies * ways
         going = after
     return histories, closed
 
 
-def num_histories(num_players: int, num_ranks: int, num_suits: int, suit_isomorphism: bool) -> int:
+def num_histories(
+    num_players: int, num_ranks: int, num_suits: int, suit_isomorphism: bool, action_copies: int = 1
+) -> int:
     """Histories: betting never depends on cards, so rounds and deals are counted apart and multiplied."""
     types, copies = (num_ranks, num_suits) if suit_isomorphism else (num_ranks * num_suits, 1)
     deals = [_deals(types, copies, length) for length in range(num_players + 2)]
-    first, closed = _betting(num_players)
-    second = sum(ways * _betting(left)[0] for left, ways in closed.items() if left > 1)
+    first, closed = _betting(num_players, action_copies)
+    second = sum(ways * _betting(left, action_copies)[0] for left, ways in closed.items() if left > 1)
     return sum(deals[:num_players]) + deals[num_players] * first + deals[num_players + 1] * second
 
 

@@ -8,21 +8,9 @@ A player's next policies are one response to the others' joint marginal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, correlated
-from eqsolvers.meta._solved import solvable
-from eqsolvers.normal_form._epsilon import PARAMETERS
+from eqsolvers.meta._correlated import even_meta_solver
 from eqsolvers.normal_form.max_entropy import max_entropy_device
 
-
-@solvable
-def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
-    """The device, and its marginals."""
-    return correlated(max_entropy_device(game.model, "cce", **settings)[0])
-
-
-META_SOLVER = MetaSolverSpec(
-    id="max_entropy_cce", solve=solve, source="Ortiz, Schapire and Kakade (2007), AISTATS", parameters=PARAMETERS
+META_SOLVER = even_meta_solver(
+    "max_entropy_cce", max_entropy_device, "cce", source="Ortiz, Schapire and Kakade (2007), AISTATS"
 )

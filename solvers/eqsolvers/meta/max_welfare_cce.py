@@ -7,21 +7,6 @@ A player's next policies are one response to the others' joint marginal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from eqsolvers.meta._correlated import linear_meta_solver, welfare
 
-from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, correlated
-from eqsolvers.meta._solved import solvable
-from eqsolvers.normal_form._epsilon import PARAMETERS
-from eqsolvers.normal_form.correlated_lp import optimal_device
-
-
-@solvable
-def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
-    """The device, and its marginals."""
-    return correlated(optimal_device(game.model, "cce", game.model.payoffs.sum(axis=0), **settings)[0])
-
-
-META_SOLVER = MetaSolverSpec(
-    id="max_welfare_cce", solve=solve, source="Marris et al. (2021), ICML", parameters=PARAMETERS
-)
+META_SOLVER = linear_meta_solver("max_welfare_cce", welfare, "cce", source="Marris et al. (2021), ICML")

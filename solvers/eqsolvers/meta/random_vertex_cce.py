@@ -7,24 +7,6 @@ A player's next policies are one response to the others' joint marginal. Its obj
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from eqsolvers.meta._correlated import linear_meta_solver, random_weights
 
-import numpy as np
-
-from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, correlated
-from eqsolvers.meta._solved import solvable
-from eqsolvers.normal_form._epsilon import PARAMETERS
-from eqsolvers.normal_form.correlated_lp import optimal_device
-
-
-@solvable
-def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
-    """The device, and its marginals."""
-    weights = np.random.default_rng(game.seed).standard_normal(game.model.num_actions)
-    return correlated(optimal_device(game.model, "cce", weights, **settings)[0])
-
-
-META_SOLVER = MetaSolverSpec(
-    id="random_vertex_cce", solve=solve, source="Marris et al. (2021), ICML", parameters=PARAMETERS
-)
+META_SOLVER = linear_meta_solver("random_vertex_cce", random_weights, "cce", source="Marris et al. (2021), ICML")

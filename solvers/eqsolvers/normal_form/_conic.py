@@ -33,6 +33,16 @@ def best_distribution(
     Raises:
         ConicProgramError: if Clarabel does not reach even its reduced accuracy.
     """
+    found = _optimum(quadratic, linear, equations, right, cones)
+    return _distribution(found, size), int(found.iterations)
+
+
+def _optimum(quadratic: Any, linear: Float64Array, equations: Any, right: Float64Array, cones: list[Any]) -> Any:
+    """Clarabel's solution.
+
+    Raises:
+        ConicProgramError: if Clarabel does not reach even its reduced accuracy.
+    """
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1  # the same bits whatever the number of cores
@@ -40,11 +50,16 @@ def best_distribution(
     found = clarabel.DefaultSolver(quadratic, linear, sparse.csc_matrix(equations), right, cones, settings).solve()
     if found.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
         raise ConicProgramError(f"Clarabel: {found.status}")
-    distribution = np.maximum(np.asarray(found.x)[:size], 0.0)
-    return distribution / distribution.sum(), int(found.iterations)
+    return found
 
 
-def most_even(matrix: Any, bound: Float64Array | float, *, entropy: bool) -> tuple[Float64Array, int]:
+def _distribution(found: Any, size: int) -> Float64Array:
+    x = np.maximum(np.asarray(found.x)[:size], 0.0)
+    distribution: Float64Array = x / x.sum()
+    return distribution
+
+
+def most_even(matrix: Any, bound: Float64Array | float, *, entropy: bool) -> tuple[Float64Array, Float64Array, int]:
     """The distribution of greatest Gini impurity or entropy among those with `matrix @ x <= bound`.
 
     Args:
@@ -53,7 +68,8 @@ def most_even(matrix: Any, bound: Float64Array | float, *, entropy: bool) -> tup
         entropy: Shannon's entropy `-sum x log x` instead of the Gini impurity `1 - x.x`.
 
     Returns:
-        The distribution [size], and the iterations.
+        The distribution [size]; [rows] prices, by how much its evenness rises for each unit that a bound is raised by;
+        the iterations.
 
     Raises:
         ConicProgramError: if Clarabel does not reach even its reduced accuracy.
@@ -90,4 +106,7 @@ def most_even(matrix: Any, bound: Float64Array | float, *, entropy: bool) -> tup
         right = np.concatenate([[1.0], right_gains, np.zeros(size)])
         evenness = [clarabel.NonnegativeConeT(size)]
     cones = [clarabel.ZeroConeT(1), *([clarabel.NonnegativeConeT(rows)] if rows else []), *evenness]
-    return best_distribution(size, quadratic, linear, equations, right, cones)
+    found = _optimum(quadratic, linear, equations, right, cones)
+    # What is minimised above is size / 2 x.x, or the entropy's negative.
+    prices = np.maximum(np.asarray(found.z)[1 : rows + 1], 0.0) * (1.0 if entropy else 2.0 / size)
+    return _distribution(found, size), prices, int(found.iterations)

@@ -7,12 +7,14 @@ meta-solvers", ICML. Epsilon bounds each single deviation, weighted by the proba
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
 
-from eqenvs.arrays import Float64Array
+from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import InputError
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Parameter
 from eqsolvers.highs import minimise
@@ -37,6 +39,26 @@ PARAMETERS = (
         description="The least epsilon for which there is an equilibrium, which may be negative.",
     ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epsilon:
+    """By how much deviations may gain; the fields are `PARAMETERS`.
+
+    Raises:
+        InputError: if `min_epsilon` is asked for together with another rule.
+    """
+
+    epsilon: float = 0.0
+    relative: bool = False
+    min_epsilon: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_epsilon and (self.epsilon or self.relative):
+            raise InputError("min_epsilon chooses epsilon itself; leave epsilon and relative out")
+
+
+NONE = Epsilon()
 
 # The distributions that attain the least epsilon may have no interior, which an interior-point method needs: what
 # epsilon is raised by, in units of the payoffs' range, until the method succeeds.
@@ -65,36 +87,47 @@ def least_epsilon(matrix: Any, weights: Float64Array) -> float:
     return float(found.x[-1])
 
 
-def loosened(
-    model: NormalFormModel, concept: str, *, epsilon: float = 0.0, relative: bool = False, min_epsilon: bool = False
-) -> tuple[Any, list[tuple[float, Float64Array]]]:
-    """The scaled gains from deviating [rows, profiles], and how large they may be.
+@dataclass(frozen=True)
+class Loosened:
+    """The conditions of an epsilon-equilibrium x: `matrix @ x <= bound`, for the first bound that can be met.
+
+    Attributes:
+        matrix: the gains from deviating, CSR [rows, profiles], in units of their players' ranges.
+        units: [rows], these ranges in payoff.
+        deviations: [rows, 2 or 3], whose gains they are; see `scaled_incentives`.
+        allowed: (epsilon in payoff, the bound of each row) to be tried in turn: the distributions that attain the least
+            epsilon may have no interior.
+    """
+
+    matrix: Any
+    units: Float64Array
+    deviations: IntArray
+    allowed: tuple[tuple[float, Float64Array], ...]
+
+
+def loosened(model: NormalFormModel, concept: str, epsilon: Epsilon) -> Loosened:
+    """The conditions of an epsilon-equilibrium.
 
     Args:
         model: the game.
         concept: "ce" or "cce".
-        epsilon: see `PARAMETERS`.
-        relative: see `PARAMETERS`.
-        min_epsilon: see `PARAMETERS`.
-
-    Returns:
-        The matrix, and (epsilon in payoff units, the bound of each row) to be tried in turn: the distributions that
-        attain the least epsilon may have no interior.
+        epsilon: by how much deviations may gain.
 
     Raises:
         GameTooLargeError: if the programme is too large.
         LinearProgramError: if the least epsilon could not be found.
     """
     unit = largest_range(model)
-    matrix, units = scaled_incentives(model, concept, complete=min_epsilon)
+    matrix, units, deviations = scaled_incentives(model, concept, complete=epsilon.min_epsilon)
     weights = unit / units  # rows are in units of their players' ranges, epsilon is in payoff
-    bounds = [epsilon / unit]
-    if relative:
-        bounds = [epsilon * max(0.0, float((matrix.mean(axis=1) / weights).max()))] if len(units) else [0.0]
-    if min_epsilon and len(units):
+    bounds = [epsilon.epsilon / unit]
+    if epsilon.relative:
+        most = max(0.0, float((matrix.mean(axis=1) / weights).max())) if len(units) else 0.0
+        bounds = [epsilon.epsilon * most]
+    if epsilon.min_epsilon and len(units):
         least = least_epsilon(matrix, weights)
         bounds = [min(0.0, least + room) for room in ROOMS]  # every game has an equilibrium with epsilon 0
-    return matrix, [(bound * unit, bound * weights) for bound in bounds]
+    return Loosened(matrix, units, deviations, tuple((bound * unit, bound * weights) for bound in bounds))
 
 
 def first_solved(

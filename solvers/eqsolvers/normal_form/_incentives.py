@@ -41,14 +41,17 @@ def incentives(model: NormalFormModel, concept: str, *, complete: bool = False) 
     return _rows(model, concept, complete)[0]
 
 
-def scaled_incentives(model: NormalFormModel, concept: str, *, complete: bool = False) -> tuple[Any, Float64Array]:
-    """`incentives` with each row in units of its player's range, and these units, [rows].
+def scaled_incentives(
+    model: NormalFormModel, concept: str, *, complete: bool = False
+) -> tuple[Any, Float64Array, IntArray]:
+    """`incentives` with each row in units of its player's range, these units [rows], and whose deviations they are.
 
-    So no player's constraints are lost in a solver's tolerance because another's payoffs are large.
+    So no player's constraints are lost in a solver's tolerance because another's payoffs are large. A deviation is
+    (player, action) with "cce" and (player, action, recommended action) with "ce", [rows, 2 or 3].
     """
-    matrix, players = _rows(model, concept, complete)
-    units = payoff_ranges(model)[players]
-    return sparse.csr_array(sparse.diags_array(1.0 / units) @ matrix) if len(units) else matrix, units
+    matrix, deviations = _rows(model, concept, complete)
+    units = payoff_ranges(model)[deviations[:, 0]]
+    return sparse.csr_array(sparse.diags_array(1.0 / units) @ matrix) if len(units) else matrix, units, deviations
 
 
 def require_size(model: NormalFormModel, concept: str) -> None:
@@ -66,13 +69,13 @@ def require_size(model: NormalFormModel, concept: str) -> None:
 
 
 def _rows(model: NormalFormModel, concept: str, complete: bool) -> tuple[Any, IntArray]:
-    """The matrix, and whose gain each row is."""
+    """The matrix, and the deviation of each row, see `scaled_incentives`."""
     require_size(model, concept)
     size = prod(model.num_actions)
     profiles = np.arange(size).reshape(model.num_actions)
     values: list[Float64Array] = []
     columns: list[Any] = []
-    players: list[int] = []
+    deviations: list[tuple[int, ...]] = []
     for player, actions in enumerate(model.num_actions):
         own = np.moveaxis(model.payoffs[player], player, 0).reshape(actions, -1)
         where = np.moveaxis(profiles, player, 0).reshape(actions, -1)
@@ -81,17 +84,18 @@ def _rows(model: NormalFormModel, concept: str, complete: bool) -> tuple[Any, In
             if concept == "cce":
                 values.append(gains.ravel())
                 columns.append(where.ravel())
-                players.append(player)
+                deviations.append((player, action))
             else:
                 told = [a for a in range(actions) if a != action]
                 values += list(gains[told])
                 columns += list(where[told])
-                players += [player] * len(told)
+                deviations += [(player, action, recommended) for recommended in told]
     kept = [row for row, gains in enumerate(values) if complete or (gains > 0).any()]
+    found = np.array(deviations, dtype=np.int64).reshape(-1, 3 if concept == "ce" else 2)[kept]
     if not kept:
-        return sparse.csr_array((0, size)), np.zeros(0, dtype=np.int64)
+        return sparse.csr_array((0, size)), found
     data = np.concatenate([values[row] for row in kept])
     ends = np.cumsum([0, *(len(values[row]) for row in kept)])
     matrix = sparse.csr_array((data, np.concatenate([columns[row] for row in kept]), ends), shape=(len(kept), size))
     matrix.eliminate_zeros()
-    return matrix, np.array(players, dtype=np.int64)[kept]
+    return matrix, found

@@ -19,7 +19,7 @@ from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.highs import LinearProgramError, minimise
-from eqsolvers.normal_form._epsilon import loosened
+from eqsolvers.normal_form._epsilon import NONE, Epsilon, loosened
 from eqsolvers.normal_form._incentives import CONCEPTS
 from eqsolvers.result import SolverResult, SolverSpec, failed, finished
 
@@ -48,10 +48,7 @@ def optimal_device(
     model: NormalFormModel,
     concept: str,
     weights: Float64Array,
-    *,
-    epsilon: float = 0.0,
-    relative: bool = False,
-    min_epsilon: bool = False,
+    epsilon: Epsilon = NONE,
 ) -> tuple[Float64Array, int]:
     """The (epsilon-)equilibrium with the largest expected weight, and the simplex iterations that it took.
 
@@ -59,16 +56,17 @@ def optimal_device(
         model: the game.
         concept: "ce" or "cce".
         weights: [A_0, ..., A_{N-1}].
-        epsilon: see `_epsilon.PARAMETERS`.
-        relative: see `_epsilon.PARAMETERS`.
-        min_epsilon: see `_epsilon.PARAMETERS`.
+        epsilon: by how much deviations may gain.
 
     Raises:
         GameTooLargeError: if the programme is too large.
         LinearProgramError: if the programme could not be solved, with HiGHS's message.
     """
-    matrix, allowed = loosened(model, concept, epsilon=epsilon, relative=relative, min_epsilon=min_epsilon)
-    _, bound = allowed[-1]  # rows have HiGHS's tolerance: the largest room is the one that it can tell from none
+    programme = loosened(model, concept, epsilon)
+    matrix = programme.matrix
+    _, bound = programme.allowed[
+        -1
+    ]  # rows have HiGHS's tolerance: the largest room is the one that it can tell from none
     size = weights.size
     span = float(np.ptp(weights)) or 1.0  # the objective's unit must not meet HiGHS's absolute tolerances either
     found = minimise(

@@ -2,23 +2,27 @@
 
 Maximises Shannon's entropy `-sum x log x` over the polytope of equilibria; strictly concave, so that the answer is
 unique, and inside the support of the equilibria a product of exponentials with one weight for each deviation. Solved
-in the primal by Clarabel with one exponential cone for each profile, which needs no equilibrium of full support, where
-the method of the paper, gradient ascent on the dual, has its multipliers go to infinity.
+by Newton's method on the dual; where no equilibrium has full support these weights go to infinity, at a price of one
+step for a factor of e in what is left of the unused profiles, until it is rounding. Where the method does not end soon,
+Clarabel does it in the primal, with one exponential cone for each profile.
 
-Ortiz, Schapire and Kakade (2007), "Maximum entropy correlated equilibria", AISTATS. Any number of players.
+Ortiz, Schapire and Kakade (2007), "Maximum entropy correlated equilibria", AISTATS; there by gradient ascent. Any
+number of players.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import xlogy
+from collections.abc import Sequence
+
+from scipy.special import entr
 
 from eqenvs.arrays import Float64Array
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
 from eqenvs.spec import Family
-from eqsolvers.normal_form._conic import ConicProgramError, most_even
-from eqsolvers.normal_form._epsilon import first_solved, loosened
+from eqsolvers.normal_form._conic import ConicProgramError
+from eqsolvers.normal_form._epsilon import NONE, Epsilon
+from eqsolvers.normal_form._even import EvenDevice, even_device
 from eqsolvers.normal_form._incentives import CONCEPTS
 from eqsolvers.result import SolverResult, SolverSpec, failed, finished
 
@@ -26,28 +30,19 @@ from eqsolvers.result import SolverResult, SolverSpec, failed, finished
 def max_entropy_device(
     model: NormalFormModel,
     concept: str,
+    epsilon: Epsilon = NONE,
     *,
-    epsilon: float = 0.0,
-    relative: bool = False,
-    min_epsilon: bool = False,
-) -> tuple[Float64Array, int]:
-    """The (epsilon-)equilibrium of greatest entropy [A_0, ..., A_{N-1}], and the iterations.
+    start: Sequence[Float64Array] | None = None,
+) -> EvenDevice:
+    """The (epsilon-)equilibrium of greatest entropy; see `even_device`, also for what is raised.
 
     Args:
         model: the game.
         concept: "ce" or "cce".
-        epsilon: see `_epsilon.PARAMETERS`.
-        relative: see `_epsilon.PARAMETERS`.
-        min_epsilon: see `_epsilon.PARAMETERS`.
-
-    Raises:
-        ConicProgramError: if the programme could not be solved.
-        GameTooLargeError: if it is too large.
-        LinearProgramError: if the least epsilon could not be found.
+        epsilon: by how much deviations may gain.
+        start: prices of a similar game to start from.
     """
-    matrix, allowed = loosened(model, concept, epsilon=epsilon, relative=relative, min_epsilon=min_epsilon)
-    (device, iterations), _ = first_solved(lambda gains: most_even(matrix, gains, entropy=True), allowed)
-    return device.reshape(model.num_actions), iterations
+    return even_device(model, concept, epsilon, entropy=True, start=start)
 
 
 def solve(model: NormalFormModel, *, tolerance: float = 1e-9, concept: str = "ce") -> SolverResult:
@@ -63,17 +58,17 @@ def solve(model: NormalFormModel, *, tolerance: float = 1e-9, concept: str = "ce
     [[0.25, 0.25], [0.25, 0.25]]
     """
     try:
-        device, iterations = max_entropy_device(model, concept)
+        found = max_entropy_device(model, concept)
     except ConicProgramError as error:
         return failed(model, "max-entropy", str(error))
     return finished(
         model,
-        CorrelatedStrategy(model, device),
+        CorrelatedStrategy(model, found.device),
         "max-entropy",
-        iterations=iterations,
+        iterations=found.iterations,
         tolerance=tolerance,
         concept=concept,
-        detail={"entropy": float(-np.sum(xlogy(device, device)))},
+        detail={"entropy": float(entr(found.device).sum()), "duality_gap": found.gap},
     )
 
 

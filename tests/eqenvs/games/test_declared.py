@@ -45,6 +45,13 @@ CLOSED: dict[str, list[dict[str, Any]]] = {
         {"num_players": 3, "num_ranks": 2, "suit_isomorphism": True},
         {"num_players": 4, "num_ranks": 1, "num_suits": 5, "suit_isomorphism": True},
     ],
+    "leduc_dummy": [
+        {"suit_isomorphism": True},
+        {"action_copies": 1},
+        {"action_copies": 1, "suit_isomorphism": True},
+        {"action_copies": 3, "suit_isomorphism": True},
+    ],
+    "trust_dilemma": [{}, {"noise": 0.0}, {"noise": 0.5}],
     "liars_dice": [
         {"num_faces": 2},
         {"num_faces": 4},

@@ -8,7 +8,7 @@ import pytest
 from eqenvs.errors import InputError
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
-from eqsolvers.meta import find_meta_solver
+from eqsolvers.meta import _correlated, find_meta_solver
 from eqsolvers.scoring import score
 
 CHICKEN = np.array([[[6.0, 2], [7, 0]], [[6, 7], [2, 0]]])
@@ -79,3 +79,32 @@ def test_a_random_vertex_follows_from_the_seed() -> None:
     first, again, other = (find(CHICKEN, seed=seed).device for seed in (1, 1, 5))
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize("name", [name for name in CORRELATED if "gini" in name or "entropy" in name])
+def test_the_last_solution_is_where_the_next_one_starts(name: str) -> None:
+    payoffs = np.random.default_rng(1).normal(size=(3, 3, 4, 2))
+    find = find_meta_solver(name)
+    last = find(payoffs[:, :2, :3])
+    assert sorted(last.memory) == ["prices_0", "prices_1", "prices_2"]
+    grown = find(payoffs, memory=last.memory)
+    fresh = find(payoffs)
+    np.testing.assert_allclose(grown.device, fresh.device, atol=1e-8)
+    for solution in (last, grown, fresh):
+        assert solution.residual <= 1e-9
+        assert solution.message == ""
+    # What another meta-solver left is no start.
+    np.testing.assert_array_equal(find(payoffs, memory={"weights": np.ones(3)}).device, fresh.device)
+
+
+def test_an_inaccurate_solution_says_by_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_correlated, "ACCURACY", -1.0)
+    solution = find_meta_solver("max_gini_cce")(CHICKEN)
+    assert "gains exceed epsilon by" in solution.message
+    assert "duality gap" in solution.message
+
+
+@pytest.mark.parametrize("name", CORRELATED)
+def test_two_rules_for_epsilon_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match="min_epsilon chooses epsilon itself"):
+        find_meta_solver(name)(CHICKEN, {"min_epsilon": True, "relative": True})

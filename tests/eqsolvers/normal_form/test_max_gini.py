@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 from eqenvs.errors import InputError
 from eqenvs.models import NormalFormModel
-from eqsolvers.normal_form import max_gini
+from eqsolvers.normal_form import _conic, _even
 from eqsolvers.normal_form._conic import ConicProgramError, most_even
 from eqsolvers.normal_form._incentives import incentives
 from eqsolvers.normal_form.max_gini import solve
@@ -113,7 +113,8 @@ def test_least_epsilon_of_a_degenerate_game_is_found_with_more_room_where_needed
             raise ConicProgramError("Clarabel: InsufficientProgress")
         return most_even(matrix, bound, entropy=entropy)
 
-    monkeypatch.setattr(max_gini, "most_even", stuck_at_first)
+    monkeypatch.setattr(_conic, "most_even", stuck_at_first)
+    monkeypatch.setattr(_even, "STEPS", {False: 0})
     result = solve(CHICKEN, settings={"min_epsilon": True})
     assert result.status is Status.CONVERGED
     assert tried[0] < tried[1] < tried[0] + 1e-7
@@ -140,7 +141,8 @@ def test_what_the_solver_cannot_do_is_a_status_with_its_message(monkeypatch: pyt
     def stuck(*_: object, **__: object) -> None:
         raise ConicProgramError("Clarabel: NumericalError")
 
-    monkeypatch.setattr(max_gini, "most_even", stuck)
+    monkeypatch.setattr(_conic, "most_even", stuck)
+    monkeypatch.setattr(_even, "STEPS", {False: 0})
     result = solve(CHICKEN)
     assert result.status is Status.FAILED
     assert result.message == "Clarabel: NumericalError"

@@ -8,7 +8,8 @@ import pytest
 import eqenvs
 from eqenvs.errors import GameTooLargeError
 from eqenvs.models import NormalFormModel
-from eqsolvers.normal_form import _conic, _incentives, _response_graph
+from eqsolvers.normal_form import _conic, _even_dual, _incentives, _response_graph
+from eqsolvers.normal_form._epsilon import Epsilon
 from eqsolvers.normal_form._incentives import incentives, scaled_incentives
 from eqsolvers.normal_form._response_graph import moves
 from eqsolvers.normal_form._scales import largest_range, payoff_ranges
@@ -41,9 +42,12 @@ def test_ranges_and_units_of_zero_ranges() -> None:
 @pytest.mark.parametrize("concept", ["ce", "cce"])
 def test_rows_are_in_the_units_of_their_players(concept: str) -> None:
     model = scaled(LOPSIDED, 1e9)
-    matrix, units = scaled_incentives(model, concept)
+    matrix, units, deviations = scaled_incentives(model, concept)
     np.testing.assert_allclose(matrix.toarray() * units[:, None], incentives(model, concept).toarray())
     assert set(units) == {7.0, 7e9}
+    # Player 0's second action instead of its first, told or not, where player 1 plays its second: 0 instead of 2.
+    row = deviations.tolist().index([0, 1, 0] if concept == "ce" else [0, 1])
+    assert matrix[[row]].toarray()[0, 1] * units[row] == pytest.approx(-2)
 
 
 @pytest.mark.parametrize("payoffs", [CHICKEN, LOPSIDED], ids=["chicken", "2x3"])
@@ -113,9 +117,9 @@ def test_efficiency_counts_the_conditions_of_players_with_small_payoffs(concept:
 def test_epsilon_is_in_payoff_for_every_player(scale: float) -> None:
     model = scaled(RANDOM, scale)
     epsilon = 0.1 * scale
-    device, used, _ = max_gini_device(model, "ce", epsilon=epsilon)
-    assert used == pytest.approx(epsilon, rel=1e-12)
-    gains = incentives(model, "ce") @ device.ravel()
+    found = max_gini_device(model, "ce", Epsilon(epsilon=epsilon))
+    assert found.epsilon == pytest.approx(epsilon, rel=1e-12)
+    gains = incentives(model, "ce") @ found.device.ravel()
     assert (gains <= epsilon * (1 + 1e-6)).all()
 
 
@@ -143,6 +147,7 @@ def test_programmes_and_graphs_are_refused_before_they_are_made(monkeypatch: pyt
 
 def test_a_dense_factor_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_conic, "MOST_FILL", 9)
+    monkeypatch.setattr(_even_dual, "MOST_NUMBERS", 0)  # Newton's method would not need the factor
     with pytest.raises(GameTooLargeError, match="dense factor of 10 numbers, the limit is 9"):
         max_gini_device(NormalFormModel(CHICKEN), "ce")
     # 200 x 200: 79,600 gains over 40,000 profiles took more than 8 GB.
