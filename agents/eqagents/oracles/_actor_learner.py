@@ -10,7 +10,7 @@ Cost: updates x num_envs x steps stages of play and one gradient pass over the p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -74,9 +74,6 @@ class ResponseConfig(NamedSettings):
 class ActorCriticConfig(ResponseConfig):
     """Settings of every oracle with an actor and a critic."""
 
-    entropy: float = Field(
-        default=0.03, ge=0, description="entropy bonus at the start, in standardised advantage per nat"
-    )
     trace: float = Field(default=0.95, ge=0, le=1, description="lambda of the advantage estimates")
 
     def fit(self, epochs: int, minibatches: int) -> FitConfig:
@@ -88,6 +85,14 @@ class ActorCriticConfig(ResponseConfig):
             epochs=epochs,
             minibatches=minibatches,
         )
+
+
+class EntropyConfig(ActorCriticConfig):
+    """Settings of those of them that explore by an entropy bonus."""
+
+    entropy: float = Field(
+        default=0.03, ge=0, description="entropy bonus at the start, in standardised advantage per nat"
+    )
 
 
 # From an oracle's settings to those of the learner whose loss it uses.
@@ -172,11 +177,16 @@ def take_up(started: RoleNetwork, record: PolicyRecord, game: Game, player: int)
     if not isinstance(network, MaskedMLP) or (network.hidden, network.activation) != shape:
         found = (network.hidden, network.activation) if isinstance(network, MaskedMLP) else type(network).__name__
         raise InputError(f"config: warm_start: the previous response is {found}, hidden and activation say {shape}")
-    layers = [layer for layer in network.layers if isinstance(layer, torch.nn.Linear)]
-    with torch.no_grad():
-        for layer, weight, bias in zip(layers, inside.weights, inside.biases, strict=True):
-            outputs = layer.out_features  # the head has the game's width, of which a player may use less
-            weight[0, :, :outputs], bias[0, :outputs] = layer.weight.T, layer.bias
+    write(started, [(layer.weight, layer.bias) for layer in network.layers if isinstance(layer, torch.nn.Linear)])
+
+
+@torch.no_grad()
+def write(started: RoleNetwork, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Write layers' weights [out, in] and biases [out] to a network of one role."""
+    inside = started.network
+    for (given, shift), weight, bias in zip(layers, inside.weights, inside.biases, strict=True):
+        outputs = len(shift)  # the head has the game's width, of which a player may use less
+        weight[0, :, :outputs], bias[0, :outputs] = given.T, shift
 
 
 def check(config: ResponseConfig) -> None:

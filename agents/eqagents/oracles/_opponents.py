@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from eqagents.rollout.behaviour import Behaviour
-from eqagents.rollout.cast import SOFTMAX, Acted, Cast, Seat, sample
+from eqagents.rollout.cast import SOFTMAX, Acted, Cast, Playing, Seat, sample
 from eqagents.rollout.games import Shown
-from eqagents.rollout.networks import ActorCritic, QNetworks
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.models.information_states import KeyIndex
@@ -49,7 +48,7 @@ class Against(Cast):
     def __init__(
         self,
         game: Game,
-        networks: ActorCritic | QNetworks,
+        networks: Playing,
         player: int,
         opponents: JointPolicy,
         batch: int,

@@ -48,6 +48,12 @@ class DQNOracleConfig(ResponseConfig):
 
 def respond(config: DQNOracleConfig, situation: Situation) -> OracleResult:
     """Train a response; see `Oracle`."""
+    record, episodes = trained(config, situation)
+    return judged(situation, record, learned=episodes, episodes=config.value_episodes)
+
+
+def trained(config: DQNOracleConfig, situation: Situation) -> tuple[PolicyRecord, int]:
+    """The response, and how many games were begun."""
     game, player = situation.game, situation.player
     games, generator, words = begun(config, game, situation.seed)
     networks = _one_for_all(game, config.network()).to(games.device)
@@ -58,13 +64,12 @@ def respond(config: DQNOracleConfig, situation: Situation) -> OracleResult:
     state = learner.init(np.random.SeedSequence(words[:2]))
     if config.warm_start and situation.warm_start is not None:
         networks.load_state_dict(state.weights)
-        take_up(networks.critic, _values_of(situation.warm_start), game, player)
+        take_up(networks.critic, values_of(situation.warm_start), game, player)
         weights = networks.weights()
         state = replace(state, weights=weights, target=weights)
     for _ in range(config.updates):
         state, _ = learner.step(state)
-    record = learner.record(state, player)
-    return judged(situation, record, learned=plays.episodes, episodes=config.value_episodes)
+    return learner.record(state, player), plays.episodes
 
 
 def _learner(config: DQNOracleConfig) -> DQNConfig:
@@ -88,7 +93,7 @@ def _one_for_all(game: Game, config: NetworkConfig, seed: int = 0) -> QNetworks:
     return networks
 
 
-def _values_of(record: PolicyRecord) -> PolicyRecord:
+def values_of(record: PolicyRecord) -> PolicyRecord:
     """The action values of which a response's record is the greedy policy; see `QNetworks.records`."""
     if record["kind"] != "mlp":
         return record

@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import Literal
 
 from eqagents.learners.deep.a2c import A2CConfig, loss
-from eqagents.oracles._actor_learner import ActorCriticConfig, actor_critic_oracle
+from eqagents.oracles._actor_learner import ActorCriticConfig, EntropyConfig, actor_critic_oracle
 
 
-class PolicyGradientConfig(ActorCriticConfig):
+class PolicyGradientConfig(EntropyConfig):
     """Settings of the policy-gradient oracle."""
 
     id: Literal["policy_gradient"] = "policy_gradient"
 
 
 def _learner(config: ActorCriticConfig) -> A2CConfig:
+    assert isinstance(config, PolicyGradientConfig)
     return A2CConfig(trace=config.trace, fit=config.fit(1, 1), entropy=config.falling(config.entropy))
 
 

@@ -10,23 +10,29 @@ from typing import Literal
 from pydantic import Field
 
 from eqagents.learners.deep.ppo import PPOConfig, loss
-from eqagents.oracles._actor_learner import ActorCriticConfig, actor_critic_oracle
+from eqagents.oracles._actor_learner import ActorCriticConfig, EntropyConfig, actor_critic_oracle
 
 
-class PPOOracleConfig(ActorCriticConfig):
-    """Settings of the oracle `ppo`."""
+class ClippedConfig(EntropyConfig):
+    """Settings of every oracle with this loss."""
 
-    id: Literal["ppo"] = "ppo"
     updates: int = Field(default=100, ge=1, description="rounds of play and learning per response")
     epochs: int = Field(default=4, ge=1, description="passes over the play of a round")
     minibatches: int = Field(default=4, ge=1, description="gradient steps a pass")
     clip: float = Field(default=0.2, gt=0, description="how far a ratio of probabilities may leave 1 and gain")
 
 
-def _learner(config: ActorCriticConfig) -> PPOConfig:
-    assert isinstance(config, PPOOracleConfig)
+class PPOOracleConfig(ClippedConfig):
+    """Settings of the oracle `ppo`."""
+
+    id: Literal["ppo"] = "ppo"
+
+
+def learner_of(config: ActorCriticConfig) -> PPOConfig:
+    """The learner whose loss it is."""
+    assert isinstance(config, ClippedConfig)
     fit = config.fit(config.epochs, config.minibatches)
     return PPOConfig(trace=config.trace, fit=fit, entropy=config.falling(config.entropy), clip=config.clip)
 
 
-ORACLE = actor_critic_oracle("ppo", PPOOracleConfig, loss, _learner)
+ORACLE = actor_critic_oracle("ppo", PPOOracleConfig, loss, learner_of)

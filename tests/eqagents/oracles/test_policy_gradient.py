@@ -9,8 +9,10 @@ import pytest
 import torch
 
 import eqenvs
+from eqagents.learners.deep._schedule import constant
 from eqagents.oracles import OracleResult, Situation, find_oracle
 from eqagents.oracles._opponents import Against
+from eqagents.oracles.pma import PMAOracleConfig
 from eqagents.policies import to_policy
 from eqagents.rollout import Games, rollout
 from eqagents.rollout.networks import NetworkConfig
@@ -21,7 +23,7 @@ from eqenvs.testing.conformance import random_tables
 from eqsolvers.scoring import score
 from eqsolvers.scoring.simulated import replace_player
 
-NAMES = ("dqn", "policy_gradient", "ppo")
+NAMES = ("dqn", "pma", "policy_gradient", "ppo")
 SMALL = {"updates": 3, "num_envs": 8, "steps": 6, "hidden": [8], "value_episodes": 16}
 
 
@@ -41,7 +43,7 @@ def same_bits(a: OracleResult, b: OracleResult) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_response_to_uniform_kuhn_is_nearly_the_best(name: str, player: int, best: float, at_least: float) -> None:
     game = eqenvs.make("kuhn_poker")
-    updates = {"dqn": 20, "policy_gradient": 160, "ppo": 40}[name]
+    updates = {"dqn": 20, "pma": 40, "policy_gradient": 160, "ppo": 40}[name]
     settings = {"updates": updates, "num_envs": 64, "steps": 16, "hidden": [32], "learning_rate": 2e-2}
     found = run(name, 0, player=player, **settings, value_episodes=1000)
     entries = [uniform(game), uniform(game)]
@@ -162,3 +164,17 @@ def test_interchangeable_agents_are_refused() -> None:
     oracle = find_oracle("ppo")
     with pytest.raises(UnsupportedGame, match="oracle for mean-field games"):
         oracle.respond(oracle.config(id="ppo"), Situation(game, 0, uniform(game), np.random.SeedSequence(0)))
+
+
+def test_mirror_ascent_with_a_pull_that_stands_is_the_logit_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against paper the payoffs are -1, 0 and 1, and the probabilities in proportion to exp(payoff / pull)."""
+    monkeypatch.setattr(PMAOracleConfig, "falling", lambda self, start: constant(start))
+    game, oracle = eqenvs.make("rock_paper_scissors"), find_oracle("pma")
+    opponents = TabularPolicy(game, [[1 / 3] * 3, [0.0, 1.0, 0.0]])
+    settings = {"num_envs": 256, "steps": 2, "hidden": [8], "learning_rate": 5e-3, "updates": 50}
+    for pull in (1.0, 2.0):
+        config = oracle.config.model_validate({"id": "pma", **settings, "pull": pull, "step": 1.0})
+        found = oracle.respond(config, Situation(game, 0, opponents, np.random.SeedSequence(0)))
+        table = to_policy(found.record, game, 0)(0, game.information_states[0])
+        weights = np.exp(np.array([-1, 0, 1]) / pull)
+        np.testing.assert_allclose(table[0], weights / weights.sum(), atol=0.02)
