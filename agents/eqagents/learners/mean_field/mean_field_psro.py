@@ -43,7 +43,7 @@ from eqagents.learners.psro._loop import (
     Request,
 )
 from eqagents.learners.psro._members import Members
-from eqagents.learners.psro._population import Member, joint_policy
+from eqagents.learners.psro._population import Member, joint_policy, reporting
 from eqagents.oracles import OracleResult, Populations
 from eqagents.oracles.exact import ExactConfig
 from eqagents.policies import PolicyRecord, tabular_record, uniform_record
@@ -122,14 +122,15 @@ def mix(
     return mixture, None, found
 
 
+@reporting
 def respond_to_device(
     seed: np.random.SeedSequence, *, game: Game, members: Sequence[Sequence[Member]], device: Device, player: int
-) -> dict[str, Any]:
-    """Task: a population's best response to a device, by the exact model; the fields of an `OracleResult`."""
+) -> OracleResult:
+    """Task: a population's best response to a device, by the exact model."""
     restricted = _restricted(game, members)
     response, found = against(restricted, device)
     table = restricted.model.as_tables(response)[player]
-    return vars(OracleResult(tabular_record(table), {"cce_gap": found}, episodes=0))
+    return OracleResult(tabular_record(table), {"cce_gap": found}, episodes=0)
 
 
 def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> RestrictedGame:
@@ -170,12 +171,13 @@ class Mixtures:
         return [Request(player, respond, {**asked, "player": player}) for player in players]
 
     def enlarged(
-        self, state: MixturesState, iteration: int, responses: Sequence[list[OracleResult]]
+        self, state: MixturesState, iteration: int, responses: Sequence[list[OracleResult | None]]
     ) -> Enlarged[MixturesState]:
         """Mix anew."""
         started = time.perf_counter()
         populations = tuple(
-            (*old, *(each.record for each in new)) for old, new in zip(state.populations, responses, strict=True)
+            (*old, *(each.record for each in new if each is not None))
+            for old, new in zip(state.populations, responses, strict=True)
         )
         after = self._mixed(replace(state, populations=populations), iteration)
         metrics = {"meta/gap": after.gap, "time/meta_s": time.perf_counter() - started}

@@ -118,14 +118,17 @@ class Infosets:
         return [Request(player, RESPOND, {**arguments, "player": player}) for player in range(self._game.num_players)]
 
     def enlarged(
-        self, state: InfosetsState, iteration: int, responses: Sequence[list[OracleResult]]
+        self, state: InfosetsState, iteration: int, responses: Sequence[list[OracleResult | None]]
     ) -> Enlarged[InfosetsState]:
         """Allow what the responses do; solve on, or anew where something was added."""
-        records = [own[0].record for own in responses]
         allowed = tuple(
-            old | self._actions(player, record)
-            for player, (old, record) in enumerate(zip(state.allowed, records, strict=True))
+            old if response is None else old | self._actions(player, response.record)
+            for player, (old, (response,)) in enumerate(zip(state.allowed, responses, strict=True))
         )
+        if not all(own.any(axis=1).all() for own in allowed):
+            raise InputError(
+                f"{self._config.id}: the first response of a player failed, and there is no game without it"
+            )
         added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, allowed, strict=True)]
         histories = state.histories + self._game.num_players * len(self._model.parent)
         started = time.perf_counter()

@@ -10,6 +10,7 @@ run has the same bits on any number of workers.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ import numpy as np
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, run_ordered
 from eqagents.oracles import OracleResult, Populations
+from eqenvs.errors import InputError
 from eqenvs.policies import JointPolicy
 
+_LOG = logging.getLogger(__name__)
 StateT = TypeVar("StateT")
 ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)  # in the tasks' keys
 
@@ -32,7 +35,7 @@ class Request:
 
     Attributes:
         player: who responds.
-        function: of the task, which gives the fields of an `OracleResult`.
+        function: of the task, a `_population.reporting` one.
         arguments: of the task.
     """
 
@@ -65,8 +68,10 @@ class RestrictedGame(Protocol[StateT]):
     def requests(self, state: StateT, iteration: int) -> list[Request]:
         """The responses to its solution that an iteration asks for; at least one."""
 
-    def enlarged(self, state: StateT, iteration: int, responses: Sequence[list[OracleResult]]) -> Enlarged[StateT]:
-        """With the responses to the requests, for each player in their order."""
+    def enlarged(
+        self, state: StateT, iteration: int, responses: Sequence[list[OracleResult | None]]
+    ) -> Enlarged[StateT]:
+        """With the responses to the requests, for each player in their order; None where the oracle failed."""
 
     def policy(self, state: StateT) -> JointPolicy:
         """The solution, as a joint policy of the whole game."""
@@ -137,14 +142,16 @@ class DoubleOracle(Generic[StateT]):
         responses = self._respond(state)
         seconds = time.perf_counter() - started
         found = self._restricted.enlarged(state.restricted, state.iteration + 1, responses)
-        played = found.episodes + sum(each.episodes for own in responses for each in own)
+        played = found.episodes + sum(each.episodes for own in responses for each in own if each is not None)
         after = LoopState(state.iteration + 1, state.episodes + played, found.state)
-        metrics = {
-            f"oracle/{name}_{player}": float(np.mean([each.metrics[name] for each in own]))
-            for player, own in enumerate(responses)
-            if own
-            for name in own[0].metrics
-        }
+        metrics = {}
+        for player, own in enumerate(responses):
+            if not own:
+                continue  # its policies are another player's
+            good = [each for each in own if each is not None]
+            metrics[f"oracle/failed_{player}"] = float(len(own) - len(good))
+            for name in good[0].metrics if good else ():
+                metrics[f"oracle/{name}_{player}"] = float(np.mean([each.metrics[name] for each in good]))
         return after, {
             **metrics,
             **found.metrics,
@@ -152,8 +159,12 @@ class DoubleOracle(Generic[StateT]):
             "time/oracle_s": seconds,
         }
 
-    def _respond(self, state: LoopState[StateT]) -> list[list[OracleResult]]:
-        """Per player, what its oracle found for each request; a task each."""
+    def _respond(self, state: LoopState[StateT]) -> list[list[OracleResult | None]]:
+        """Per player, what its oracle found for each request, None where it failed; a task each.
+
+        Raises:
+            InputError: if all of them failed.
+        """
         requests = self._restricted.requests(state.restricted, state.iteration)
         count = [0] * self._num_players
         tasks = []
@@ -161,9 +172,16 @@ class DoubleOracle(Generic[StateT]):
             key = (state.iteration, ORACLE_PHASE, request.player, count[request.player])
             tasks.append(Task(key, request.function, request.arguments, durable=True))
             count[request.player] += 1
-        found: list[list[OracleResult]] = [[] for _ in range(self._num_players)]
-        for request, result in zip(requests, run_ordered(self._executor, tasks), strict=True):
-            found[request.player].append(OracleResult(**result))
+        results = run_ordered(self._executor, tasks)
+        reasons = [result["failed"] for result in results if "failed" in result]
+        if len(reasons) == len(results):
+            raise InputError(f"iteration {state.iteration + 1}: oracle {self._oracle.id!r} failed: {reasons[0]}")
+        found: list[list[OracleResult | None]] = [[] for _ in range(self._num_players)]
+        for request, result in zip(requests, results, strict=True):
+            if "failed" in result:
+                message = "iteration %d: oracle %r failed for player %d, whose response is left out: %s"
+                _LOG.warning(message, state.iteration + 1, self._oracle.id, request.player, result["failed"])
+            found[request.player].append(None if "failed" in result else OracleResult(**result))
         return found
 
     def average_policy(self, state: LoopState[StateT]) -> JointPolicy:

@@ -84,7 +84,7 @@ class Pipeline:
     def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
         assert config.pipeline is not None  # by the learner
         for name in ("symmetric", "keep_repeats", "least_gain", "prune_after"):
-            if getattr(config, name) is not False and getattr(config, name) is not None:
+            if getattr(config, name) != type(config).model_fields[name].default:
                 raise InputError(f"psro: pipeline: {name} says what joins a population, as levels do in turn; unset it")
         solver = find_meta_solver(config.meta_solver.id)
         if solver.learns:
@@ -141,12 +141,18 @@ class Pipeline:
         return found
 
     def enlarged(
-        self, state: PipelineState, iteration: int, responses: Sequence[list[OracleResult]]
+        self, state: PipelineState, iteration: int, responses: Sequence[list[OracleResult | None]]
     ) -> Enlarged[PipelineState]:
         """Take the active policies as they are now; freeze the lowest where they improve no more."""
         started = time.perf_counter()
         populations = tuple(
-            (*own[: state.frozen], *(each.record for each in new))
+            (
+                *own[: state.frozen],
+                *(
+                    before if each is None else each.record
+                    for before, each in zip(own[state.frozen :], new, strict=True)
+                ),
+            )
             for own, new in zip(state.policies.populations, responses, strict=True)
         )
         trained = replace(state, policies=replace(state.policies, populations=populations))

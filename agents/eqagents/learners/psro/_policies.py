@@ -35,6 +35,7 @@ from eqsolvers.meta import MetaSolution, find_meta_solver
 if TYPE_CHECKING:
     from eqagents.learners.psro.psro import PSROConfig
 
+WORSE = -1e-9  # a gain below which a response is worse than what it responds to, in payoff
 USED = 1e-9  # the least weight of a policy that a solution uses
 
 
@@ -122,14 +123,17 @@ class Policies:
         ]
 
     def enlarged(
-        self, state: PoliciesState, iteration: int, responses: Sequence[list[OracleResult]]
+        self, state: PoliciesState, iteration: int, responses: Sequence[list[OracleResult | None]]
     ) -> Enlarged[PoliciesState]:
         """Fill the new cells, keep what gains, mix anew."""
         started = time.perf_counter()
-        grown, places = {}, {}
+        grown, places, targets = {}, {}, {}
         for player in self._responding:
-            records = [each.record for each in responses[player]]
-            records += [record for each in responses[player] for record in each.also]
+            asked = zip(responses[player], state.meta.against(player), strict=True)
+            found = [(response, target) for response, target in asked if response is not None]
+            targets[player] = [target for _, target in found]
+            records = [response.record for response, _ in found]
+            records += [record for response, _ in found for record in response.also]  # which have no target
             old = state.populations[player]
             grown[player], places[player] = joined(old, records, keep_repeats=self._config.keep_repeats)
         populations = self._everybody(grown)
@@ -137,8 +141,8 @@ class Policies:
         filled, episodes = self.filled(replace(state, populations=populations, idle=idle), iteration)
         gains = {
             player: [
-                gain(filled.payoffs.mean[player], player, *each)
-                for each in zip(places[player], state.meta.against(player), strict=False)  # `also` has no target
+                gain(filled.payoffs.mean[player], player, place, target)
+                for place, target in zip(places[player], targets[player], strict=False)
             ]
             for player in self._responding
         }
@@ -152,12 +156,13 @@ class Policies:
             metrics |= {
                 f"population/size_{player}": float(sizes[3]),
                 f"population/repeated_{player}": float(len(places[player]) - (sizes[1] - sizes[0])),
-                f"population/worse_{player}": float(sum(each < 0 for each in gains[player])),
+                f"population/worse_{player}": float(sum(each < WORSE for each in gains[player])),
                 f"population/left_out_{player}": float(sizes[1] - sizes[2]),
                 f"population/pruned_{player}": float(sizes[2] - sizes[3]),
-                f"population/gain_{player}": max(gains[player]),
                 f"meta/support_{player}": float(np.count_nonzero(after.meta.strategies[player] > USED)),
             }
+            if gains[player]:
+                metrics[f"population/gain_{player}"] = max(gains[player])
         return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes)
 
     def _everybody(self, of_responding: Mapping[int, Any]) -> tuple[Any, ...]:

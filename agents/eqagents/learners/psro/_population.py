@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.oracles import Populations, Situation, find_oracle
+from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import (
     JointPolicy,
@@ -22,6 +25,8 @@ from eqenvs.policies import (
     player_table,
 )
 from eqsolvers.meta import MetaSolution
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,22 @@ def _policy(game: Game, player: int, member: Member) -> Any:
     return TabularPolicy(game, tables)
 
 
+def reporting(task: Callable[..., OracleResult]) -> Callable[..., dict[str, Any]]:
+    """A task that gives the fields of an oracle's result, or under `failed` in a line why there is none."""
+
+    @wraps(task)
+    def attempt(seed: np.random.SeedSequence, **arguments: Any) -> dict[str, Any]:
+        try:
+            return vars(task(seed, **arguments))
+        except Exception as error:  # whatever it is, the other responses are not lost for it
+            _LOG.debug("a response failed", exc_info=True)
+            reason = str(error).partition("\n")[0]
+            return {"failed": reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}"}
+
+    return attempt
+
+
+@reporting
 def respond(
     seed: np.random.SeedSequence,
     *,
@@ -109,12 +130,11 @@ def respond(
     meta: MetaSolution,
     payoffs: Float64Array | None = None,
     warm_start: PolicyRecord | None = None,
-) -> dict[str, Any]:
+) -> OracleResult:
     """Task: one player's response to the meta-strategies of the populations, by the oracle that `config` names.
 
     `payoffs` [N, K_0, ..., K_{N-1}] are those of the empirical game, for oracles that ask for them; `warm_start` is
-    what they may start from, by default the last policy of the player. The fields of an `OracleResult` come back, as a
-    tree.
+    what they may start from, by default the last policy of the player.
     """
     opponents = _mixed(game, populations, meta) or joint_policy(game, populations, meta)
     situation = Situation(
@@ -125,11 +145,12 @@ def respond(
         warm_start or populations[player][-1].record,
         Populations(populations, meta, payoffs),
     )
-    return vars(find_oracle(config.id).respond(config, situation))
+    return find_oracle(config.id).respond(config, situation)
 
 
+@reporting
 def respond_to(
     seed: np.random.SeedSequence, *, game: Game, config: NamedSettings, player: int, opponents: JointPolicy
-) -> dict[str, Any]:
-    """Task: one player's response to a joint policy, by the oracle that `config` names; as of `respond`."""
-    return vars(find_oracle(config.id).respond(config, Situation(game, player, opponents, seed)))
+) -> OracleResult:
+    """Task: one player's response to a joint policy, by the oracle that `config` names."""
+    return find_oracle(config.id).respond(config, Situation(game, player, opponents, seed))

@@ -25,7 +25,7 @@ from eqagents.learners.psro._loop import DoubleOracle, LoopState
 from eqagents.learners.psro._meta import MetaSolverConfig
 from eqagents.learners.psro._payoffs import PayoffConfig
 from eqagents.learners.psro._pipeline import Pipeline, PipelineConfig, PipelineState
-from eqagents.learners.psro._policies import Policies, PoliciesState
+from eqagents.learners.psro._policies import WORSE, Policies, PoliciesState
 from eqagents.oracles import find_oracle
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
 from eqenvs.errors import InputError, UnsupportedGame
@@ -54,9 +54,9 @@ class PSROConfig(NamedSettings):
         "then is fictitious play",
     )
     least_gain: float | None = Field(
-        default=None,
+        default=WORSE,
         description="responses that gain no more than this over what they respond to are left out, by the empirical "
-        "game, in payoff; none: all that are new are kept",
+        "game, in payoff; by default those that are worse than it; none: all that are new are kept",
     )
     prune_after: int | None = Field(
         default=None,

@@ -13,13 +13,15 @@ from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState, build
+from eqagents.oracles import OracleResult, Situation, exact
+from eqagents.policies import tabular_record
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqsolvers.meta import EmpiricalGame, MetaSolution, NoMetaSolutionError, nash
 from eqsolvers.scoring import score
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 SEED = 11
@@ -249,6 +251,56 @@ def test_joint_psro_takes_general_sum_games_of_three_players() -> None:
 
 
 # --------------------------------------------------------------------------------------------------------------- errors
+
+
+def failing(player: int | None, *, worst: bool = False) -> Callable[[Any, Situation], OracleResult]:
+    """An oracle that fails for a player (None: for all), or whose response is the worst one."""
+
+    def respond(settings: Any, situation: Situation) -> OracleResult:
+        if worst:
+            model = situation.game.model()
+            opponents = situation.opponents
+            gradient = model.gradient(
+                situation.player,
+                [t.realisation_plan(x) for t, x in zip(model.treeplexes, opponents.tables, strict=True)],
+            )
+            _, table = model.treeplexes[situation.player].best_response(-gradient)
+            return OracleResult(tabular_record(table), {}, 0)
+        if player in (None, situation.player):
+            raise FloatingPointError("the loss is nan\nand more")
+        return exact.respond(settings, situation)
+
+    return respond
+
+
+def test_response_that_fails_is_left_out_counted_and_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(1)))
+    learner = build(eqenvs.make("kuhn_poker"), config(**EXACT), InlineExecutor(SEED))
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert [len(population) for population in state.restricted.populations] == [2, 1]
+    assert (metrics["oracle/failed_0"], metrics["oracle/failed_1"]) == (0, 1)
+    assert "oracle 'exact' failed for player 1, whose response is left out: FloatingPointError: the loss" in caplog.text
+    assert "population/gain_1" not in metrics
+    learner.step(state)
+    monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(None)))
+    with pytest.raises(InputError, match="iteration 2: oracle 'exact' failed: FloatingPointError: the loss is nan$"):
+        learner.step(state)
+
+
+def test_response_that_is_worse_is_kept_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(None, worst=True)))
+    learner = build(eqenvs.make("kuhn_poker"), config(**EXACT), InlineExecutor(SEED))
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert [len(population) for population in state.restricted.populations] == [1, 1]
+    for player in (0, 1):
+        assert metrics[f"population/worse_{player}"] == metrics[f"population/left_out_{player}"] == 1
+        assert metrics[f"population/gain_{player}"] < 0
+    learner = build(eqenvs.make("kuhn_poker"), config(least_gain=None, **EXACT), InlineExecutor(SEED))
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert [len(population) for population in state.restricted.populations] == [2, 2]
+    assert metrics["population/worse_0"] == 1
 
 
 def test_meta_solver_without_a_solution_stops_the_run_or_falls_back(
