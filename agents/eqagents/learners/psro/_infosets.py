@@ -126,9 +126,7 @@ class Infosets:
             for player, (old, (response,)) in enumerate(zip(state.allowed, responses, strict=True))
         )
         if not all(own.any(axis=1).all() for own in allowed):
-            raise InputError(
-                f"{self._config.id}: the first response of a player failed, and there is no game without it"
-            )
+            raise InputError(f"{self._config.id}: a player's first response failed, and there is no game without it")
         added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, allowed, strict=True)]
         histories = state.histories + self._game.num_players * len(self._model.parent)
         started = time.perf_counter()

@@ -28,7 +28,7 @@ from eqagents.learners.psro._growth import gain
 from eqagents.learners.psro._loop import Enlarged, Request
 from eqagents.learners.psro._policies import Policies, PoliciesState
 from eqagents.oracles import OracleResult, Populations
-from eqagents.policies import uniform_record
+from eqagents.policies import PolicyRecord, uniform_record
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
@@ -146,13 +146,7 @@ class Pipeline:
         """Take the active policies as they are now; freeze the lowest where they improve no more."""
         started = time.perf_counter()
         populations = tuple(
-            (
-                *own[: state.frozen],
-                *(
-                    before if each is None else each.record
-                    for before, each in zip(own[state.frozen :], new, strict=True)
-                ),
-            )
+            (*own[: state.frozen], *map(_trained, own[state.frozen :], new))
             for own, new in zip(state.policies.populations, responses, strict=True)
         )
         trained = replace(state, policies=replace(state.policies, populations=populations))
@@ -218,3 +212,8 @@ class Pipeline:
     def artefacts(self, state: PipelineState) -> dict[str, Any]:
         """See `Policies`."""
         return self._policies.artefacts(state.policies)
+
+
+def _trained(before: PolicyRecord, response: OracleResult | None) -> PolicyRecord:
+    """An active policy after a round; as it was where its training failed."""
+    return before if response is None else response.record

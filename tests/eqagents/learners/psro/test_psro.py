@@ -258,12 +258,9 @@ def failing(player: int | None, *, worst: bool = False) -> Callable[[Any, Situat
 
     def respond(settings: Any, situation: Situation) -> OracleResult:
         if worst:
-            model = situation.game.model()
-            opponents = situation.opponents
-            gradient = model.gradient(
-                situation.player,
-                [t.realisation_plan(x) for t, x in zip(model.treeplexes, opponents.tables, strict=True)],
-            )
+            model, tables = situation.game.model(), situation.opponents.tables
+            plans = [each.realisation_plan(table) for each, table in zip(model.treeplexes, tables, strict=True)]
+            gradient = model.gradient(situation.player, plans)
             _, table = model.treeplexes[situation.player].best_response(-gradient)
             return OracleResult(tabular_record(table), {}, 0)
         if player in (None, situation.player):
@@ -285,7 +282,7 @@ def test_response_that_fails_is_left_out_counted_and_reported(
     assert "population/gain_1" not in metrics
     learner.step(state)
     monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(None)))
-    with pytest.raises(InputError, match="iteration 2: oracle 'exact' failed: FloatingPointError: the loss is nan$"):
+    with pytest.raises(InputError, match=r"iteration 2: oracle 'exact' failed: FloatingPointError: the loss is nan$"):
         learner.step(state)
 
 

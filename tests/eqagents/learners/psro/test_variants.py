@@ -66,7 +66,7 @@ def test_shared_population_solves_symmetric_games(game_id: str, parameters: dict
 def test_shared_population_of_simulated_cells_plays_each_profile_once() -> None:
     game = eqenvs.make("rock_paper_scissors")
     payoffs = {"method": "simulated", "episodes": 50}
-    _, state = after(game, 2, symmetric=True, payoffs=payoffs)
+    _, state = after(game, 2, symmetric=True, payoffs=payoffs, least_gain=None)
     size = len(state.restricted.populations[0])
     assert state.episodes == 50 * size * (size + 1) // 2
     assert (state.restricted.payoffs.count == 50).all()
