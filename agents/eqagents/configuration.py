@@ -24,7 +24,7 @@ class Settings(BaseModel):
         whole: whether such a group is taken as it is given; for groups that are one value, like a schedule.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     whole: ClassVar[bool] = False
 
     @model_validator(mode="before")

@@ -10,11 +10,12 @@ import sys
 
 from eqagents.distributed.config import ExecutorConfig
 from eqagents.distributed.executor import Executor, InlineExecutor, run_ordered
-from eqagents.distributed.task import Handle, Task, TaskError, execute, one_torch_thread
+from eqagents.distributed.task import Failed, Handle, Task, TaskError, execute, one_torch_thread
 
 __all__ = [
     "Executor",
     "ExecutorConfig",
+    "Failed",
     "Handle",
     "InlineExecutor",
     "Task",

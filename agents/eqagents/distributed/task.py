@@ -85,6 +85,17 @@ class Task:
         object.__setattr__(self, "key", key)
 
 
+@dataclass(frozen=True)
+class Failed:
+    """What a task gives in place of a result that it could not find, where the run can do without; it is never kept.
+
+    Attributes:
+        reason: in one line.
+    """
+
+    reason: str
+
+
 class TaskError(RuntimeError):
     """A task failed: its function raised, or its worker was lost more often than the retries allow.
 

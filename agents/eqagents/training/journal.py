@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eqagents.distributed import Executor, Handle, Task
+from eqagents.distributed import Executor, Failed, Handle, Task
 from eqagents.training.trees import packed, unpacked
 from eqenvs.errors import CheckpointError
 
@@ -154,17 +154,17 @@ class JournalledExecutor:
         return self._recorded(listed, journal)
 
     def _recorded(self, tasks: list[Task], journal: Journal) -> Iterator[tuple[tuple[int, ...], Any]]:
-        left, durable = [], {}
+        left, by_key = [], {}
         for task in tasks:
             found = journal.find(task) if task.durable else None
             if found is None:
                 left.append(task)
-                durable[task.key] = task
+                by_key[task.key] = task
             else:
                 yield task.key, found[0]
         for key, result in self._executor.run(left):
-            if durable[key].durable:
-                journal.add(durable[key], result)
+            if by_key[key].durable and not isinstance(result, Failed):
+                journal.add(by_key[key], result)
             yield key, result
 
     def together(self, tasks: Sequence[Task]) -> list[Any]:

@@ -89,7 +89,7 @@ class MetaSolverSpec(Parameterised):
     Attributes:
         solve: from (the empirical game, all settings) to the solution.
         source: the paper.
-        learns: whether its solution is built up from call to call in its memory, so that no policy may be taken out.
+        learns: whether its solution rests on what it remembers of all policies, so that none may be taken out.
         needs_outside: whether it looks at the whole game.
     """
 

@@ -5,7 +5,8 @@ McAleer, Wang, Lanier, Lanctot, Baldi, Sandholm and Fox (2022), "Anytime PSRO fo
 after round (RM-BR DO). What the mixtures guarantee never falls from one iteration to the next, where PSRO's may: the
 last one stays where no better was found.
 
-Here the learner is regret matching+ with linearly weighted averages, which starts from the last solution. The residual
+Here the learner is regret matching+ with linearly weighted averages; in its first round the last solution is played, so
+that it is among those that can stay. The residual
 is how much more any mixture of a population could guarantee, summed over the players: an upper bound, from the average
 of the best responses that were met. Two players, constant sum; the whole game must be known exactly.
 
@@ -77,6 +78,7 @@ def _keep(
 META_SOLVER = MetaSolverSpec(
     id="anytime",
     solve=solve,
+    learns=True,
     needs_outside=True,
     source="McAleer et al. (2022), arXiv 2201.07700",
     parameters=(Parameter(name="rounds", default=200, low=1, high=1_000_000, description="of the learner"),),

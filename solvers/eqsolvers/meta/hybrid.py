@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import softmax
 
 from eqenvs.arrays import Float64Array
+from eqenvs.errors import InputError
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.spec import Parameter
 from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, find_meta_solver, independent
@@ -34,8 +35,13 @@ def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
 
     Raises:
         UnknownNameError: for a component that is no meta-solver.
+        InputError: for one that needs more than the empirical game.
     """
     names = [name.strip() for name in settings["components"].split(",")]
+    for name in names:
+        spec = find_meta_solver(name)
+        if spec.learns or spec.needs_outside:
+            raise InputError(f"hybrid: component {name!r} needs more than the empirical game; use 'nash' or 'prd'")
     found = [
         find_meta_solver(name)(game.model.payoffs, iteration=game.iteration, seed=game.seed).strategies
         for name in names

@@ -21,7 +21,7 @@ import numpy as np
 
 from eqagents.distributed import Executor
 from eqagents.learners.psro._loop import Enlarged, Request
-from eqagents.oracles import OracleResult
+from eqagents.oracles import OracleResult, find_oracle
 from eqagents.policies import PolicyRecord, to_policy
 from eqenvs.arrays import BoolArray, Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
@@ -52,7 +52,8 @@ class InfosetsState:
         past_iterations: how many those were; 0 where only this window counts.
         threshold: exploitability that the restricted game is next solved to, where that is the rule.
         iterations: of the process, in all windows.
-        histories: visited by the process and by exact best responses, in all windows.
+        histories: visited by the process, by looks at its residual, by scores and by exact best responses.
+        entropy: of what is random in processes, of the run.
     """
 
     allowed: tuple[BoolArray, ...]
@@ -64,6 +65,7 @@ class InfosetsState:
     threshold: float
     iterations: int
     histories: int
+    entropy: int
 
 
 class Infosets:
@@ -91,12 +93,13 @@ class Infosets:
         self._game, self._model, self._config = game, model, config
         self._spec = config.spec_for(game)
         self._handle = executor.publish(game)
+        self._exact = find_oracle(config.oracle.id).needs_model
         # Of the window that was last worked on; both follow from the state.
         self._restriction: tuple[tuple[BoolArray, ...], Restriction] | None = None
         self._process: tuple[dict[str, Any] | None, Process] | None = None
 
     def begin(self, seed: np.random.SeedSequence) -> Enlarged[InfosetsState]:
-        """Uniform play, to which the first responses are; `seed` is not used, the processes are deterministic."""
+        """Uniform play, to which the first responses are."""
         tables = tuple(states.uniform() for states in self._game.information_states)
         state = InfosetsState(
             allowed=tuple(np.zeros(table.shape, dtype=bool) for table in tables),
@@ -108,6 +111,7 @@ class Infosets:
             threshold=self._config.until.threshold,
             iterations=0,
             histories=0,
+            entropy=int(seed.generate_state(1, np.uint32)[0]),
         )
         return Enlarged(state, {})
 
@@ -121,14 +125,19 @@ class Infosets:
         self, state: InfosetsState, iteration: int, responses: Sequence[list[OracleResult | None]]
     ) -> Enlarged[InfosetsState]:
         """Allow what the responses do; solve on, or anew where something was added."""
-        allowed = tuple(
+        grown = tuple(
             old if response is None else old | self._actions(player, response.record)
             for player, (old, (response,)) in enumerate(zip(state.allowed, responses, strict=True))
+        )
+        # The same object where nothing was added, by which what was made of it is known.
+        allowed = (
+            grown if any((new != old).any() for new, old in zip(grown, state.allowed, strict=True)) else state.allowed
         )
         if not all(own.any(axis=1).all() for own in allowed):
             raise InputError(f"{self._config.id}: a player's first response failed, and there is no game without it")
         added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, allowed, strict=True)]
-        histories = state.histories + self._game.num_players * len(self._model.parent)
+        visited = self._game.num_players * len(self._model.parent) if self._exact else 0
+        histories = state.histories + visited
         started = time.perf_counter()
         if any(added):
             past, count = self._past(state)
@@ -142,6 +151,7 @@ class Infosets:
                 threshold=state.threshold,
                 iterations=state.iterations,
                 histories=histories,
+                entropy=state.entropy,
             )
         else:
             begun = InfosetsState(**{**vars(state), "histories": histories})
@@ -150,6 +160,7 @@ class Infosets:
             "restricted/window": float(solved.window),
             "restricted/iterations": float(solved.iterations),
             "restricted/residual": residual,
+            "restricted/threshold": state.threshold,
             "restricted/histories": float(len(self._restricted(allowed).model.parent)),
             "samples/histories": float(solved.histories),
             "time/solve_s": time.perf_counter() - started,
@@ -194,7 +205,9 @@ class Infosets:
     def _at(self, state: InfosetsState) -> Process:
         """The process of a state's window where the state stands."""
         if self._process is None or state.process is None or self._process[0] is not state.process:
-            process = self._config.begin(self._spec, self._restricted(state.allowed).model, seed=0)
+            process = self._config.begin(
+                self._spec, self._restricted(state.allowed).model, seed=(state.entropy + state.window) % 2**32
+            )
             if state.process is not None:
                 process.restore(state.process)
             return process
@@ -205,7 +218,9 @@ class Infosets:
         restriction, process = self._restricted(state.allowed), self._at(state)
         self._process = None  # until it is through
         before, touched = process.iteration, process.touched
-        self._config.until.run(process, restriction.model, state.threshold)
+        looks = self._config.until.run(process, restriction.model, state.threshold)
+        n = self._game.num_players
+        looked = n * (looks * len(restriction.model.parent) + self._config.until.halves * len(self._model.parent))
         policy = process.policy()
         assert isinstance(policy, TabularPolicy)  # of all processes on such models
         elsewhere = [own / own.sum(axis=1, keepdims=True) for own in state.allowed]
@@ -220,13 +235,14 @@ class Infosets:
             past_iterations=state.past_iterations,
             threshold=self._threshold(state, solution),
             iterations=state.iterations + process.iteration - before,
-            histories=state.histories + process.touched - touched,
+            histories=state.histories + process.touched - touched + looked,
+            entropy=state.entropy,
         )
         self._process = after.process, process
         return after, residual
 
     def _threshold(self, state: InfosetsState, solution: tuple[Float64Array, ...]) -> float:
-        """Half of it where the whole game is solved to it already; see `UntilThreshold`."""
+        """Half of it where the whole game is solved to it already; see `UntilConfig`."""
         if not self._config.until.halves:
             return state.threshold
         found = score(self._model, TabularPolicy(self._game, list(solution)))

@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.distributed import Executor, Task, run_ordered
+from eqagents.distributed import Executor, Failed, Task, run_ordered
 from eqagents.oracles import OracleResult, Populations
 from eqenvs.errors import InputError
 from eqenvs.policies import JointPolicy
@@ -173,15 +173,15 @@ class DoubleOracle(Generic[StateT]):
             tasks.append(Task(key, request.function, request.arguments, durable=True))
             count[request.player] += 1
         results = run_ordered(self._executor, tasks)
-        reasons = [result["failed"] for result in results if "failed" in result]
+        reasons = [result.reason for result in results if isinstance(result, Failed)]
         if len(reasons) == len(results):
             raise InputError(f"iteration {state.iteration + 1}: oracle {self._oracle.id!r} failed: {reasons[0]}")
         found: list[list[OracleResult | None]] = [[] for _ in range(self._num_players)]
         for request, result in zip(requests, results, strict=True):
-            if "failed" in result:
+            if isinstance(result, Failed):
                 message = "iteration %d: oracle %r failed for player %d, whose response is left out: %s"
-                _LOG.warning(message, state.iteration + 1, self._oracle.id, request.player, result["failed"])
-            found[request.player].append(None if "failed" in result else OracleResult(**result))
+                _LOG.warning(message, state.iteration + 1, self._oracle.id, request.player, result.reason)
+            found[request.player].append(None if isinstance(result, Failed) else OracleResult(**result))
         return found
 
     def average_policy(self, state: LoopState[StateT]) -> JointPolicy:

@@ -35,7 +35,7 @@ class Members:
     ) -> None:
         self._shared = shared
         self._game, self._executor, self._tabulated, self._phase = game, executor, tabulated, phase
-        # An entry holds for its own record only, and is remade for another state's or after a resume.
+        # By player and identity of the record, which is kept so that no other object can have it.
         self._made: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
 
     def handles(self, populations: Sequence[Sequence[PolicyRecord]], iteration: int) -> list[list[Handle]]:
@@ -53,7 +53,7 @@ class Members:
             (p, k)
             for p, population in enumerate(populations)
             for k, record in enumerate(population)
-            if (p, k) not in self._made or self._made[p, k][0] is not record
+            if (p, id(record)) not in self._made
         ]
         tasks = [
             Task(
@@ -70,5 +70,6 @@ class Members:
             for p, k in new
         ]
         for (p, k), member in zip(new, run_ordered(self._executor, tasks), strict=True):
-            self._made[p, k] = populations[p][k], member, self._executor.publish(member)
-        return [[self._made[p, k] for k in range(len(own))] for p, own in enumerate(populations)]
+            record = populations[p][k]
+            self._made[p, id(record)] = record, member, self._executor.publish(member)
+        return [[self._made[p, id(record)] for record in own] for p, own in enumerate(populations)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from eqagents.configuration import Settings
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import InputError
+from eqenvs.errors import InputError, UnsupportedGame
 from eqsolvers.meta import MetaSolution, NoMetaSolutionError, Outside, find_meta_solver
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +40,17 @@ class MetaSolverConfig(Settings):
         return value
 
     @model_validator(mode="after")
+    def _fallback_by_itself(self) -> Self:
+        if self.fallback is not None:
+            spec = find_meta_solver(self.fallback)
+            if self.fallback == self.id or spec.needs_outside or spec.learns:
+                raise InputError(
+                    f"config: meta_solver.fallback must be another meta-solver that needs the empirical game alone, such "
+                    f"as 'uniform', got {self.fallback!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _known_settings(self) -> Self:
         find_meta_solver(self.id).resolve(self.settings)
         return self
@@ -53,6 +64,7 @@ def solve(
     entropy: int,
     memory: Mapping[str, Any],
     outside: Outside | None,
+    alike: Callable[[MetaSolution], MetaSolution] = lambda found: found,
 ) -> tuple[MetaSolution, bool]:
     """The meta-solution of an iteration, and whether it is the fallback's.
 
@@ -63,6 +75,7 @@ def solve(
         entropy: of what is random, of the run.
         memory: of the last solution.
         outside: the whole game, where it is known.
+        alike: makes a solution one in which all players are alike, where they must be.
 
     Raises:
         InputError: if there is none, and no fallback.
@@ -70,13 +83,16 @@ def solve(
     seed = (entropy << 32) + iteration
     solver = find_meta_solver(config.id)
     try:
-        found = solver(payoffs, config.settings, iteration=iteration, seed=seed, memory=memory, outside=outside)
+        found = alike(solver(payoffs, config.settings, iteration=iteration, seed=seed, memory=memory, outside=outside))
     except NoMetaSolutionError as error:
         reason = f"iteration {iteration}: meta-solver {config.id!r} found no solution: {error}"
         if config.fallback is None:
             raise InputError(f"{reason}; set learner.meta_solver.fallback, such as 'uniform'") from error
         _LOG.warning("%s; using %r", reason, config.fallback)
-        return find_meta_solver(config.fallback)(payoffs, iteration=iteration, seed=seed, outside=outside), True
+        try:
+            return alike(find_meta_solver(config.fallback)(payoffs, iteration=iteration, seed=seed)), True
+        except (NoMetaSolutionError, UnsupportedGame) as further:
+            raise InputError(f"{reason}; neither did the fallback {config.fallback!r}: {further}") from further
     if found.message:
         _LOG.warning("iteration %d: meta-solver %r: %s", iteration, config.id, found.message)
     return found, False

@@ -12,15 +12,16 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eqagents.configuration import Settings
 from eqagents.learners.psro._population import Member
 from eqagents.policies.records import to_policy
 from eqenvs.arrays import Float64Array, IntArray
+from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import ProductPolicy
 from eqenvs.simulation import simulate
@@ -45,6 +46,14 @@ class PayoffConfig(Settings):
     )
     most_episodes: int = Field(default=131_072, ge=2, description="of a simulated cell, whatever its interval")
     chunk: int = Field(default=64, ge=1, description="exact cells per task")
+
+    @model_validator(mode="after")
+    def _a_task_at_least(self) -> Self:
+        if self.most_episodes < self.episodes:
+            raise InputError(
+                f"config: payoffs.most_episodes must be at least payoffs.episodes {self.episodes}, got {self.most_episodes}"
+            )
+        return self
 
 
 @dataclass(frozen=True)

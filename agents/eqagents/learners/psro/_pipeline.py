@@ -27,7 +27,7 @@ from eqagents.learners.psro import _meta
 from eqagents.learners.psro._growth import gain
 from eqagents.learners.psro._loop import Enlarged, Request
 from eqagents.learners.psro._policies import Policies, PoliciesState
-from eqagents.oracles import OracleResult, Populations
+from eqagents.oracles import OracleResult, Populations, find_oracle
 from eqagents.policies import PolicyRecord, uniform_record
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -92,6 +92,10 @@ class Pipeline:
                 f"psro: pipeline: meta-solver {solver.id!r} learns from one iteration to the next, and active policies "
                 "change; use 'nash'"
             )
+        if find_oracle(config.oracle.id).needs_populations:
+            raise InputError(
+                f"psro: pipeline: oracle {config.oracle.id!r} responds for a whole population; use 'ppo' or 'exact'"
+            )
         if getattr(config.oracle, "warm_start", True) is False:
             raise InputError("psro: pipeline: policies train round after round; set learner.oracle.warm_start to true")
         self._config, self._pipeline, self._count = config, config.pipeline, game.num_players
@@ -119,14 +123,20 @@ class Pipeline:
     def _target(self, state: PoliciesState, below: int, iteration: int) -> MetaSolution:
         """The meta-solution of the first policies of everybody."""
         known = state.payoffs.kept([range(below)] * self._count)
-        return _meta.solve(
+        found, _ = _meta.solve(
             self._config.meta_solver,
             known.mean,
             iteration=iteration,
             entropy=state.entropy,
             memory={},
-            outside=self._policies.outside,
-        )[0]
+            outside=None,
+        )
+        if found.targets:
+            raise InputError(
+                f"psro: pipeline: a level responds once, to everybody's mixture; meta-solver {self._config.meta_solver.id!r} "
+                "has targets of its own; use 'nash' or a '_cce'"
+            )
+        return found
 
     def requests(self, state: PipelineState, iteration: int) -> list[Request]:
         """A stretch of training for every player and level."""
@@ -134,7 +144,7 @@ class Pipeline:
         for level, target in enumerate(state.targets):
             below = state.frozen + level
             populations = tuple(own[:below] for own in state.policies.populations)
-            asked = replace(state.policies, populations=populations, meta=replace(target, targets=()))
+            asked = replace(state.policies, populations=populations, meta=target)
             for request in self._policies.requests(asked, iteration):
                 start = state.policies.populations[request.player][below]
                 found.append(replace(request, arguments={**request.arguments, "warm_start": start}))

@@ -231,10 +231,8 @@ class Policies:
             entropy=state.entropy,
             memory=state.meta.memory,
             outside=self.outside,
+            alike=self._alike,
         )
-        if self._config.symmetric:
-            two = self._game.num_players == 2 and self._game.constant_sum
-            meta = symmetric_solution(meta, constant_sum=two)
         idle = tuple(
             np.where(strategy > USED, 0, own + 1) for own, strategy in zip(state.idle, meta.strategies, strict=True)
         )
@@ -244,6 +242,12 @@ class Policies:
             "time/meta_s": time.perf_counter() - started,
         }
         return replace(state, meta=meta, idle=idle), metrics
+
+    def _alike(self, meta: MetaSolution) -> MetaSolution:
+        """The same in games that are not declared symmetric."""
+        if not self._config.symmetric:
+            return meta
+        return symmetric_solution(meta, constant_sum=self._game.num_players == 2 and self._game.constant_sum)
 
     def policy(self, state: PoliciesState) -> JointPolicy:
         """The populations under their meta-strategies: a product of private mixtures, or the device's mixture."""

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from eqagents.configuration import NamedSettings
+from eqagents.distributed import Failed
 from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array, IntArray
-from eqenvs.errors import InputError
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.policies import (
     JointPolicy,
@@ -104,17 +105,19 @@ def _policy(game: Game, player: int, member: Member) -> Any:
     return TabularPolicy(game, tables)
 
 
-def reporting(task: Callable[..., OracleResult]) -> Callable[..., dict[str, Any]]:
-    """A task that gives the fields of an oracle's result, or under `failed` in a line why there is none."""
+def reporting(task: Callable[..., OracleResult]) -> Callable[..., dict[str, Any] | Failed]:
+    """A task that gives the fields of an oracle's result as a tree, or why there is none."""
 
     @wraps(task)
-    def attempt(seed: np.random.SeedSequence, **arguments: Any) -> dict[str, Any]:
+    def attempt(seed: np.random.SeedSequence, **arguments: Any) -> dict[str, Any] | Failed:
         try:
             return vars(task(seed, **arguments))
+        except (UnsupportedGame, MemoryError):
+            raise  # not this response's fault
         except Exception as error:  # whatever it is, the other responses are not lost for it
-            _LOG.debug("a response failed", exc_info=True)
+            _LOG.info("a response failed", exc_info=True)
             reason = str(error).partition("\n")[0]
-            return {"failed": reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}"}
+            return Failed(reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}")
 
     return attempt
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import InputError, PolicyError
 from eqenvs.game import Game
 from eqenvs.models.information_states import InformationStates, KeyIndex
-from eqsolvers.meta import MetaSolution, NoMetaSolutionError
+from eqsolvers.meta import MetaSolution, NoMetaSolutionError, correlated
 from eqsolvers.scoring.scorers import scorer
 
 TOLERANCE = 1e-9  # of payoffs, relative to the largest that is compared
@@ -80,18 +81,22 @@ def distinct(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def spread(cell: Cell, payoffs: Float64Array) -> tuple[list[Cell], Float64Array]:
-    """All profiles that differ from one in who plays what alone, and their payoffs [M, N] from its own [N]."""
-    found: dict[Cell, Float64Array] = {}
+    """All profiles that differ from one in who plays what alone, and their payoffs [M, N] from its own [N].
+
+    Players of the same policy get the same: the mean of what they got, which is how it was played.
+    """
+    found: dict[Cell, list[Float64Array]] = {}
     for order in itertools.permutations(range(len(cell))):
-        found.setdefault(tuple(cell[k] for k in order), payoffs[list(order)])
-    return list(found), np.stack(list(found.values()))
+        found.setdefault(tuple(cell[k] for k in order), []).append(payoffs[list(order)])
+    return list(found), np.stack([np.mean(each, axis=0) for each in found.values()])
 
 
 def symmetric_solution(meta: MetaSolution, *, constant_sum: bool) -> MetaSolution:
     """A meta-solution in which all players are alike.
 
     A device is averaged over who plays what: (coarse) correlated equilibria of a symmetric game are a convex set that
-    this leaves. Of two players whose payoffs sum to a constant, one's maximin strategy is the other's too.
+    this leaves; what players hear is of the average then. Of two players whose payoffs sum to a constant, one's maximin
+    strategy is the other's too. Targets of independent mixtures are player 0's, who responds for all.
 
     Args:
         meta: of a symmetric empirical game.
@@ -100,17 +105,13 @@ def symmetric_solution(meta: MetaSolution, *, constant_sum: bool) -> MetaSolutio
     Raises:
         NoMetaSolutionError: if players mix independently and differently in any other game.
     """
-    targets = tuple(
-        tuple(symmetric_solution(target, constant_sum=True) if target.device is None else target for target in own)
-        for own in meta.targets
-    )
     if meta.device is not None:
         orders = list(itertools.permutations(range(meta.device.ndim)))
         device = np.mean([np.transpose(meta.device, order) for order in orders], axis=0)
-        share = device.sum(axis=tuple(range(1, device.ndim)))
-        return MetaSolution((share,) * device.ndim, device, targets, meta.residual, meta.message, meta.memory)
+        found = correlated(device, told=bool(meta.targets))
+        return replace(found, residual=meta.residual, message=meta.message, memory=meta.memory)
     own = meta.strategies[0]
     differ = max(float(np.abs(other - own).max()) for other in meta.strategies)
     if differ > 1e-6 and not constant_sum:
         raise NoMetaSolutionError(f"the players' strategies differ by {differ:.3g} in a symmetric game")
-    return MetaSolution((own,) * len(meta.strategies), None, targets, meta.residual, meta.message, meta.memory)
+    return replace(meta, strategies=(own,) * len(meta.strategies))

@@ -23,6 +23,7 @@ iterations on what is left.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,9 +37,12 @@ from eqagents.learners.psro._loop import DoubleOracle, LoopState
 from eqagents.learners.tabular import MethodChoice
 from eqagents.oracles import find_oracle
 from eqagents.oracles.exact import ExactConfig
+from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.models import ExtensiveFormModel
 from eqsolvers.iterative import Process
+
+_LOG = logging.getLogger(__name__)
 
 
 class UntilConfig(Settings):
@@ -68,8 +72,8 @@ class UntilConfig(Settings):
         """Whether the threshold matters."""
         return self.rule == "threshold"
 
-    def run(self, process: Process, restricted: ExtensiveFormModel, threshold: float) -> None:
-        """Iterate until the rule is met.
+    def run(self, process: Process, restricted: ExtensiveFormModel, threshold: float) -> int:
+        """Iterate until the rule is met, and say how often the residual was looked at.
 
         Args:
             process: on the restricted game.
@@ -78,15 +82,22 @@ class UntilConfig(Settings):
         """
         if self.rule == "iterations":
             process.run(self.iterations)
-        elif self.rule == "adaptive":
+            return 0
+        if self.rule == "adaptive":
             infosets = sum(treeplex.num_infosets for treeplex in restricted.treeplexes)
             most = max(int(treeplex.num_actions.max(initial=1)) for treeplex in restricted.treeplexes)
             process.run(max(1, round(self.share * float(np.sqrt(most)) * infosets)))
-        else:
-            end = process.iteration + self.most
-            process.run(1)
-            while process.residual() / restricted.num_players >= threshold and process.iteration < end:
-                process.run(min(self.iterations, end - process.iteration))
+            return 0
+        end, looks = process.iteration + self.most, 1
+        process.run(1)
+        while (residual := process.residual() / restricted.num_players) >= threshold:
+            if process.iteration >= end:
+                message = "the restricted game is at %.3g of a threshold of %.3g after %d iterations; responses go on"
+                _LOG.warning(message, residual, threshold, self.most)
+                break
+            process.run(min(self.iterations, end - process.iteration))
+            looks += 1
+        return looks
 
 
 class XDOConfig(MethodChoice):
@@ -111,7 +122,13 @@ XDO: TypeAlias = DoubleOracle[InfosetsState]
 
 
 def build(game: Game, config: XDOConfig, executor: Executor) -> XDO:
-    """The learner of a run."""
+    """The learner of a run.
+
+    Raises:
+        InputError: if the oracle responds as a member of populations, of which there are none.
+    """
+    if find_oracle(config.oracle.id).needs_populations:
+        raise InputError(f"xdo: oracle {config.oracle.id!r} responds as a member of populations; use 'exact' or 'ppo'")
     return DoubleOracle(game.num_players, config.oracle, Infosets(game, config, executor), executor)
 
 
