@@ -45,14 +45,27 @@ def gain(payoffs: Float64Array, player: int, policy: int, target: MetaSolution) 
         policy: its new policy.
         target: over the first policies of the populations.
     """
-    known = tuple(slice(0, len(strategy)) for strategy in target.strategies)
+    device, known = _joint(target)
+    new = np.take(payoffs, policy, axis=player)[known[:player] + known[player + 1 :]]
+    return float(np.vdot(device.sum(axis=player), new)) - float(np.vdot(device, payoffs[known]))
+
+
+def gain_half_width(half_widths: Float64Array, player: int, policy: int, target: MetaSolution) -> float:
+    """Of the 95 % interval of that gain, from those of independent cells [K_0, ..., K_{N-1}]; 0 where all are exact."""
+    device, known = _joint(target)
+    new = np.take(half_widths, policy, axis=player)[known[:player] + known[player + 1 :]]
+    square = np.square(device.sum(axis=player) * new).sum() + np.square(device * half_widths[known]).sum()
+    return float(np.sqrt(square))
+
+
+def _joint(target: MetaSolution) -> tuple[Float64Array, tuple[slice, ...]]:
+    """The joint distribution of a meta-solution, and the policies that it is over."""
     device = target.device
     if device is None:
         device = np.ones(())
         for strategy in target.strategies:
             device = np.multiply.outer(device, strategy)
-    new = np.take(payoffs, policy, axis=player)[known[:player] + known[player + 1 :]]
-    return float(np.vdot(device.sum(axis=player), new)) - float(np.vdot(device, payoffs[known]))
+    return device, tuple(slice(0, size) for size in device.shape)
 
 
 def joined(

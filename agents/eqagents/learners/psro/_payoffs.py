@@ -2,8 +2,10 @@
 
 A profile that is played rather than computed gets episodes in chunks. Chunks are tasks of a fixed size whose random
 streams follow from what they are, (iteration, profile, number of the chunk), so what is known of a profile never
-depends on who asked first. More chunks go where the interval is wide: Wellman, Tuyls and Greenwald (2025), "Empirical
-game-theoretic analysis: a survey", JAIR 82, section 4, for why and for other rules.
+depends on who asked first. More chunks go where the interval is wide: Wellman, Tuyls and Greenwald (2025),
+"Empirical game-theoretic analysis: a survey", JAIR 82, for other rules. Whether a profile gets more depends on the
+payoffs that it has had, so where these are few and skewed means are biased and intervals too narrow: with rare large
+payoffs `episodes` must be large enough to meet some.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class PayoffConfig(Settings):
     def _a_task_at_least(self) -> Self:
         if self.most_episodes < self.episodes:
             raise InputError(
-                f"config: payoffs.most_episodes must be at least payoffs.episodes {self.episodes}, got {self.most_episodes}"
+                f"config: payoffs.most_episodes must be at least episodes, got {self.most_episodes} < {self.episodes}"
             )
         return self
 

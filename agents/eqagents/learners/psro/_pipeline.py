@@ -133,8 +133,8 @@ class Pipeline:
         )
         if found.targets:
             raise InputError(
-                f"psro: pipeline: a level responds once, to everybody's mixture; meta-solver {self._config.meta_solver.id!r} "
-                "has targets of its own; use 'nash' or a '_cce'"
+                "psro: pipeline: a level responds once, to everybody's mixture, and meta-solver "
+                f"{self._config.meta_solver.id!r} has targets of its own; use 'nash' or one for a CCE"
             )
         return found
 

@@ -17,7 +17,7 @@ import numpy as np
 from eqagents.distributed import Executor
 from eqagents.learners.psro import _meta
 from eqagents.learners.psro._filling import Filling
-from eqagents.learners.psro._growth import gain, joined
+from eqagents.learners.psro._growth import gain, gain_half_width, joined
 from eqagents.learners.psro._loop import MEMBER_PHASE, PAYOFF_PHASE, Enlarged, Request
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
@@ -146,7 +146,15 @@ class Policies:
             ]
             for player in self._responding
         }
-        improving = self._without(filled, self._gaining(state, filled, places, gains))
+        doubts = {
+            player: [
+                gain_half_width(filled.payoffs.half_widths(), player, place, target)
+                for place, target in zip(places[player], targets[player], strict=False)
+            ]
+            for player in self._responding
+        }
+        highest = {player: list(map(float.__add__, gains[player], doubts[player])) for player in self._responding}
+        improving = self._without(filled, self._gaining(state, filled, places, highest))
         seconds = time.perf_counter() - started
         solved, metrics = self.solved(improving, iteration)
         busy = self._busy(solved)
@@ -156,7 +164,7 @@ class Policies:
             metrics |= {
                 f"population/size_{player}": float(sizes[3]),
                 f"population/repeated_{player}": float(len(places[player]) - (sizes[1] - sizes[0])),
-                f"population/worse_{player}": float(sum(each < WORSE for each in gains[player])),
+                f"population/worse_{player}": float(sum(each < WORSE for each in highest[player])),
                 f"population/left_out_{player}": float(sizes[1] - sizes[2]),
                 f"population/pruned_{player}": float(sizes[2] - sizes[3]),
                 f"meta/support_{player}": float(np.count_nonzero(after.meta.strategies[player] > USED)),
@@ -176,8 +184,12 @@ class Policies:
         places: Mapping[int, list[int]],
         gains: Mapping[int, list[float]],
     ) -> list[list[int]]:
-        """Per player, the policies but for new ones that gain too little."""
-        least = self._config.least_gain
+        """Per player, the policies but for new ones that gain too little; gains are the most that they may be."""
+        # An oracle that looks at populations has other ends than to gain.
+        free = (
+            find_oracle(self._config.oracle.id).needs_populations and "least_gain" not in self._config.model_fields_set
+        )
+        least = None if free else self._config.least_gain
         kept = {}
         for player in self._responding:
             responses, also = places[player][: len(gains[player])], places[player][len(gains[player]) :]

@@ -56,7 +56,8 @@ class PSROConfig(NamedSettings):
     least_gain: float | None = Field(
         default=WORSE,
         description="responses that gain no more than this over what they respond to are left out, by the empirical "
-        "game, in payoff; by default those that are worse than it; none: all that are new are kept",
+        "game, in payoff, at the upper end of its 95 % interval; by default those that are worse, of oracles that have "
+        "no other ends; none: all that are new are kept",
     )
     prune_after: int | None = Field(
         default=None,

@@ -128,9 +128,16 @@ def test_results_are_the_same_inline_and_on_two_workers(here_and_spread: tuple[E
         ({"least_gain": 0.0}, "pipeline: least_gain says what joins"),
         ({"symmetric": True}, "pipeline: symmetric says"),
         ({"meta_solver": "online"}, "'online' learns from one iteration"),
+        ({"meta_solver": "anytime"}, "'anytime' learns from one iteration"),
+        ({"oracle": {"id": "self_play"}}, "'self_play' responds for a whole population"),
         ({"oracle": {**LEARNED, "warm_start": False}}, r"set learner\.oracle\.warm_start to true"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(fields: dict[str, Any], what: str) -> None:
     with pytest.raises(InputError, match=what):
         learner_of(InlineExecutor(SEED), **fields)
+
+
+def test_meta_solvers_with_targets_of_their_own_are_refused_before_the_first_round() -> None:
+    with pytest.raises(InputError, match="'max_gini_ce' has targets of its own"):
+        learner_of(InlineExecutor(SEED), meta_solver="max_gini_ce").init(np.random.SeedSequence(SEED))

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqagents.configuration import validate
 from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.psro._growth import digest
+from eqagents.learners.psro._population import joint_policy
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState, build
 from eqagents.oracles import OracleResult, Situation, exact
 from eqagents.policies import tabular_record
@@ -19,6 +21,7 @@ from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqsolvers.meta import EmpiricalGame, MetaSolution, NoMetaSolutionError, nash
 from eqsolvers.scoring import score
+from eqsolvers.scoring.score import best_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -213,7 +216,16 @@ def test_gains_are_the_gap_of_the_meta_solution(meta_solver: str) -> None:
     targets = [state.restricted.meta.against(player) for player in range(game.num_players)]
     _, metrics = learner.step(state)
     if meta_solver == "max_gini_ce":
-        assert any(len(each) > 1 for each in targets)
+        recommended = [int((own > 0).sum()) for own in state.restricted.meta.strategies]
+        assert [len(each) for each in targets] == recommended
+        assert max(recommended) > 1
+        chances = [own[own > 0] for own in state.restricted.meta.strategies]
+        told = 0.0
+        for player, (each, chance) in enumerate(zip(targets, chances, strict=True)):
+            for target, share in zip(each, chance, strict=True):
+                mixed = joint_policy(game, learner.populations(state).members, target)
+                told += share * (best_response(game, player, mixed)[0] - score(game, mixed).values[player])
+        assert told == pytest.approx(scored.ce_gap, abs=1e-9)
         return
     gap = scored.cce_gap if meta_solver == "max_welfare_cce" else scored.nash_conv
     gains = [metrics[f"population/gain_{player}"] for player in range(game.num_players)]
@@ -280,7 +292,6 @@ def test_response_that_fails_is_left_out_counted_and_reported(
     assert (metrics["oracle/failed_0"], metrics["oracle/failed_1"]) == (0, 1)
     assert "oracle 'exact' failed for player 1, whose response is left out: FloatingPointError: the loss" in caplog.text
     assert "population/gain_1" not in metrics
-    learner.step(state)
     monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(None)))
     with pytest.raises(InputError, match=r"iteration 2: oracle 'exact' failed: FloatingPointError: the loss is nan$"):
         learner.step(state)
@@ -316,6 +327,12 @@ def test_meta_solver_without_a_solution_stops_the_run_or_falls_back(
     assert metrics["meta/fell_back"] == 1
     assert [strategy.tolist() for strategy in state.restricted.meta.strategies] == [[0.5, 0.5]] * 2
     assert "iteration 1: meta-solver 'nash' found no solution: nothing here; using 'uniform'" in caplog.text
+
+
+@pytest.mark.parametrize("fallback", ["nash", "anytime", "online"])
+def test_fallback_is_another_meta_solver_that_can_do_alone(fallback: str) -> None:
+    with pytest.raises(InputError, match="fallback must be another meta-solver"):
+        validate(PSROConfig, {"id": "psro", "meta_solver": {"id": "nash", "fallback": fallback}})
 
 
 def test_mean_field_games_have_a_learner_of_their_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from eqagents.learners.psro._payoffs import NORMAL_95, PayoffConfig, PayoffTable
 from eqagents.learners.psro._symmetry import shared_rows, spread, symmetric_solution
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState, build
 from eqenvs.errors import InputError, UnsupportedGame
-from eqsolvers.meta import MetaSolution, NoMetaSolutionError
+from eqsolvers.meta import MetaSolution, NoMetaSolutionError, correlated, nash
 from eqsolvers.scoring import score
+from eqsolvers.scoring.scorers import scorer
 
 SEED = 11
 EXACT = {"oracle": {"id": "exact"}}
@@ -54,13 +56,53 @@ def test_shared_population_solves_symmetric_games(game_id: str, parameters: dict
     gap = scored.nash_conv if meta_solver == "nash" else scored.cce_gap
     assert gap == pytest.approx(0, abs=1e-7)
     # The cells that were told by symmetry are what their profiles pay.
-    _, apart = after(game, 0, meta_solver=meta_solver)
-    handles = apart.restricted.payoffs.mean
-    np.testing.assert_allclose(inner.payoffs.mean[(slice(None), *([0] * game.num_players))], handles.reshape(-1))
-    for order in ([1, 0, *range(2, game.num_players)],):
-        turned = np.transpose(inner.payoffs.mean, [0, *(1 + k for k in order)])[order]
-        np.testing.assert_allclose(turned, inner.payoffs.mean, atol=1e-12)
+    members = learner.populations(state).members
+    for cell in np.ndindex(*inner.payoffs.count.shape):
+        values = scorer(game.model()).values([members[player][k].table for player, k in enumerate(cell)])
+        np.testing.assert_allclose(inner.payoffs.mean[(slice(None), *cell)], values, atol=1e-12)
     assert inner.payoffs.missing() == []
+
+
+def test_shared_population_keeps_rectified_targets_and_hears_the_averaged_device() -> None:
+    game = eqenvs.make("colonel_blotto")
+    _, together = after(game, 5, symmetric=True, meta_solver="rectified")
+    meta = together.restricted.meta
+    used = np.flatnonzero(meta.strategies[0] > 1e-9)
+    matrix = together.restricted.payoffs.mean[0]
+    assert len(used) > 1
+    for policy, target in zip(used, meta.against(0), strict=True):
+        assert (matrix[policy][target.strategies[1] > 1e-9] >= -1e-9).all()  # those that it does not lose to
+    assert len({tuple(target.strategies[1].round(6)) for target in meta.against(0)}) > 1
+    uneven = correlated(np.array([[0.0, 0.6], [0.4, 0.0]]), told=True)
+    alike = symmetric_solution(uneven, constant_sum=False)
+    assert [len(alike.against(player)) for player in (0, 1)] == [2, 2]
+    assert alike.against(0)[0].strategies[1].tolist() == [0.0, 1.0]
+
+
+def test_shared_cells_of_equal_policies_pay_everybody_the_same() -> None:
+    payoffs = {"method": "simulated", "episodes": 50}
+    _, state = after(eqenvs.make("chicken"), 2, symmetric=True, meta_solver="uniform", payoffs=payoffs, least_gain=None)
+    mean = state.restricted.payoffs.mean
+    for k in range(mean.shape[1]):
+        assert mean[0, k, k] == mean[1, k, k]
+    np.testing.assert_array_equal(mean[1], mean[0].T)
+
+
+def test_fallback_of_a_shared_population_is_taken_where_there_is_no_symmetric_solution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    apart = lambda game, settings: MetaSolution(  # noqa: E731
+        (np.eye(game.model.num_actions[0])[0], np.eye(game.model.num_actions[1])[-1])
+    )
+    monkeypatch.setattr(nash, "META_SOLVER", replace(nash.META_SOLVER, solve=apart))
+    learner = build(
+        eqenvs.make("chicken"),
+        config(symmetric=True, meta_solver={"id": "nash", "fallback": "uniform"}),
+        InlineExecutor(SEED),
+    )
+    state, metrics = learner.step(learner.init(np.random.SeedSequence(SEED)))
+    assert metrics["meta/fell_back"] == 1
+    assert len(set(map(tuple, state.restricted.meta.strategies))) == 1
 
 
 def test_shared_population_of_simulated_cells_plays_each_profile_once() -> None:
@@ -131,9 +173,10 @@ def test_idle_policies_are_taken_out_and_the_game_is_solved_all_the_same() -> No
     assert len(inner.populations[0]) < 6  # of nine without pruning
 
 
-def test_what_learns_from_call_to_call_is_not_pruned() -> None:
-    with pytest.raises(InputError, match="prune_after: meta-solver 'online' learns"):
-        build(eqenvs.make("kuhn_poker"), config(prune_after=3, meta_solver="online"), InlineExecutor(SEED))
+@pytest.mark.parametrize("solver", ["online", "anytime"])
+def test_what_rests_on_all_policies_is_not_pruned(solver: str) -> None:
+    with pytest.raises(InputError, match=f"prune_after: meta-solver '{solver}' learns"):
+        build(eqenvs.make("kuhn_poker"), config(prune_after=3, meta_solver=solver), InlineExecutor(SEED))
 
 
 # ---------------------------------------------------------------------------------------- samples where they are needed

@@ -138,11 +138,21 @@ def test_results_are_the_same_inline_and_on_two_workers(here_and_spread: tuple[E
     assert found[0] == found[1]
 
 
+def test_random_methods_follow_the_seed() -> None:
+    found = []
+    for seed in (1, 1, 2):
+        learner = build(eqenvs.make("kuhn_poker"), config(method="es-mccfr", **PDO), InlineExecutor(SEED))
+        found.append(leaves(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(seed)), 3))))
+    assert found[0] == found[1] != found[2]
+
+
 def test_other_games_and_methods_are_refused() -> None:
     with pytest.raises(UnsupportedGame, match="markov; use learner 'psro'"):
         build(eqenvs.make("grid_soccer"), config(), InlineExecutor(SEED))
     large = eqenvs.repeated(eqenvs.make("rock_paper_scissors"), 8)
     with pytest.raises(InputError, match="cannot; use learner 'psro'"):
         build(large, config(), InlineExecutor(SEED))
+    with pytest.raises(InputError, match="'self_play' responds as a member of populations"):
+        build(eqenvs.make("kuhn_poker"), config(oracle={"id": "self_play"}), InlineExecutor(SEED))
     with pytest.raises(InputError, match="unknown iterative method 'cfr\\+\\+'"):
         validate(XDOConfig, {"id": "xdo", "method": "cfr++"})
