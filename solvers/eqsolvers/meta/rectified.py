@@ -19,6 +19,7 @@ from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec
 from eqsolvers.meta._solved import matrix_equilibrium, solvable
 from eqsolvers.normal_form._scales import largest_range
 
+ROUNDING = 1e-12  # a share up to which a policy is not in use
 TOLERANCE = 1e-9  # in units of the payoffs' range: what counts as not losing
 
 
@@ -50,7 +51,7 @@ def _targets(payoffs: Float64Array, own: Float64Array, other: Float64Array, room
     """For each policy in use, the other's strategy among the policies that it does not lose to."""
     value = own @ payoffs @ other
     found = []
-    for policy in np.flatnonzero(own > 0):
+    for policy in np.flatnonzero(own > ROUNDING):
         weights = other * (payoffs[policy] >= value - room)
         found.append(weights / weights.sum())  # in equilibrium a policy in use earns the value, so it beats somebody
     return found

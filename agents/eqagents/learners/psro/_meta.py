@@ -45,7 +45,7 @@ class MetaSolverConfig(Settings):
             spec = find_meta_solver(self.fallback)
             if self.fallback == self.id or spec.needs_outside or spec.learns:
                 raise InputError(
-                    "config: meta_solver.fallback must be another meta-solver that needs the empirical game alone, such "
+                    "config: meta_solver.fallback must be another one that needs the empirical game alone, such "
                     f"as 'uniform', got {self.fallback!r}"
                 )
         return self

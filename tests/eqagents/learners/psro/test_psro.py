@@ -331,7 +331,7 @@ def test_meta_solver_without_a_solution_stops_the_run_or_falls_back(
 
 @pytest.mark.parametrize("fallback", ["nash", "anytime", "online"])
 def test_fallback_is_another_meta_solver_that_can_do_alone(fallback: str) -> None:
-    with pytest.raises(InputError, match="fallback must be another meta-solver"):
+    with pytest.raises(InputError, match="fallback must be another one"):
         validate(PSROConfig, {"id": "psro", "meta_solver": {"id": "nash", "fallback": fallback}})
 
 
