@@ -104,6 +104,8 @@ class OracleSpec:
         respond: the oracle.
         needs_model: whether the game must be enumerable.
         needs_populations: whether it responds only as a member of populations.
+        may_lose: whether a response that is as it should be may earn less than the mixture that it answers; a loop that
+            leaves such responses out would ask for the same one again.
         check: raises InputError if the configuration cannot run on the machine that it is called on.
     """
 
@@ -112,6 +114,7 @@ class OracleSpec:
     respond: Oracle
     needs_model: bool
     needs_populations: bool = False
+    may_lose: bool = False
     check: Callable[[Any], None] = lambda config: None
 
 

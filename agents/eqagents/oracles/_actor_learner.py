@@ -27,10 +27,12 @@ from eqagents.oracles import OracleResult, OracleSpec, Situation
 from eqagents.oracles._opponents import Against
 from eqagents.policies import PolicyRecord, to_network, to_policy
 from eqagents.policies.mlp import Activation, MaskedMLP
+from eqagents.rollout.cast import Cast
 from eqagents.rollout.games import Games, Source
 from eqagents.rollout.networks import ActorCritic, NetworkConfig, RoleNetwork
 from eqagents.rollout.play import rollout
 from eqagents.rollout.task import games_of
+from eqagents.rollout.trajectory import Rollout
 from eqenvs.arrays import require_torch_device
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -126,13 +128,42 @@ def _train(
     networks.to(games.device)
     networks.num_actions = (rules.max_actions,) * rules.num_players  # one network, whatever the role it plays
     cast = Against(game, networks, player, situation.opponents, config.num_envs, generator)
+    episodes = played_and_fitted(config, learner, loss, networks, games, cast, words)
+    return networks.actor.record(0, actions), episodes
+
+
+def played_and_fitted(
+    config: ActorCriticConfig,
+    learner: ActorLearnerConfig,
+    loss: Loss,
+    networks: ActorCritic,
+    games: Games,
+    cast: Cast,
+    words: Sequence[int],
+    seen: Callable[[Rollout], Rollout] = lambda found: found,
+) -> int:
+    """Alternate play and fitting, in place.
+
+    Args:
+        config: of the oracle.
+        learner: whose loss it is.
+        loss: of the policy.
+        networks: are fitted; one role.
+        games: not yet begun.
+        cast: who plays, the networks among them.
+        words: seeds, as `begun` gives them.
+        seen: what is learned from a rollout.
+
+    Returns:
+        How many games were begun.
+    """
     fitter = Fitter(networks, learner.fit)
     order = torch.Generator().manual_seed(words[1])
     shown, episodes = games.begin(words[2]), config.num_envs
     for update in range(config.updates):
         found, shown = rollout(games, cast, shown, config.steps)
         episodes += int((found.over | found.cut).sum())
-        batch = batch_of(found, games.roles, games.discount, learner.trace, standardised=learner.fit.standardised)
+        batch = batch_of(seen(found), games.roles, games.discount, learner.trace, standardised=learner.fit.standardised)
         terms = Terms(learner, update, None)
 
         def of_policy(log_policy: Tensor, part: Batch, terms: Terms = terms) -> Tensor:
@@ -140,7 +171,7 @@ def _train(
 
         if len(batch.actions):
             fitter.fit(batch, of_policy, update, order)
-    return networks.actor.record(0, actions), episodes
+    return episodes
 
 
 def begun(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from scipy.optimize import linprog, minimize
 
 import eqenvs
+from eqagents.configuration import validate
 from eqagents.distributed import InlineExecutor
 from eqagents.learners.psro.psro import PSROConfig, build
 from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
@@ -18,12 +20,16 @@ from eqagents.oracles import expected_cardinality as ec
 from eqagents.oracles import unified_diversity as ud
 from eqagents.oracles._diverse import of_plans
 from eqagents.oracles._plans import Faced, faced
+from eqagents.oracles._weighted import _Aim
 from eqagents.policies import tabular_record, to_policy
 from eqagents.training.config import ScoreConfig
 from eqagents.training.scoring import require_oracles
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.game import Game
+from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import MixturePolicy, ProductPolicy, TabularPolicy, player_table, uniform
+from eqenvs.spec import Family, GameSpec
 from eqenvs.testing.conformance import random_tables
 from eqsolvers.meta import MetaSolution
 from eqsolvers.scoring import score
@@ -321,3 +327,72 @@ def test_faced_is_for_one_player() -> None:
     assert found.gradients.shape == (2, 3)
     assert found.own.shape == (4, 3)
     assert found.payoffs.shape == (4, 2)
+
+
+LEARNER = {"updates": 60, "num_envs": 128, "steps": 4, "hidden": [16], "learning_rate": 2e-2, "value_episodes": 2}
+
+
+def with_payoffs(asked: Situation) -> Situation:
+    populations, found = asked.populations, faced(asked, "test")
+    assert populations is not None
+    payoffs = np.zeros((2, *(len(own) for own in populations.members)))
+    payoffs[asked.player] = found.payoffs if asked.player == 0 else found.payoffs.T
+    return replace(asked, populations=Populations(populations.members, populations.meta, payoffs))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("expected_cardinality", {"weight": 1.0}), ("unified_diversity", {"behaviour": 0.0, "response": 0.5})],
+)
+def test_learned_responses_maximise_the_same(name: str, settings: dict[str, Any]) -> None:
+    """The first action earns 1 against the one opponent in use and is there; the second .8, and fares unlike it."""
+    first = np.array([[1.0, 0.0], [0.8, 1.0], [0.9, 0.0]])
+    build_ = partial(NormalFormModel, np.stack([first, -first]))
+    game = Game(GameSpec(id="two", family=Family.NORMAL_FORM, title="two", build=build_, constant_sum=True, source="-"))
+    mine = [Member(tabular_record(np.eye(3)[:1]), np.eye(3)[:1])]
+    theirs = [Member(tabular_record(row[None]), row[None]) for row in np.eye(2)]
+    meta = MetaSolution((np.ones(1), np.array([1.0, 0.0])))
+    opponents = TabularPolicy(game, [np.eye(3)[:1], np.eye(2)[:1]])
+    populations = Populations((mine, theirs), meta, np.stack([first[:1], -first[:1]]))
+    asked = Situation(game, 0, opponents, np.random.SeedSequence(0), None, populations)
+    exact, learned = respond(name, asked, **settings), respond(name, asked, **settings, learner=LEARNER)
+    assert exact.record["table"].tolist() == [[0, 1, 0]]
+    assert exact.metrics["given_up"] == pytest.approx(0.2)
+    table = to_policy(learned.record, game, 0)(0, game.information_states[0])
+    assert table[0, 1] > 0.95
+    assert learned.metrics["diversity"] == pytest.approx(exact.metrics["diversity"], rel=0.15)
+    plain = respond(name, asked, **dict.fromkeys(settings, 0.0), learner=LEARNER)
+    assert to_policy(plain.record, game, 0)(0, game.information_states[0])[0, 0] > 0.9
+
+
+def test_payoffs_of_a_learned_response_are_those_of_its_games() -> None:
+    """A policy that hardly moves: what its payoffs against each member are taken for, through their diversity."""
+    game = eqenvs.make("kuhn_poker")
+    asked = with_payoffs(situation(game, 1, (3, 2)))
+    still = {**LEARNER, "learning_rate": 1e-9, "num_envs": 1000, "steps": 6, "updates": 20}
+    found = respond("expected_cardinality", asked, weight=1.0, scale=2.0, learner=still)
+    facing = faced(asked, "test")
+    row = facing.gradients @ facing.form.plan(player_table(game.model(), 1, to_policy(found.record, game, 1)))
+    assert found.metrics["diversity"] == pytest.approx(ec.measure(facing.payoffs / 2, 1.0)(row / 2)[0], abs=0.005)
+
+
+def test_games_count_for_what_they_were_drawn_with() -> None:
+    """Chances times factors are the weights: the mixture's plus the slope, whatever their signs."""
+    payoffs = np.array([[1.0, -1.0, 0.5], [0.2, 0.4, -2.0]])
+    mixture, measure = np.array([0.5, 0.5, 0.0]), ec.measure(payoffs, 3.0)
+    aim = _Aim(measure, mixture, payoffs.mean(axis=0))
+    aim.follow(np.array([2.0, -3.0, 0.0]), np.array([4.0, 3.0, 0.0]))
+    np.testing.assert_allclose(aim.mean, [0.5, -1.0, -0.75])
+    chances, factor = aim.chances()
+    np.testing.assert_allclose(chances * factor, mixture + measure(aim.mean)[1], atol=1e-12)
+    assert chances.sum() == pytest.approx(1)
+    assert chances.min() >= 0.2 / 3
+    assert (factor < 0).any()
+
+
+def test_learned_responses_need_payoffs_and_no_behaviour() -> None:
+    asked = situation(eqenvs.make("kuhn_poker"), 0, (1, 1))
+    with pytest.raises(InputError, match="needs the payoffs of the empirical game"):
+        respond("expected_cardinality", asked, learner=LEARNER)
+    with pytest.raises(InputError, match="set behaviour: 0"):
+        validate(find_oracle("unified_diversity").config, {"id": "unified_diversity", "learner": LEARNER})

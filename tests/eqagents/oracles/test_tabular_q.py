@@ -9,6 +9,7 @@ import pytest
 
 import eqenvs
 from eqagents.oracles import OracleResult, Situation, find_oracle
+from eqagents.oracles._q_tree import learn, walk_of
 from eqagents.policies import to_policy
 from eqenvs.errors import CheckpointError
 from eqenvs.policies import (
@@ -22,6 +23,8 @@ from eqenvs.policies import (
 )
 from eqenvs.simulation import simulate
 from eqenvs.testing.conformance import random_tables
+from eqsolvers.kernels import random_stream
+from eqsolvers.kernels import uniform as number
 from eqsolvers.scoring import score
 from eqsolvers.scoring.score import best_response
 from eqsolvers.scoring.simulated import replace_player
@@ -64,6 +67,51 @@ def test_it_finds_the_exact_best_response_and_never_more(
         assert ((table == 0) | (table == 1)).all()
         assert (table.sum(axis=1) == 1).all()
         assert not table[~game.information_states[player].masks].any()
+
+
+def test_the_compiled_walk_is_the_plain_one() -> None:
+    """The same moves from the same stream, on dictionaries."""
+    game = eqenvs.make("kuhn_poker", num_players=3)
+    model, player, device = game.model(), 1, MixturePolicy([random_tables(game, k) for k in range(3)], [0.2, 0.5, 0.3])
+    treeplex = model.treeplexes[player]
+    values, visits = np.full(treeplex.num_sequences, -np.inf), np.zeros(treeplex.num_sequences, dtype=np.int64)
+    path = np.zeros((len(model.level_start), 3), dtype=np.int64)
+    learn(walk_of(model, player, device), values, visits, 0.3, 0.8, 0.05, 500, random_stream(7), path)
+
+    stream, worth = random_stream(7), dict[int, float]()
+    count: dict[int, int] = {}
+    children = {h: np.flatnonzero(model.parent == h).tolist() for h in range(len(model.parent))}
+    ends = dict(zip(model.terminals.tolist(), model.payoffs[:, player].tolist(), strict=True))
+
+    def draw(probabilities: list[float]) -> int:
+        return int(min(np.searchsorted(np.cumsum(probabilities), number(stream), side="right"), len(probabilities) - 1))
+
+    for _ in range(500):
+        tables = device.components[draw(device.weights.tolist())].tables
+        at, chosen = 0, []
+        while at not in ends:
+            below, who, infoset = children[at], model.player[at], model.infoset[at]
+            if who < 0:
+                at = below[draw([model.chance[h] for h in below])]
+            elif who != player:
+                at = below[draw([tables[who][infoset, model.action[h]] for h in below])]
+            else:
+                sequences = [int(treeplex.first_sequence[infoset]) + k for k in range(len(below))]
+                if number(stream) < 0.3:
+                    pick = int(number(stream) * len(below))
+                else:
+                    pick = max(range(len(below)), key=lambda k, q=sequences: (worth.get(q[k], -np.inf), -k))
+                chosen.append((sequences[pick], sequences))
+                at = below[pick]
+        target = ends[at]
+        for sequence, sequences in reversed(chosen):
+            n = count.get(sequence, 0)
+            rate = 1.0 if n == 0 else max(0.05, (1.0 + n) ** -0.8)
+            before = worth.get(sequence, target)
+            worth[sequence], count[sequence] = before + rate * (target - before), n + 1
+            target = max(worth.get(each, -np.inf) for each in sequences)
+    assert dict(enumerate(visits.tolist())) == {q: count.get(q, 0) for q in range(treeplex.num_sequences)}
+    np.testing.assert_allclose(values, [worth.get(q, -np.inf) for q in range(treeplex.num_sequences)], rtol=1e-12)
 
 
 def test_more_episodes_come_nearer() -> None:

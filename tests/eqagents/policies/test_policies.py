@@ -124,7 +124,7 @@ def test_record_that_does_not_fit_is_an_error_of_one_line(leduc: eqenvs.Game) ->
         to_policy({**record, "weights": {}}, leduc, 0)
     with pytest.raises(InputError, match="player 0's table"):
         to_policy({"kind": "tabular", "table": np.ones((5, 3)) / 3}, leduc, 0)
-    with pytest.raises(CheckpointError, match="unknown kind of policy 'transformer'; known: keyed, mlp, "):
+    with pytest.raises(CheckpointError, match="unknown kind of policy 'transformer'; known: conditioned, keyed, mlp, "):
         to_policy({"kind": "transformer"}, leduc, 0)
 
 
@@ -183,7 +183,7 @@ def _sizes_in_order(game: eqenvs.Game) -> tuple[int, tuple[int, ...], int]:
 def test_kinds_are_the_files_that_define_one(leduc: eqenvs.Game, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new architecture is one more module with a `RECORD`; nothing else knows of it."""
     known = {name: kind.id for name, kind in kinds().items()}
-    assert known == {name: name for name in ("keyed", "mlp", "q_mixing", "tabular", "uniform")}
+    assert known == {name: name for name in ("conditioned", "keyed", "mlp", "q_mixing", "tabular", "uniform")}
     module = SimpleNamespace(RECORD=RecordKind(id="first", to_policy=lambda record, game, player: first))
 
     def first(player: int, states: InformationStates) -> np.ndarray:

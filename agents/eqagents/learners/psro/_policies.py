@@ -185,11 +185,8 @@ class Policies:
         gains: Mapping[int, list[float]],
     ) -> list[list[int]]:
         """Per player, the policies but for new ones that gain too little; gains are the most that they may be."""
-        # An oracle that looks at populations has other ends than to gain.
-        free = (
-            find_oracle(self._config.oracle.id).needs_populations and "least_gain" not in self._config.model_fields_set
-        )
-        least = None if free else self._config.least_gain
+        may_lose = find_oracle(self._config.oracle.id).may_lose and "least_gain" not in self._config.model_fields_set
+        least = None if may_lose else self._config.least_gain
         kept = {}
         for player in self._responding:
             responses, also = places[player][: len(gains[player])], places[player][len(gains[player]) :]
