@@ -36,6 +36,9 @@ DISTRIBUTIONS = (
     "jax",
     "torch",
     "ray",
+    "clarabel",
+    "cvxpy",
+    "ecos",
 )
 PROCESSOR_FILE = Path("/proc/cpuinfo")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
