@@ -14,6 +14,7 @@ from eqagents.learners.psro.psro import PipelinePSRO, PSROConfig, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
 from eqagents.training.run import train
+from eqagents.training.trees import packed
 from eqenvs.errors import InputError
 from eqsolvers.scoring import score
 
@@ -36,14 +37,6 @@ def learner_of(executor: Executor, **fields: Any) -> PipelinePSRO:
     config = PSROConfig.model_validate({"id": "psro", "oracle": {"id": "exact"}, "pipeline": {"levels": 2}, **fields})
     learner: Any = build(eqenvs.make("kuhn_poker"), config, executor)
     return learner
-
-
-def leaves(tree: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(tree, dict):
-        return {k: v for key, value in tree.items() for k, v in leaves(value, f"{path}/{key}").items()}
-    if isinstance(tree, list | tuple):
-        return {k: v for i, value in enumerate(tree) for k, v in leaves(value, f"{path}/{i}").items()}
-    return {path: (tree.dtype.str, tree.shape, tree.tobytes()) if isinstance(tree, np.ndarray) else tree}
 
 
 def test_levels_freeze_in_turn_and_reach_equilibrium() -> None:
@@ -90,7 +83,7 @@ def test_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
     resumed = again.from_tree(load_checkpoint(tmp_path)[1])
     for _ in range(2):
         (state, _), (resumed, _) = learner.step(state), again.step(resumed)
-    assert leaves(again.to_tree(resumed)) == leaves(learner.to_tree(state))
+    assert packed(again.to_tree(resumed)) == packed(learner.to_tree(state))
 
 
 def test_run_writes_down_what_each_filling_found(tmp_path: Path) -> None:
@@ -107,7 +100,7 @@ def test_run_writes_down_what_each_filling_found(tmp_path: Path) -> None:
     for _ in range(6):
         state, _ = learner.step(state)
     assert state.restricted.frozen > 1
-    assert leaves(tree["state"]) == leaves(learner.to_tree(state))
+    assert packed(tree["state"]) == packed(learner.to_tree(state))
 
 
 @pytest.mark.ray
@@ -118,7 +111,7 @@ def test_results_are_the_same_inline_and_on_two_workers(here_and_spread: tuple[E
         state = learner.init(np.random.SeedSequence(SEED))
         for _ in range(3):
             state, _ = learner.step(state)
-        found.append(leaves(learner.to_tree(state)))
+        found.append(packed(learner.to_tree(state)))
     assert found[0] == found[1]
 
 

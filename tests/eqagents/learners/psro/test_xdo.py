@@ -12,6 +12,7 @@ from eqagents.configuration import validate
 from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners.psro.xdo import XDO, XDOConfig, XDOState, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqagents.training.trees import packed
 from eqenvs.errors import InputError, UnsupportedGame
 from eqsolvers.scoring import score
 
@@ -37,14 +38,6 @@ def iterate(learner: XDO, state: XDOState, steps: int) -> XDOState:
     for _ in range(steps):
         state, _ = learner.step(state)
     return state
-
-
-def leaves(tree: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(tree, dict):
-        return {k: v for key, value in tree.items() for k, v in leaves(value, f"{path}/{key}").items()}
-    if isinstance(tree, list | tuple):
-        return {k: v for i, value in enumerate(tree) for k, v in leaves(value, f"{path}/{i}").items()}
-    return {path: (tree.dtype.str, tree.shape, tree.tobytes()) if isinstance(tree, np.ndarray) else tree}
 
 
 def test_xdo_on_leduc_is_as_near_as_published() -> None:
@@ -123,10 +116,10 @@ def test_resumed_run_is_the_uninterrupted_one(rule: str, tmp_path: Path) -> None
     learner = build(eqenvs.make("kuhn_poker"), settings, InlineExecutor(SEED))
     state = iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3)
     save_checkpoint(tmp_path, 3, learner.to_tree(state))
-    expected = leaves(learner.to_tree(iterate(learner, state, 5)))
+    expected = packed(learner.to_tree(iterate(learner, state, 5)))
     again = build(eqenvs.make("kuhn_poker"), settings, InlineExecutor(SEED))
-    assert leaves(again.to_tree(iterate(again, again.from_tree(load_checkpoint(tmp_path)[1]), 5))) == expected
-    assert leaves(learner.to_tree(iterate(learner, state, 5))) == expected  # going back, in the same process
+    assert packed(again.to_tree(iterate(again, again.from_tree(load_checkpoint(tmp_path)[1]), 5))) == expected
+    assert packed(learner.to_tree(iterate(learner, state, 5))) == expected  # going back, in the same process
 
 
 @pytest.mark.ray
@@ -134,7 +127,7 @@ def test_results_are_the_same_inline_and_on_two_workers(here_and_spread: tuple[E
     found = []
     for executor in here_and_spread:
         learner = build(eqenvs.make("kuhn_poker"), config(oracle=LEARNED, **PDO), executor)
-        found.append(leaves(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3))))
+        found.append(packed(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(SEED)), 3))))
     assert found[0] == found[1]
 
 
@@ -142,7 +135,7 @@ def test_random_methods_follow_the_seed() -> None:
     found = []
     for seed in (1, 1, 2):
         learner = build(eqenvs.make("kuhn_poker"), config(method="es-mccfr", **PDO), InlineExecutor(SEED))
-        found.append(leaves(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(seed)), 3))))
+        found.append(packed(learner.to_tree(iterate(learner, learner.init(np.random.SeedSequence(seed)), 3))))
     assert found[0] == found[1] != found[2]
 
 
