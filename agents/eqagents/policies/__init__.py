@@ -9,6 +9,7 @@ from eqagents.policies.records import (
     network_sizes,
     to_network,
     to_policy,
+    to_table,
 )
 from eqagents.policies.tabular import tabular_record
 from eqagents.policies.uniform import uniform_record
@@ -24,5 +25,6 @@ __all__ = [
     "tabular_record",
     "to_network",
     "to_policy",
+    "to_table",
     "uniform_record",
 ]

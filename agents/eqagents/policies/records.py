@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from eqagents.policies.network import PolicyNetwork
 from eqenvs import discovery
+from eqenvs.arrays import Float64Array
 from eqenvs.errors import CheckpointError, PolicyError
 from eqenvs.game import Game
 from eqenvs.policies import BehaviourPolicy
@@ -35,12 +36,14 @@ class RecordKind:
         to_policy: from (record, game, player) to the policy, to be asked about that player. What a record lacks or
             misstates may raise KeyError or PolicyError; `to_policy` below makes one line of it.
         to_network: the same, to a network that can be trained on; None where the kind is no network.
+        to_table: the same, to the behaviour table [I, A] that the record holds; None where it must be evaluated.
     """
 
     id: str
     version: int = 1
     to_policy: Callable[[PolicyRecord, Game, int], BehaviourPolicy]
     to_network: Callable[[PolicyRecord, Game, int], PolicyNetwork] | None = None
+    to_table: Callable[[PolicyRecord, Game, int], Float64Array] | None = None
 
     def record(self, content: PolicyRecord) -> PolicyRecord:
         """A record of this kind."""
@@ -72,6 +75,16 @@ def to_network(record: PolicyRecord, game: Game, player: int) -> PolicyNetwork |
     """
     kind = _kind_of(record)
     return None if kind.to_network is None else _built(kind.to_network, record, game, player)
+
+
+def to_table(record: PolicyRecord, game: Game, player: int) -> Float64Array | None:
+    """The behaviour table [I, A] that a record holds, checked; None where its kind must be evaluated.
+
+    Raises:
+        CheckpointError: as of `to_policy`.
+    """
+    kind = _kind_of(record)
+    return None if kind.to_table is None else _built(kind.to_table, record, game, player)
 
 
 def network_sizes(game: Game, player: int) -> tuple[int, int]:

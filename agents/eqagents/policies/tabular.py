@@ -5,7 +5,7 @@ from __future__ import annotations
 from eqagents.policies.records import PolicyRecord, RecordKind
 from eqenvs.arrays import Float64Array
 from eqenvs.game import Game
-from eqenvs.policies import TabularPolicy
+from eqenvs.policies import TOLERANCE, TabularPolicy, check_table
 
 
 def _policy(record: PolicyRecord, game: Game, player: int) -> TabularPolicy:
@@ -14,7 +14,11 @@ def _policy(record: PolicyRecord, game: Game, player: int) -> TabularPolicy:
     return TabularPolicy(game, tables)
 
 
-RECORD = RecordKind(id="tabular", to_policy=_policy)
+def _table(record: PolicyRecord, game: Game, player: int) -> Float64Array:
+    return check_table(player, game.information_states[player], record["table"], TOLERANCE)
+
+
+RECORD = RecordKind(id="tabular", to_policy=_policy, to_table=_table)
 
 
 def tabular_record(table: Float64Array) -> PolicyRecord:

@@ -146,7 +146,7 @@ class Mixtures:
     def __init__(self, game: Game, config: MeanFieldPSROConfig, executor: Executor) -> None:
         self._game, self._config, self._executor = game, config, executor
         self._published = executor.publish(game)
-        self._members = Members(self._published, executor, tabulated=True, phase=MEMBER_PHASE)
+        self._members = Members(game, self._published, executor, tabulated=True, phase=MEMBER_PHASE)
 
     def begin(self, seed: np.random.SeedSequence) -> Enlarged[MixturesState]:
         """Uniformly random policies; all randomness is the tasks', so `seed` is not used."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from eqagents.distributed import Executor, Handle, Task, run_ordered
 from eqagents.learners.psro._population import Member
-from eqagents.policies import PolicyRecord
+from eqagents.policies import PolicyRecord, to_table
 from eqenvs.arrays import IntArray
+from eqenvs.game import Game
 
 MAKE = "eqagents.learners.psro._population:make_member"
 
@@ -16,7 +17,8 @@ class Members:
     """The members of a run's populations; they follow from the records, so nothing here belongs to a state.
 
     Args:
-        game: the published game.
+        game: the game.
+        handle: of the published game.
         executor: of the tasks that make members.
         tabulated: whether members have tables.
         phase: of those tasks, in their keys.
@@ -26,7 +28,8 @@ class Members:
 
     def __init__(
         self,
-        game: Handle,
+        game: Game,
+        handle: Handle,
         executor: Executor,
         *,
         tabulated: bool,
@@ -34,7 +37,8 @@ class Members:
         shared: Sequence[IntArray] | None = None,
     ) -> None:
         self._shared = shared
-        self._game, self._executor, self._tabulated, self._phase = game, executor, tabulated, phase
+        self._game, self._handle, self._executor = game, handle, executor
+        self._tabulated, self._phase = tabulated, phase
         # By player and identity of the record, which is kept so that no other object can have it.
         self._made: dict[tuple[int, int], tuple[PolicyRecord, Member, Handle]] = {}
 
@@ -55,21 +59,26 @@ class Members:
             for k, record in enumerate(population)
             if (p, id(record)) not in self._made
         ]
-        tasks = [
-            Task(
-                (iteration, self._phase, p, k),
-                MAKE,
-                {
-                    "game": self._game,
-                    "record": populations[p][k],
-                    "player": p if self._shared is None else 0,
-                    "tabulated": self._tabulated,
-                    "rows": None if self._shared is None else self._shared[p],
-                },
-            )
-            for p, k in new
-        ]
-        for (p, k), member in zip(new, run_ordered(self._executor, tasks), strict=True):
-            record = populations[p][k]
-            self._made[p, id(record)] = record, member, self._executor.publish(member)
+        tasks = []
+        for p, k in new:
+            record, owner = populations[p][k], p if self._shared is None else 0
+            rows = None if self._shared is None else self._shared[p]
+            table = to_table(record, self._game, owner) if self._tabulated else None
+            if table is not None:  # it is one already: nothing to evaluate
+                self._keep(p, record, Member(record, table if rows is None else table[rows]))
+                continue
+            arguments = {
+                "game": self._handle,
+                "record": record,
+                "player": owner,
+                "tabulated": self._tabulated,
+                "rows": rows,
+            }
+            tasks.append(Task((iteration, self._phase, p, k), MAKE, arguments))
+        for task, member in zip(tasks, run_ordered(self._executor, tasks), strict=True):
+            _, _, p, k = task.key
+            self._keep(p, populations[p][k], member)
         return [[self._made[p, id(record)] for record in own] for p, own in enumerate(populations)]
+
+    def _keep(self, player: int, record: PolicyRecord, member: Member) -> None:
+        self._made[player, id(record)] = record, member, self._executor.publish(member)

@@ -83,7 +83,9 @@ class Policies:
         self.outside = KnownGame(game) if solver.needs_outside else None
         self._game_handle = executor.publish(game)
         self._filling = Filling(self._game_handle, executor, config.payoffs, symmetric=config.symmetric)
-        self._members = Members(self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE, shared=shared)
+        self._members = Members(
+            game, self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE, shared=shared
+        )
         # Players that respond, and grow populations, of their own.
         self._responding = (0,) if config.symmetric else tuple(range(game.num_players))
 
