@@ -78,6 +78,15 @@ class MetaSolution:
         """What the responses of `player` are trained against, one policy for each."""
         return self.targets[player] if self.targets else (self,)
 
+    def joint(self) -> Float64Array:
+        """The joint distribution [K_0, ..., K_{N-1}]: the device, or the product of the strategies."""
+        if self.device is not None:
+            return self.device
+        product = np.ones(())
+        for strategy in self.strategies:
+            product = np.multiply.outer(product, strategy)
+        return product
+
 
 Solve: TypeAlias = Callable[[EmpiricalGame, Mapping[str, Any]], MetaSolution]
 

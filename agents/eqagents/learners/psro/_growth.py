@@ -60,11 +60,7 @@ def gain_half_width(half_widths: Float64Array, player: int, policy: int, target:
 
 def _joint(target: MetaSolution) -> tuple[Float64Array, tuple[slice, ...]]:
     """The joint distribution of a meta-solution, and the policies that it is over."""
-    device = target.device
-    if device is None:
-        device = np.ones(())
-        for strategy in target.strategies:
-            device = np.multiply.outer(device, strategy)
+    device = target.joint()
     return device, tuple(slice(0, size) for size in device.shape)
 
 

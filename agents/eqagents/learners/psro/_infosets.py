@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,44 +129,30 @@ class Infosets:
             old if response is None else old | self._actions(player, response.record)
             for player, (old, (response,)) in enumerate(zip(state.allowed, responses, strict=True))
         )
-        # The same object where nothing was added, by which what was made of it is known.
-        allowed = (
-            grown if any((new != old).any() for new, old in zip(grown, state.allowed, strict=True)) else state.allowed
-        )
-        if not all(own.any(axis=1).all() for own in allowed):
+        added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, grown, strict=True)]
+        if not all(own.any(axis=1).all() for own in grown):
             raise InputError(f"{self._config.id}: a player's first response failed, and there is no game without it")
-        added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, allowed, strict=True)]
         visited = self._game.num_players * len(self._model.parent) if self._exact else 0
-        histories = state.histories + visited
         started = time.perf_counter()
+        # Where nothing was added `allowed` stays the same object, by which what was made of it is known.
+        begun = replace(state, histories=state.histories + visited)
         if any(added):
             past, count = self._past(state)
-            begun = InfosetsState(
-                allowed=allowed,
-                window=state.window + 1,
-                process=None,
-                solution=state.solution,
-                past=past,
-                past_iterations=count,
-                threshold=state.threshold,
-                iterations=state.iterations,
-                histories=histories,
-                entropy=state.entropy,
+            begun = replace(
+                begun, allowed=grown, window=state.window + 1, process=None, past=past, past_iterations=count
             )
-        else:
-            begun = InfosetsState(**{**vars(state), "histories": histories})
         solved, residual = self._solved(begun)
         metrics = {
             "restricted/window": float(solved.window),
             "restricted/iterations": float(solved.iterations),
             "restricted/residual": residual,
             "restricted/threshold": state.threshold,
-            "restricted/histories": float(len(self._restricted(allowed).model.parent)),
+            "restricted/histories": float(len(self._restricted(solved.allowed).model.parent)),
             "samples/histories": float(solved.histories),
             "time/solve_s": time.perf_counter() - started,
         }
         for player, new in enumerate(added):
-            metrics[f"restricted/actions_{player}"] = float(allowed[player].sum())
+            metrics[f"restricted/actions_{player}"] = float(solved.allowed[player].sum())
             metrics[f"restricted/added_{player}"] = float(new)
         return Enlarged(solved, metrics)
 
@@ -226,17 +212,13 @@ class Infosets:
         elsewhere = [own / own.sum(axis=1, keepdims=True) for own in state.allowed]
         solution = tuple(restriction.extended(policy.tables, elsewhere))
         residual = process.residual()
-        after = InfosetsState(
-            allowed=state.allowed,
-            window=state.window,
+        after = replace(
+            state,
             process=process.state(),
             solution=solution,
-            past=state.past,
-            past_iterations=state.past_iterations,
             threshold=self._threshold(state, solution),
             iterations=state.iterations + process.iteration - before,
             histories=state.histories + process.touched - touched + looked,
-            entropy=state.entropy,
         )
         self._process = after.process, process
         return after, residual
@@ -265,12 +247,7 @@ class Infosets:
 
     def to_tree(self, state: InfosetsState) -> dict[str, Any]:
         """See `Learner`."""
-        return {
-            **vars(state),
-            "allowed": list(state.allowed),
-            "solution": list(state.solution),
-            "past": list(state.past),
-        }
+        return {name: list(part) if name in PER_PLAYER else part for name, part in vars(state).items()}
 
     def from_tree(self, tree: dict[str, Any]) -> InfosetsState:
         """See `Learner`."""

@@ -148,9 +148,10 @@ class Policies:
             ]
             for player in self._responding
         }
+        widths = filled.payoffs.half_widths()
         doubts = {
             player: [
-                gain_half_width(filled.payoffs.half_widths(), player, place, target)
+                gain_half_width(widths, player, place, target)
                 for place, target in zip(places[player], targets[player], strict=False)
             ]
             for player in self._responding
