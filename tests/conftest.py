@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,33 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from eqagents.distributed import Executor
 
 ROOT = Path(__file__).resolve().parents[1]
 # These use nearly all methods: on one worker each kernel is compiled once.
 COMPILING = ("tests/docs/", "tests/cli/", "tests/eqagents/bench/", "tests/eqagents/learners/test_tabular")
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """The command, in this process: exit status, output, errors."""
+
+    from eqagents.cli import app as cli
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
+        capsys.readouterr()
+        status: object = 0
+        try:
+            cli.run()
+        except SystemExit as stop:
+            status = stop.code
+        assert status is None or isinstance(status, int)
+        return status or 0, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,31 +11,12 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqagents.cli import app as cli
 from eqagents.cli.populations import population_table
 from eqenvs.policies import uniform
 from eqenvs.policy_files import policy_to_json
 from eqsolvers.scoring.finite_population import population_curve
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """The command, in this process: exit status, output, errors."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
-        capsys.readouterr()
-        status: object = 0
-        try:
-            cli.run()
-        except SystemExit as stop:
-            status = stop.code
-        assert status is None or isinstance(status, int)
-        return status or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

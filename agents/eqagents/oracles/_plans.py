@@ -210,12 +210,7 @@ class Faced:
 
 def others_weights(meta: MetaSolution, player: int) -> Float64Array:
     """Of the profiles of all players but one, as they are mixed, in C order of their members: [J]."""
-    device = meta.device
-    if device is None:
-        device = np.ones(())
-        for strategy in meta.strategies:
-            device = np.multiply.outer(device, strategy)
-    found: Float64Array = device.sum(axis=player).reshape(-1)
+    found: Float64Array = meta.joint().sum(axis=player).reshape(-1)
     return found
 
 

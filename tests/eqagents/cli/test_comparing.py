@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqagents.cli import app as cli
 from eqagents.training.config import RunConfig
 from eqagents.training.run import evaluate, train
 from eqenvs.policies import CorrelatedStrategy, TabularPolicy, uniform
@@ -22,24 +20,6 @@ from eqsolvers.scoring import score
 
 Call = Callable[..., tuple[int, str, str]]
 KUHN = {"game": {"id": "kuhn_poker"}, "learner": {"id": "psro", "oracle": {"id": "exact"}}, "iterations": 6}
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """The command, in this process: exit status, output, errors."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
-        capsys.readouterr()
-        status: object = 0
-        try:
-            cli.run()
-        except SystemExit as stop:
-            status = stop.code
-        assert status is None or isinstance(status, int)
-        return status or 0, *capsys.readouterr()
-
-    return run
 
 
 def trained(path: Path, **changes: Any) -> Path:
