@@ -9,20 +9,29 @@ import os
 import sys
 
 from eqagents.distributed.config import ExecutorConfig
-from eqagents.distributed.executor import Executor, InlineExecutor, run_ordered
-from eqagents.distributed.task import Failed, Handle, Task, TaskError, execute, one_torch_thread
+from eqagents.distributed.executor import Executor, InlineExecutor, Stream, run_ordered
+from eqagents.distributed.flow import Flow, Job, Work, asked, outcome, outcomes
+from eqagents.distributed.task import Failed, Handle, Raised, Task, TaskError, execute, one_torch_thread
 
 __all__ = [
     "Executor",
     "ExecutorConfig",
     "Failed",
+    "Flow",
     "Handle",
     "InlineExecutor",
+    "Job",
+    "Raised",
+    "Stream",
     "Task",
     "TaskError",
+    "Work",
+    "asked",
     "execute",
     "make_executor",
     "one_torch_thread",
+    "outcome",
+    "outcomes",
     "run_ordered",
 ]
 

@@ -115,18 +115,32 @@ class TaskError(RuntimeError):
         return f"task {self.key} ({self.function}) failed:\n{self.details}"
 
 
-def unique(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks as a list.
+@dataclass(frozen=True)
+class Raised:
+    """What comes in place of the result of a task that failed.
+
+    Attributes:
+        error: what it failed with.
+    """
+
+    error: InputError | TaskError
+
+
+def unique(tasks: Iterable[Task], under_way: set[tuple[int, ...]]) -> list[Task]:
+    """The tasks as a list; their keys join those that are under way.
 
     Raises:
-        ValueError: two tasks share a key, and so a random stream.
+        ValueError: two tasks share a key, and so a random stream; no key joins then.
     """
     listed = list(tasks)
-    seen: set[tuple[int, ...]] = set()
-    for task in listed:
-        if task.key in seen:
-            raise ValueError(f"duplicate task key {task.key}: keys must differ within a run")
-        seen.add(task.key)
+    keys = {task.key for task in listed}
+    if len(keys) < len(listed) or not keys.isdisjoint(under_way):
+        seen = set(under_way)
+        for task in listed:
+            if task.key in seen:
+                raise ValueError(f"duplicate task key {task.key}: keys must differ within a run")
+            seen.add(task.key)
+    under_way |= keys
     return listed
 
 

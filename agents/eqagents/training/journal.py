@@ -14,12 +14,14 @@ import json
 import logging
 import sqlite3
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eqagents.distributed import Executor, Failed, Handle, Task
+from eqagents.distributed import Executor, Failed, Handle, Raised, Stream, Task
 from eqagents.training.trees import packed, unpacked
 from eqenvs.errors import CheckpointError
 
@@ -101,7 +103,74 @@ def _name(task: Task) -> str:
     return json.dumps([task.function, *task.key])
 
 
-class JournalledExecutor:
+@dataclass
+class _Recording:
+    """Where results are kept, from when on they are, and what was asked for.
+
+    Attributes:
+        journal: of the run; None: nowhere.
+        asked: durable tasks of this process since the last checkpoint, by name.
+    """
+
+    journal: Journal | None = None
+    asked: set[str] = field(default_factory=set)
+
+
+class _JournalledStream(Stream):
+    """A stream whose durable results that are kept come first.
+
+    Args:
+        inner: of what runs tasks.
+        recording: of the executor, for all its streams.
+    """
+
+    def __init__(self, inner: Stream, recording: _Recording) -> None:
+        self._inner, self._recording = inner, recording
+        self._found: deque[tuple[tuple[int, ...], Any]] = deque()
+        self._durable: dict[tuple[int, ...], Task] = {}  # of those under way
+
+    def __len__(self) -> int:
+        return len(self._found) + len(self._inner)
+
+    def send(self, tasks: Iterable[Task], rank: int = 0) -> None:
+        """See `Stream.send`.
+
+        Raises:
+            ValueError: also where a durable task has the key of another one since the last checkpoint.
+        """
+        journal = self._recording.journal
+        if journal is None:
+            self._inner.send(tasks, rank)
+            return
+        listed = list(tasks)
+        names = {_name(task) for task in listed if task.durable}
+        again = self._recording.asked & names
+        if again:
+            raise ValueError(f"durable task {min(again)} came before since the last checkpoint")
+        known = {task.key: found for task in listed if task.durable and (found := journal.find(task)) is not None}
+        self._inner.send([task for task in listed if task.key not in known], rank)
+        self._recording.asked |= names
+        self._found.extend((key, result) for key, (result,) in known.items())
+        self._durable |= {task.key: task for task in listed if task.durable and task.key not in known}
+
+    def receive(self) -> tuple[tuple[int, ...], Any]:
+        """See `Stream.receive`."""
+        if self._found:
+            return self._found.popleft()
+        key, result = self._inner.receive()
+        task = self._durable.pop(key, None)
+        if task is not None and self._recording.journal is not None and not isinstance(result, Failed | Raised):
+            self._recording.journal.add(task, result)
+        return key, result
+
+    def close(self) -> None:
+        """See `Stream.close`."""
+        self._inner.close()
+        self._found.clear()
+        self._durable.clear()
+
+
+class JournalledExecutor(Executor):
     """An executor whose durable tasks are looked up first, and written down as they are done.
 
     Args:
@@ -110,18 +179,17 @@ class JournalledExecutor:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._journal: Journal | None = None
-        self._asked: set[str] = set()  # durable tasks of this process since the last checkpoint
+        self._recording = _Recording()
 
     def write_to(self, journal: Journal | None) -> None:
         """Keep results from now on; None: nowhere."""
-        self._journal = journal
+        self._recording.journal = journal
 
     def checkpointed(self, step: int) -> None:
         """There is a new checkpoint: what was kept is in it."""
-        self._asked.clear()
-        if self._journal is not None:
-            self._journal.begin(step)
+        self._recording.asked.clear()
+        if self._recording.journal is not None:
+            self._recording.journal.begin(step)
 
     @property
     def workers(self) -> int:
@@ -136,36 +204,9 @@ class JournalledExecutor:
         """See `Executor`."""
         self._executor.release(handle)
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[tuple[int, ...], Any]]:
-        """See `Executor`; results that are kept come first.
-
-        Raises:
-            ValueError: at once, where a durable task has the key of another one since the last checkpoint.
-        """
-        journal = self._journal
-        if journal is None:
-            return self._executor.run(tasks)
-        listed = list(tasks)
-        for task in listed:
-            if task.durable and _name(task) in self._asked:
-                raise ValueError(f"durable task {_name(task)} came before since the last checkpoint")
-            if task.durable:
-                self._asked.add(_name(task))
-        return self._recorded(listed, journal)
-
-    def _recorded(self, tasks: list[Task], journal: Journal) -> Iterator[tuple[tuple[int, ...], Any]]:
-        left, by_key = [], {}
-        for task in tasks:
-            found = journal.find(task) if task.durable else None
-            if found is None:
-                left.append(task)
-                by_key[task.key] = task
-            else:
-                yield task.key, found[0]
-        for key, result in self._executor.run(left):
-            if by_key[key].durable and not isinstance(result, Failed):
-                journal.add(by_key[key], result)
-            yield key, result
+    def stream(self) -> Stream:
+        """See `Executor`."""
+        return _JournalledStream(self._executor.stream(), self._recording)
 
     def together(self, tasks: Sequence[Task]) -> list[Any]:
         """See `Executor`; nothing of it is kept."""
@@ -173,8 +214,7 @@ class JournalledExecutor:
 
     def close(self) -> None:
         """See `Executor`."""
-        if self._journal is not None:
-            self._journal.close()
+        self._close_journal()
         self._executor.close()
 
     def __enter__(self) -> Self:
@@ -184,6 +224,10 @@ class JournalledExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._journal is not None:
-            self._journal.close()
+        self._close_journal()
         self._executor.__exit__(kind, error, trace)
+
+    def _close_journal(self) -> None:
+        if self._recording.journal is not None:
+            self._recording.journal.close()
+            self._recording.journal = None

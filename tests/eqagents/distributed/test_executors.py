@@ -231,7 +231,7 @@ def test_result_is_the_same_when_a_worker_is_gone_for_good(make_ray: Callable[..
     results = {}
     for key, result in executor.run(tasks):
         if not results:
-            for worker in executor._workers:
+            for worker in executor._crew.workers:
                 ray.kill(worker.actor, no_restart=True)
         results[key] = result
     assert_equal_bits([results[task.key] for task in tasks], run_ordered(InlineExecutor(SEED), tasks))
@@ -278,7 +278,7 @@ def test_initialised_ray_is_left_running_without_our_workers(ray_cluster: None) 
     with make_executor(ExecutorConfig(workers=1), SEED) as executor:
         (process,) = run_ordered(executor, [Task((0,), PROBE + "process", {})])
         assert process > 0
-        actor = executor._workers[0].actor  # type: ignore[attr-defined]
+        actor = executor._crew.workers[0].actor  # type: ignore[attr-defined]
     assert ray.is_initialized()
     with pytest.raises(ray.exceptions.RayActorError):
         ray.get(actor.run.remote(Task((1,), PROBE + "process", {}), {}, []))
@@ -295,10 +295,10 @@ def test_more_workers_than_the_cluster_has_is_one_line(ray_cluster: None) -> Non
 
 
 def test_address_without_a_cluster_is_one_line() -> None:
-    from eqagents.distributed import ray_executor
+    from eqagents.distributed import cluster
 
     with pytest.raises(InputError, match=r"^address '127\.0\.0\.1:1': nothing answers there"):
-        ray_executor._connect("127.0.0.1:1")
+        cluster.start_ray(1, "127.0.0.1:1", None)
 
 
 @pytest.mark.ray

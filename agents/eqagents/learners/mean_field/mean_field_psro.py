@@ -30,20 +30,14 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, Settings
-from eqagents.distributed import Executor, Task, run_ordered
+from eqagents.distributed import Executor, Flow, Handle, Task, Work
 from eqagents.learners import LearnerSpec
 from eqagents.learners.mean_field._oracles import mean_field_oracle
 from eqagents.learners.mean_field._restricted import Device, RestrictedGame, against, coarse_correlated, gap, nash
-from eqagents.learners.psro._loop import (
-    MEMBER_PHASE,
-    PAYOFF_PHASE,
-    DoubleOracle,
-    Enlarged,
-    LoopState,
-    Request,
-)
+from eqagents.learners.psro._loop import DoubleOracle, Enlarged, LoopState
 from eqagents.learners.psro._members import Members
-from eqagents.learners.psro._population import Member, joint_policy, reporting
+from eqagents.learners.psro._population import RESPOND, Member, joint_policy, reporting
+from eqagents.learners.psro._responses import PAYOFF_PHASE, Request, respond
 from eqagents.oracles import OracleResult, Populations
 from eqagents.oracles.exact import ExactConfig
 from eqagents.policies import PolicyRecord, tabular_record, uniform_record
@@ -143,20 +137,20 @@ def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> RestrictedGa
 class Mixtures:
     """The game between sets of policies, in which payoffs are not linear in the mixtures; a `RestrictedGame`."""
 
-    def __init__(self, game: Game, config: MeanFieldPSROConfig, executor: Executor) -> None:
-        self._game, self._config, self._executor = game, config, executor
-        self._published = executor.publish(game)
-        self._members = Members(game, self._published, executor, tabulated=True, phase=MEMBER_PHASE)
+    def __init__(self, game: Game, config: MeanFieldPSROConfig, flow: Flow) -> None:
+        self._game, self._config = game, config
+        self._published = flow.executor.publish(game)
+        self._members = Members(game, self._published, flow, tabulated=True)
 
-    def begin(self, seed: np.random.SeedSequence) -> Enlarged[MixturesState]:
+    def begin(self, seed: np.random.SeedSequence) -> Work[Enlarged[MixturesState]]:
         """Uniformly random policies; all randomness is the tasks', so `seed` is not used."""
         count = self._game.num_players
         start = MixturesState(((uniform_record(),),) * count, (np.ones(1),) * count, None, float("inf"))
-        return Enlarged(self._mixed(start, 0), {})
+        mixed = yield from self._mixed(start, 0)
+        return Enlarged(mixed, {})
 
-    def requests(self, state: MixturesState, iteration: int) -> list[Request]:
+    def _requests(self, state: MixturesState, handles: list[list[Handle]]) -> list[Request]:
         """A response of every population to the mixture, or to what the device draws."""
-        handles = self._members.handles(state.populations, iteration)
         players = range(self._game.num_players)
         if state.device is not None:
             asked = {"game": self._published, "members": handles, "device": state.device}
@@ -167,38 +161,39 @@ class Mixtures:
             "populations": handles,
             "meta": MetaSolution(state.strategies),
         }
-        respond = "eqagents.learners.psro._population:respond"
-        return [Request(player, respond, {**asked, "player": player}) for player in players]
+        return [Request(player, RESPOND, {**asked, "player": player}) for player in players]
 
-    def enlarged(
-        self, state: MixturesState, iteration: int, responses: Sequence[list[OracleResult | None]]
-    ) -> Enlarged[MixturesState]:
-        """Mix anew."""
+    def enlarge(self, state: MixturesState, iteration: int) -> Work[Enlarged[MixturesState]]:
+        """Add the responses, mix anew."""
+        handles = yield from self._members.handles(state.populations, iteration - 1)
+        requests, n = self._requests(state, handles), self._game.num_players
+        responses = yield from respond(requests, n, self._config.oracle.id, iteration)
         started = time.perf_counter()
         populations = tuple(
-            (*old, *(each.record for each in new if each is not None))
-            for old, new in zip(state.populations, responses, strict=True)
+            (*old, *(each.record for each in responses.found(player) if each is not None))
+            for player, old in enumerate(state.populations)
         )
-        after = self._mixed(replace(state, populations=populations), iteration)
+        after = yield from self._mixed(replace(state, populations=populations), iteration)
         metrics = {"meta/gap": after.gap, "time/meta_s": time.perf_counter() - started}
         for player, shares in enumerate(after.strategies):
             metrics[f"meta/support_{player}"] = float(np.count_nonzero(shares > 1e-9))
-        return Enlarged(after, metrics)
+        return Enlarged(after, metrics, responses=responses)
 
-    def _mixed(self, state: MixturesState, iteration: int) -> MixturesState:
+    def _mixed(self, state: MixturesState, iteration: int) -> Work[MixturesState]:
+        members = yield from self._members.handles(state.populations, iteration)
         arguments = {
             "game": self._published,
-            "members": self._members.handles(state.populations, iteration),
+            "members": members,
             "before": list(state.strategies),
             "meta": self._config.meta,
         }
         task = Task((iteration, PAYOFF_PHASE), f"{__name__}:mix", arguments)
-        ((strategies, device, found),) = run_ordered(self._executor, [task])
+        ((strategies, device, found),) = yield [task]
         return MixturesState(state.populations, tuple(strategies), device, found)
 
     def policy(self, state: MixturesState) -> JointPolicy:
         """Each population's mixture; of a device, the mean of its mixtures."""
-        members = self._members.members(state.populations, 0)
+        members = self._members.members(state.populations)
         return joint_policy(self._game, members, MetaSolution(state.strategies))
 
     def measures(self, state: MixturesState) -> dict[str, float]:
@@ -207,7 +202,7 @@ class Mixtures:
 
     def populations(self, state: MixturesState) -> Populations:
         """The members and their mixtures; of a device, their mean."""
-        return Populations(self._members.members(state.populations, 0), MetaSolution(state.strategies))
+        return Populations(self._members.members(state.populations), MetaSolution(state.strategies))
 
     def to_tree(self, state: MixturesState) -> dict[str, Any]:
         """See `Learner`."""
@@ -258,7 +253,8 @@ def build(game: Game, config: MeanFieldPSROConfig, executor: Executor) -> MeanFi
             )
         if config.oracle.id != ExactConfig().id:
             raise InputError(f"{config.id}: a CCE needs oracle 'exact', got {config.oracle.id!r}")
-    return DoubleOracle(game.num_players, config.oracle, Mixtures(game, config, executor), executor)
+    flow = Flow(executor)
+    return DoubleOracle(config.oracle, Mixtures(game, config, flow), flow)
 
 
 LEARNER = LearnerSpec(

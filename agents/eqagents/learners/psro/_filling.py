@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from eqagents.distributed import Executor, Handle, Task, run_ordered
+from eqagents.distributed import Handle, Task, Work
 from eqagents.learners.psro._payoffs import Cell, PayoffConfig, PayoffTable
 from eqagents.learners.psro._symmetry import distinct, spread
 from eqenvs.arrays import Float64Array
@@ -21,34 +20,35 @@ class Filling:
 
     Args:
         game: the published game.
-        executor: of the tasks.
         config: exactly, or by play.
         symmetric: whether profiles that differ in who plays what alone are found together.
     """
 
-    def __init__(self, game: Handle, executor: Executor, config: PayoffConfig, *, symmetric: bool) -> None:
-        self._game, self._executor, self._config, self._symmetric = game, executor, config, symmetric
+    def __init__(self, game: Handle, config: PayoffConfig, *, symmetric: bool) -> None:
+        self._game, self._config, self._symmetric = game, config, symmetric
 
     def fill(
-        self, payoffs: PayoffTable, members: Sequence[Sequence[Handle]], key: tuple[int, ...]
-    ) -> tuple[PayoffTable, int]:
-        """The table without unknown cells, and the episodes that were played.
+        self, payoffs: PayoffTable, cells: Sequence[Cell], members: Sequence[Sequence[Handle]], key: tuple[int, ...]
+    ) -> Work[tuple[PayoffTable, int]]:
+        """The table with some of its unknown cells, and the episodes that were played.
 
         Args:
             payoffs: of populations that may have grown.
+            cells: those that are to be known; of a symmetric game all that are alike.
             members: the published members of the populations.
             key: of this filling; the tasks' keys begin with it.
         """
-        cells = distinct(payoffs.missing()) if self._symmetric else payoffs.missing()
+        cells = distinct(cells) if self._symmetric else cells
         if not cells:
             return payoffs, 0
         if self._config.method == "exact":
-            return payoffs.computed(*self._with_others(cells, self._evaluated(members, cells, key))), 0
+            evaluated = yield from self._evaluated(members, cells, key)
+            return payoffs.computed(*self._with_others(cells, evaluated)), 0
         size, episodes = self._config.episodes, 0
         wanting = [(cell, 1) for cell in cells]
         while wanting:
             chunks = [(cell, int(payoffs.count[cell]) // size + k) for cell, number in wanting for k in range(number)]
-            sums, squares = self._simulated(members, chunks, key)
+            sums, squares = yield from self._simulated(members, chunks, key)
             played = [cell for cell, _ in chunks]
             every, totals = self._with_others(played, sums)
             payoffs = payoffs.played(every, size, totals, self._with_others(played, squares)[1])
@@ -65,7 +65,7 @@ class Filling:
 
     def _evaluated(
         self, members: Sequence[Sequence[Handle]], cells: Sequence[Cell], key: tuple[int, ...]
-    ) -> Float64Array:
+    ) -> Work[Float64Array]:
         """The exact payoffs of some cells, a chunk of cells per task."""
         size = self._config.chunk
         tasks = [
@@ -77,11 +77,11 @@ class Filling:
             )
             for start in range(0, len(cells), size)
         ]
-        return np.concatenate(run_ordered(self._executor, tasks))
+        return np.concatenate((yield tasks))
 
     def _simulated(
         self, members: Sequence[Sequence[Handle]], chunks: Sequence[tuple[Cell, int]], key: tuple[int, ...]
-    ) -> tuple[Float64Array, Float64Array]:
+    ) -> Work[tuple[Float64Array, Float64Array]]:
         """Sums and sums of squares of the payoffs of chunks of episodes, a task each."""
         tasks = [
             Task(
@@ -96,5 +96,5 @@ class Filling:
             )
             for cell, number in chunks
         ]
-        results: list[Any] = run_ordered(self._executor, tasks)
+        results = yield tasks
         return np.stack([total for total, _ in results]), np.stack([square for _, square in results])

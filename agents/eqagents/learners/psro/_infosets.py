@@ -13,15 +13,16 @@ that are allowed there.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqagents.distributed import Executor
-from eqagents.learners.psro._loop import Enlarged, Request
-from eqagents.oracles import OracleResult, find_oracle
+from eqagents.distributed import Handle, Work
+from eqagents.learners.psro._loop import Enlarged
+from eqagents.learners.psro._population import RESPOND_TO
+from eqagents.learners.psro._responses import Request, respond
+from eqagents.oracles import find_oracle
 from eqagents.policies import PolicyRecord, to_policy
 from eqenvs.arrays import BoolArray, Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from eqagents.learners.psro.xdo import XDOConfig
 
 PER_PLAYER = ("allowed", "solution", "past")  # parts of the state
-RESPOND = "eqagents.learners.psro._population:respond_to"
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ class Infosets:
     Args:
         game: the game, in extensive form.
         config: of the learner.
-        executor: of the oracles' tasks.
+        handle: of the published game.
 
     Raises:
         UnsupportedGame: if the game is of another family.
         InputError: if it cannot be enumerated.
     """
 
-    def __init__(self, game: Game, config: XDOConfig, executor: Executor) -> None:
+    def __init__(self, game: Game, config: XDOConfig, handle: Handle) -> None:
         if not game.exact:
             raise InputError(f"{config.id}: needs a game that can be enumerated, {game!r} cannot; use learner 'psro'")
         model = game.model()
@@ -92,14 +92,15 @@ class Infosets:
             )
         self._game, self._model, self._config = game, model, config
         self._spec = config.spec_for(game)
-        self._handle = executor.publish(game)
+        self._handle = handle
         self._exact = find_oracle(config.oracle.id).needs_model
         # Of the window that was last worked on; both follow from the state.
         self._restriction: tuple[tuple[BoolArray, ...], Restriction] | None = None
         self._process: tuple[dict[str, Any] | None, Process] | None = None
 
-    def begin(self, seed: np.random.SeedSequence) -> Enlarged[InfosetsState]:
+    def begin(self, seed: np.random.SeedSequence) -> Work[Enlarged[InfosetsState]]:
         """Uniform play, to which the first responses are."""
+        yield from ()
         tables = tuple(states.uniform() for states in self._game.information_states)
         state = InfosetsState(
             allowed=tuple(np.zeros(table.shape, dtype=bool) for table in tables),
@@ -115,24 +116,27 @@ class Infosets:
         )
         return Enlarged(state, {})
 
-    def requests(self, state: InfosetsState, iteration: int) -> list[Request]:
+    def _requests(self, state: InfosetsState) -> list[Request]:
         """One response of each player to the solution of this window."""
         opponents = TabularPolicy(self._game, list(state.solution))
         arguments = {"game": self._handle, "config": self._config.oracle, "opponents": opponents}
-        return [Request(player, RESPOND, {**arguments, "player": player}) for player in range(self._game.num_players)]
+        return [
+            Request(player, RESPOND_TO, {**arguments, "player": player}) for player in range(self._game.num_players)
+        ]
 
-    def enlarged(
-        self, state: InfosetsState, iteration: int, responses: Sequence[list[OracleResult | None]]
-    ) -> Enlarged[InfosetsState]:
+    def enlarge(self, state: InfosetsState, iteration: int) -> Work[Enlarged[InfosetsState]]:
         """Allow what the responses do; solve on, or anew where something was added."""
+        requests, n = self._requests(state), self._game.num_players
+        responses = yield from respond(requests, n, self._config.oracle.id, iteration)
         grown = tuple(
             old if response is None else old | self._actions(player, response.record)
-            for player, (old, (response,)) in enumerate(zip(state.allowed, responses, strict=True))
+            for player, old in enumerate(state.allowed)
+            for response in responses.found(player)
         )
         added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, grown, strict=True)]
         if not all(own.any(axis=1).all() for own in grown):
             raise InputError(f"{self._config.id}: a player's first response failed, and there is no game without it")
-        visited = self._game.num_players * len(self._model.parent) if self._exact else 0
+        visited = n * len(self._model.parent) if self._exact else 0
         started = time.perf_counter()
         # Where nothing was added `allowed` stays the same object, by which what was made of it is known.
         begun = replace(state, histories=state.histories + visited)
@@ -154,7 +158,7 @@ class Infosets:
         for player, new in enumerate(added):
             metrics[f"restricted/actions_{player}"] = float(solved.allowed[player].sum())
             metrics[f"restricted/added_{player}"] = float(new)
-        return Enlarged(solved, metrics)
+        return Enlarged(solved, metrics, responses=responses)
 
     def _actions(self, player: int, record: PolicyRecord) -> BoolArray:
         """The action that a response prefers at every information set, the first of equals, [I, A]."""

@@ -10,38 +10,19 @@ run has the same bits on any number of workers.
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.distributed import Executor, Failed, Task, run_ordered
-from eqagents.oracles import OracleResult, Populations
-from eqenvs.errors import InputError
+from eqagents.distributed import Flow, Task, Work, asked
+from eqagents.learners.psro._population import CHECK
+from eqagents.learners.psro._responses import CHECK_PHASE, NONE, Responses
+from eqagents.oracles import Populations
 from eqenvs.policies import JointPolicy
 
-_LOG = logging.getLogger(__name__)
 StateT = TypeVar("StateT")
-ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)  # in the tasks' keys
-
-
-@dataclass(frozen=True)
-class Request:
-    """A response that is wanted.
-
-    Attributes:
-        player: who responds.
-        function: of the task, a `_population.reporting` one.
-        arguments: of the task.
-    """
-
-    player: int
-    function: str
-    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,26 +33,23 @@ class Enlarged(Generic[StateT]):
         state: enlarged and solved.
         metrics: by name.
         episodes: played to evaluate it.
+        responses: by which it was enlarged.
     """
 
     state: StateT
     metrics: dict[str, float]
     episodes: int = 0
+    responses: Responses = NONE
 
 
 class RestrictedGame(Protocol[StateT]):
     """What a game is restricted to, and how that is solved."""
 
-    def begin(self, seed: np.random.SeedSequence) -> Enlarged[StateT]:
+    def begin(self, seed: np.random.SeedSequence) -> Work[Enlarged[StateT]]:
         """Before the first response, solved."""
 
-    def requests(self, state: StateT, iteration: int) -> list[Request]:
-        """The responses to its solution that an iteration asks for; at least one."""
-
-    def enlarged(
-        self, state: StateT, iteration: int, responses: Sequence[list[OracleResult | None]]
-    ) -> Enlarged[StateT]:
-        """With the responses to the requests, for each player in their order; None where the oracle failed."""
+    def enlarge(self, state: StateT, iteration: int) -> Work[Enlarged[StateT]]:
+        """Ask for responses to its solution (`respond`), enlarge it by them, and solve it anew: iteration 1, 2, ..."""
 
     def policy(self, state: StateT) -> JointPolicy:
         """The solution, as a joint policy of the whole game."""
@@ -111,25 +89,18 @@ class DoubleOracle(Generic[StateT]):
     """The loop as a `Learner`.
 
     Args:
-        num_players: N.
         oracle: the oracles' configuration.
         restricted: the restricted game.
-        executor: of the oracles' tasks.
+        flow: of the oracles' tasks.
     """
 
-    def __init__(
-        self, num_players: int, oracle: NamedSettings, restricted: RestrictedGame[StateT], executor: Executor
-    ) -> None:
-        self._num_players = num_players
-        self._oracle = oracle
-        self._restricted = restricted
-        self._executor = executor
+    def __init__(self, oracle: NamedSettings, restricted: RestrictedGame[StateT], flow: Flow) -> None:
+        self._oracle, self._restricted, self._flow = oracle, restricted, flow
 
     def init(self, seed: np.random.SeedSequence) -> LoopState[StateT]:
         """Before the first response; raises InputError where the oracle cannot run on the workers."""
-        check = "eqagents.learners.psro._population:check_oracle"
-        run_ordered(self._executor, [Task((0, CHECK_PHASE), check, {"config": self._oracle})])
-        begun = self._restricted.begin(seed)
+        self._flow.run(asked([Task((0, CHECK_PHASE), CHECK, {"config": self._oracle})]))
+        begun = self._flow.run(self._restricted.begin(seed))
         return LoopState(0, begun.episodes, begun.state)
 
     def iteration(self, state: LoopState[StateT]) -> int:
@@ -138,51 +109,11 @@ class DoubleOracle(Generic[StateT]):
 
     def step(self, state: LoopState[StateT]) -> tuple[LoopState[StateT], dict[str, float]]:
         """Respond, enlarge, solve."""
-        started = time.perf_counter()
-        responses = self._respond(state)
-        seconds = time.perf_counter() - started
-        found = self._restricted.enlarged(state.restricted, state.iteration + 1, responses)
-        played = found.episodes + sum(each.episodes for own in responses for each in own if each is not None)
-        after = LoopState(state.iteration + 1, state.episodes + played, found.state)
-        metrics = {}
-        for player, own in enumerate(responses):
-            if not own:
-                continue  # its policies are another player's
-            good = [each for each in own if each is not None]
-            metrics[f"oracle/failed_{player}"] = float(len(own) - len(good))
-            for name in good[0].metrics if good else ():
-                metrics[f"oracle/{name}_{player}"] = float(np.mean([each.metrics[name] for each in good]))
-        return after, {
-            **metrics,
-            **found.metrics,
-            "samples/episodes": float(after.episodes),
-            "time/oracle_s": seconds,
-        }
-
-    def _respond(self, state: LoopState[StateT]) -> list[list[OracleResult | None]]:
-        """Per player, what its oracle found for each request, None where it failed; a task each.
-
-        Raises:
-            InputError: if all of them failed.
-        """
-        requests = self._restricted.requests(state.restricted, state.iteration)
-        count = [0] * self._num_players
-        tasks = []
-        for request in requests:
-            key = (state.iteration, ORACLE_PHASE, request.player, count[request.player])
-            tasks.append(Task(key, request.function, request.arguments, durable=True))
-            count[request.player] += 1
-        results = run_ordered(self._executor, tasks)
-        reasons = [result.reason for result in results if isinstance(result, Failed)]
-        if len(reasons) == len(results):
-            raise InputError(f"iteration {state.iteration + 1}: oracle {self._oracle.id!r} failed: {reasons[0]}")
-        found: list[list[OracleResult | None]] = [[] for _ in range(self._num_players)]
-        for request, result in zip(requests, results, strict=True):
-            if isinstance(result, Failed):
-                message = "iteration %d: oracle %r failed for player %d, whose response is left out: %s"
-                _LOG.warning(message, state.iteration + 1, self._oracle.id, request.player, result.reason)
-            found[request.player].append(None if isinstance(result, Failed) else OracleResult(**result))
-        return found
+        iteration = state.iteration + 1
+        found = self._flow.run(self._restricted.enlarge(state.restricted, iteration))
+        episodes = state.episodes + found.episodes + found.responses.episodes
+        metrics = {**found.responses.metrics(), **found.metrics, "samples/episodes": float(episodes)}
+        return LoopState(iteration, episodes, found.state), metrics
 
     def average_policy(self, state: LoopState[StateT]) -> JointPolicy:
         """The restricted game's solution."""

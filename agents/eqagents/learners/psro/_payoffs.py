@@ -89,6 +89,16 @@ class PayoffTable:
         count[known] = self.count
         return PayoffTable(mean, variance, count)
 
+    def joined(self, other: PayoffTable) -> PayoffTable:
+        """The table of the larger populations of another one, which says what this one does not."""
+        grown = self.grown(other.count.shape)
+        known = ~np.isnan(grown.mean[0])
+        return PayoffTable(
+            np.where(known, grown.mean, other.mean),
+            np.where(known, grown.variance, other.variance),
+            np.where(known, grown.count, other.count),
+        )
+
     def kept(self, policies: Sequence[Sequence[int]]) -> PayoffTable:
         """The table of some policies of each player."""
         rows = np.ix_(*policies)

@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqagents.distributed import Executor
+from eqagents.distributed import Flow, Handle, Work
 from eqagents.learners.psro import _meta
 from eqagents.learners.psro._filling import Filling
 from eqagents.learners.psro._growth import gain, gain_half_width, joined
-from eqagents.learners.psro._loop import MEMBER_PHASE, PAYOFF_PHASE, Enlarged, Request
+from eqagents.learners.psro._loop import Enlarged
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
-from eqagents.learners.psro._payoffs import PayoffTable
-from eqagents.learners.psro._population import joint_policy
+from eqagents.learners.psro._payoffs import Cell, PayoffTable
+from eqagents.learners.psro._population import RESPOND, joint_policy
+from eqagents.learners.psro._responses import PAYOFF_PHASE, Request, respond
 from eqagents.learners.psro._symmetry import shared_rows, symmetric_solution
-from eqagents.oracles import OracleResult, Populations, find_oracle
+from eqagents.oracles import Populations, find_oracle
 from eqagents.policies.records import PolicyRecord
-from eqenvs.arrays import IntArray
+from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
@@ -64,14 +65,14 @@ class Policies:
     Args:
         game: the game.
         config: of the learner.
-        executor: of the tasks.
+        flow: of the tasks.
 
     Raises:
         InputError: if the configuration does not fit the game.
     """
 
-    def __init__(self, game: Game, config: PSROConfig, executor: Executor) -> None:
-        self._game, self._config, self._executor = game, config, executor
+    def __init__(self, game: Game, config: PSROConfig, flow: Flow) -> None:
+        self._game, self._config = game, config
         solver = find_meta_solver(config.meta_solver.id)
         if config.prune_after is not None and solver.learns:
             raise InputError(
@@ -81,15 +82,13 @@ class Policies:
         shared = shared_rows(game) if config.symmetric else None
         tabulated = config.tabulate or config.payoffs.method == "exact"
         self.outside = KnownGame(game) if solver.needs_outside else None
-        self._game_handle = executor.publish(game)
-        self._filling = Filling(self._game_handle, executor, config.payoffs, symmetric=config.symmetric)
-        self._members = Members(
-            game, self._game_handle, executor, tabulated=tabulated, phase=MEMBER_PHASE, shared=shared
-        )
+        self._handle = flow.executor.publish(game)
+        self._filling = Filling(self._handle, config.payoffs, symmetric=config.symmetric)
+        self.members = Members(game, self._handle, flow, tabulated=tabulated, shared=shared)
         # Players that respond, and grow populations, of their own.
         self._responding = (0,) if config.symmetric else tuple(range(game.num_players))
 
-    def begin(self, seed: np.random.SeedSequence) -> Enlarged[PoliciesState]:
+    def begin(self, seed: np.random.SeedSequence) -> Work[Enlarged[PoliciesState]]:
         """Uniformly random policies, and the game between them."""
         n = self._game.num_players
         state = PoliciesState(
@@ -99,39 +98,53 @@ class Policies:
             idle=(np.zeros(1, dtype=np.int64),) * n,
             entropy=int(seed.generate_state(1, np.uint32)[0]),
         )
-        filled, episodes = self.filled(state, 0)
+        filled, episodes = yield from self._filled(state, 0)
         solved, metrics = self.solved(filled, 0)
         return Enlarged(solved, metrics, episodes)
 
-    def requests(self, state: PoliciesState, iteration: int) -> list[Request]:
-        """One response to each of a player's targets."""
-        populations = self._members.handles(state.populations, iteration)
+    def requests(
+        self,
+        handles: list[list[Handle]],
+        meta: MetaSolution,
+        payoffs: Float64Array,
+        warm_starts: Sequence[PolicyRecord | None] | None = None,
+    ) -> list[Request]:
+        """One response to each of a player's targets.
+
+        Args:
+            handles: of the members of the populations.
+            meta: how they are mixed.
+            payoffs: [N, K_0, ..., K_{N-1}] of the empirical game.
+            warm_starts: per player, what its oracle may start from; by default its last policy.
+        """
         needs_payoffs = find_oracle(self._config.oracle.id).needs_populations
         return [
             Request(
                 player,
-                "eqagents.learners.psro._population:respond",
+                RESPOND,
                 {
-                    "game": self._game_handle,
+                    "game": self._handle,
                     "config": self._config.oracle,
                     "player": player,
-                    "populations": populations,
+                    "populations": handles,
                     "meta": target,
-                    "payoffs": state.payoffs.mean if needs_payoffs else None,
+                    "payoffs": payoffs if needs_payoffs else None,
+                    "warm_start": warm_starts[player] if warm_starts is not None else None,
                 },
             )
             for player in self._responding
-            for target in state.meta.against(player)
+            for target in meta.against(player)
         ]
 
-    def enlarged(
-        self, state: PoliciesState, iteration: int, responses: Sequence[list[OracleResult | None]]
-    ) -> Enlarged[PoliciesState]:
+    def enlarge(self, state: PoliciesState, iteration: int) -> Work[Enlarged[PoliciesState]]:
         """Fill the new cells, keep what gains, mix anew."""
+        handles = yield from self.members.handles(state.populations, iteration - 1)
+        requests = self.requests(handles, state.meta, state.payoffs.mean)
+        responses = yield from respond(requests, self._game.num_players, self._config.oracle.id, iteration)
         started = time.perf_counter()
         grown, places, targets = {}, {}, {}
         for player in self._responding:
-            asked = zip(responses[player], state.meta.against(player), strict=True)
+            asked = zip(responses.found(player), state.meta.against(player), strict=True)
             found = [(response, target) for response, target in asked if response is not None]
             targets[player] = [target for _, target in found]
             records = [response.record for response, _ in found]
@@ -140,7 +153,7 @@ class Policies:
             grown[player], places[player] = joined(old, records, keep_repeats=self._config.keep_repeats)
         populations = self._everybody(grown)
         idle = tuple(np.pad(old, (0, len(new) - len(old))) for old, new in zip(state.idle, populations, strict=True))
-        filled, episodes = self.filled(replace(state, populations=populations, idle=idle), iteration)
+        filled, episodes = yield from self._filled(replace(state, populations=populations, idle=idle), iteration)
         gains = {
             player: [
                 gain(filled.payoffs.mean[player], player, place, target)
@@ -174,7 +187,7 @@ class Policies:
             }
             if gains[player]:
                 metrics[f"population/gain_{player}"] = max(gains[player])
-        return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes)
+        return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes, responses)
 
     def _everybody(self, of_responding: Mapping[int, Any]) -> tuple[Any, ...]:
         """What there is of every player that responds, for every player."""
@@ -218,24 +231,38 @@ class Policies:
             idle=tuple(own[rows] for own, rows in zip(state.idle, policies, strict=True)),
         )
 
-    def filled(self, state: PoliciesState, iteration: int, part: int = 0) -> tuple[PoliciesState, int]:
-        """With all cells of the empirical game known, and the episodes that were played for it.
+    def _filled(self, state: PoliciesState, iteration: int) -> Work[tuple[PoliciesState, int]]:
+        """With all cells of the empirical game known, and the episodes that were played for it."""
+        payoffs = state.payoffs.grown([len(population) for population in state.populations])
+        filled, episodes = yield from self.fill(payoffs, payoffs.missing(), state.populations, iteration)
+        return replace(state, payoffs=filled), episodes
+
+    def fill(
+        self,
+        payoffs: PayoffTable,
+        cells: Sequence[Cell],
+        populations: Sequence[Sequence[PolicyRecord]],
+        iteration: int,
+        part: int = 0,
+    ) -> Work[tuple[PayoffTable, int]]:
+        """A table with some of its cells, and the episodes that were played for it.
 
         Args:
-            state: with populations that may have grown.
+            payoffs: as large as the populations.
+            cells: those that are wanted.
+            populations: the records.
             iteration: of the run.
             part: which filling of the iteration this is; tasks have it in their keys.
         """
-        payoffs = state.payoffs.grown([len(population) for population in state.populations])
-        members = self._members.handles(state.populations, iteration)
-        filled, episodes = self._filling.fill(payoffs, members, (iteration, PAYOFF_PHASE, part))
-        return replace(state, payoffs=filled), episodes
+        handles = yield from self.members.handles(populations, iteration)
+        found = yield from self._filling.fill(payoffs, cells, handles, (iteration, PAYOFF_PHASE, part))
+        return found
 
     def solved(self, state: PoliciesState, iteration: int) -> tuple[PoliciesState, dict[str, float]]:
         """With the empirical game solved."""
         started = time.perf_counter()
         if self.outside is not None:
-            self.outside.show(self._members.members(state.populations, iteration))
+            self.outside.show(self.members.members(state.populations))
         meta, fell_back = _meta.solve(
             self._config.meta_solver,
             state.payoffs.mean,
@@ -263,7 +290,7 @@ class Policies:
 
     def policy(self, state: PoliciesState) -> JointPolicy:
         """The populations under their meta-strategies: a product of private mixtures, or the device's mixture."""
-        return joint_policy(self._game, self._members.members(state.populations, 0), state.meta)
+        return joint_policy(self._game, self.members.members(state.populations), state.meta)
 
     def measures(self, state: PoliciesState) -> dict[str, float]:
         """The widest interval of a simulated empirical game."""
@@ -273,7 +300,7 @@ class Policies:
 
     def populations(self, state: PoliciesState) -> Populations:
         """The members, the meta-solution and the empirical game."""
-        return Populations(self._members.members(state.populations, 0), state.meta, state.payoffs.mean)
+        return Populations(self.members.members(state.populations), state.meta, state.payoffs.mean)
 
     def to_tree(self, state: PoliciesState) -> dict[str, Any]:
         """See `Learner`."""

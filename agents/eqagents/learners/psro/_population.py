@@ -28,6 +28,9 @@ from eqenvs.policies import (
 from eqsolvers.meta import MetaSolution
 
 _LOG = logging.getLogger(__name__)
+CHECK, MAKE, RESPOND, RESPOND_TO = (
+    f"{__name__}:{name}" for name in ("check_oracle", "make_member", "respond", "respond_to")
+)
 
 
 @dataclass(frozen=True)

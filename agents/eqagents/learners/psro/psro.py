@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, by_id
-from eqagents.distributed import Executor
+from eqagents.distributed import Executor, Flow
 from eqagents.learners import LearnerSpec
 from eqagents.learners.psro._loop import DoubleOracle, LoopState
 from eqagents.learners.psro._meta import MetaSolverConfig
@@ -104,9 +104,10 @@ def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO | Pipeline
             )
     if config.symmetric and not (config.tabulate or config.payoffs.method == "exact"):
         raise InputError("psro: symmetric: true shares tables, so it needs tabulate: true")
+    flow = Flow(executor)
     if config.pipeline is not None:
-        return DoubleOracle(game.num_players, config.oracle, Pipeline(game, config, executor), executor)
-    return DoubleOracle(game.num_players, config.oracle, Policies(game, config, executor), executor)
+        return DoubleOracle(config.oracle, Pipeline(game, config, flow), flow)
+    return DoubleOracle(config.oracle, Policies(game, config, flow), flow)
 
 
 LEARNER = LearnerSpec(id="psro", config=PSROConfig, build=build, source="Lanctot et al. (2017), NeurIPS, algorithm 1")

@@ -30,7 +30,7 @@ import numpy as np
 from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, Settings, by_id
-from eqagents.distributed import Executor
+from eqagents.distributed import Executor, Flow
 from eqagents.learners import LearnerSpec
 from eqagents.learners.psro._infosets import Infosets, InfosetsState
 from eqagents.learners.psro._loop import DoubleOracle, LoopState
@@ -129,7 +129,7 @@ def build(game: Game, config: XDOConfig, executor: Executor) -> XDO:
     """
     if find_oracle(config.oracle.id).needs_populations:
         raise InputError(f"xdo: oracle {config.oracle.id!r} responds as a member of populations; use 'exact' or 'ppo'")
-    return DoubleOracle(game.num_players, config.oracle, Infosets(game, config, executor), executor)
+    return DoubleOracle(config.oracle, Infosets(game, config, executor.publish(game)), Flow(executor))
 
 
 LEARNER = LearnerSpec(id="xdo", config=XDOConfig, build=build, source="McAleer et al. (2021), NeurIPS, algorithm 1")

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqagents.bench._virtual import Tape, VirtualWorkers
 from eqagents.configuration import validate
-from eqagents.distributed import Executor, InlineExecutor
+from eqagents.distributed import Executor, InlineExecutor, Task
+from eqagents.learners.psro._responses import ORACLE_PHASE
 from eqagents.learners.psro.psro import PipelinePSRO, PSROConfig, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
@@ -49,13 +51,13 @@ def test_levels_freeze_in_turn_and_reach_equilibrium() -> None:
         inner = state.restricted
         froze.append(metrics["pipeline/froze"])
         assert inner.frozen == before.frozen + metrics["pipeline/froze"]
-        assert all(len(own) == inner.frozen + 2 for own in inner.policies.populations)
+        # A level that begins is among them after its first round.
+        assert all(len(own) == inner.frozen + 2 - metrics["pipeline/froze"] for own in inner.policies.populations)
         frozen = [[own[k] for k in range(before.frozen)] for own in before.policies.populations]
         assert all(
             record is inner.policies.populations[p][k] for p, own in enumerate(frozen) for k, record in enumerate(own)
         )
         assert inner.policies.payoffs.missing() == []
-        assert [len(target.strategies[0]) for target in inner.targets] == [inner.frozen, inner.frozen + 1]
     assert 0 < sum(froze) < 24  # an exact response stands after a round, and is frozen after the next
     assert score(game, learner.average_policy(state)).nash_conv == pytest.approx(0, abs=1e-9)
 
@@ -66,7 +68,7 @@ def test_payoffs_of_active_policies_are_found_anew() -> None:
     state, _ = learner.step(state)
     state, _ = learner.step(state)
     inner, game = state.restricted.policies, eqenvs.make("kuhn_poker")
-    members = learner._restricted._policies._members.members(inner.populations, 0)  # type: ignore[attr-defined]
+    members = learner._restricted._policies.members.members(inner.populations)  # type: ignore[attr-defined]
     for row, column in np.ndindex(*inner.payoffs.count.shape):
         tables = [members[0][row].table, members[1][column].table]
         expected = score(game, eqenvs.policies.TabularPolicy(game, tables)).values
@@ -101,6 +103,44 @@ def test_run_writes_down_what_each_filling_found(tmp_path: Path) -> None:
         state, _ = learner.step(state)
     assert state.restricted.frozen > 1
     assert packed(tree["state"]) == packed(learner.to_tree(state))
+
+
+@pytest.mark.parametrize("oracle", [{"id": "exact"}, LEARNED])
+def test_how_far_levels_are_ahead_changes_no_bit(oracle: dict[str, Any]) -> None:
+    """Workers that are not there begin what is ahead; in this process nothing is."""
+    found = []
+    for ahead, workers in ((0, 1), (1, 3), (4, 20)):
+        with VirtualWorkers(workers, 0.0, Tape(), SEED) as executor:
+            learner = learner_of(executor, oracle=oracle, pipeline={"levels": 3, "ahead": ahead})
+            state = learner.init(np.random.SeedSequence(SEED))
+            for _ in range(8):
+                state, _ = learner.step(state)
+        found.append(packed(learner.to_tree(state)))
+    assert found[0] == found[1] == found[2]
+
+
+def test_levels_do_not_wait_for_those_above_them() -> None:
+    """The highest level's oracles take a day and the others' a second: these go on to the rounds they may begin."""
+    tape = Slow()
+    for ahead in (0, 2):
+        with VirtualWorkers(20, 0.0, tape, SEED) as executor:
+            learner = learner_of(executor, pipeline={"levels": 3, "ahead": ahead, "least_improvement": 0.0})
+            learner.step(learner.init(np.random.SeedSequence(SEED)))
+            assert executor.now == pytest.approx(DAY, rel=0.01)
+            oracles = {(key[0], key[3]) for key in executor.seconds if key[1] == ORACLE_PHASE}
+            # (round, level): the higher ones of the second round need the highest of the first, which is just done.
+            assert oracles == {(0, 0), (0, 1), (0, 2)} | {(r, level) for r in range(1, ahead + 1) for level in (0, 1)}
+
+
+DAY = 86400.0
+
+
+class Slow(Tape):
+    """Tasks whose seconds are given."""
+
+    def of(self, task: Task, executor: Executor) -> tuple[Any, float]:
+        result, _ = super().of(task, executor)
+        return result, DAY if task.key[1] == ORACLE_PHASE and task.key[3] == 2 else 1.0
 
 
 @pytest.mark.ray

@@ -1,0 +1,94 @@
+"""Ray itself: starting it here, connecting to a cluster, and what it has."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import sysconfig
+from pathlib import Path
+
+import ray
+
+from eqenvs.errors import InputError
+
+
+def start_ray(workers: int, address: str | None, object_store_memory: int | None) -> None:
+    """Ray for this process: on this machine, or the cluster at an address.
+
+    Args:
+        workers: that will run.
+        address: of a cluster; None: this machine.
+        object_store_memory: of a Ray started here, in bytes; None: fits /dev/shm, at most 2 GiB.
+
+    Raises:
+        InputError: the cluster cannot be reached.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is not None:
+        _connect(address)
+        return
+    ray.init(
+        address="local",
+        num_cpus=max(workers, os.cpu_count() or 1),  # more workers than cores is slow but allowed
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=object_store_memory or _object_store_bytes(),
+        _node_ip_address="127.0.0.1",
+    )
+
+
+def _connect(address: str) -> None:
+    import eqagents
+    import eqenvs
+    import eqsolvers
+
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:  # Ray itself would try for a minute, and then end the process
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
+        except OSError as error:
+            raise InputError(f"address {address!r}: nothing answers there ({error})") from error
+    packages = [str(Path(str(package.__file__)).parent) for package in (eqenvs, eqsolvers, eqagents)]
+    try:
+        ray.init(
+            address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": packages}
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        hint = "a cluster that asks for a token needs RAY_AUTH_MODE=token here"
+        raise InputError(f"address {address!r}: {reason}; {hint}") from error
+
+
+def _object_store_bytes() -> int | None:
+    """At most 2 GiB, 0.8 of the free /dev/shm and 0.3 of the memory; None, Ray's own choice, without /dev/shm."""
+    try:
+        shm = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    fitting = min(2 * 2**30, int(0.8 * shm.f_bavail * shm.f_frsize), int(0.3 * memory))
+    return max(fitting, 80_000_000)  # Ray's least; where it does not fit, Ray falls back to files in /tmp
+
+
+def import_path() -> str:
+    """The driver's sys.path as a PYTHONPATH, less what every process of the same interpreter has."""
+    own = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
+    entries = [os.path.abspath(entry) for entry in sys.path]
+    return os.pathsep.join(
+        dict.fromkeys(
+            entry
+            for entry in entries
+            if os.path.exists(entry) and os.path.realpath(entry) not in own and not entry.endswith("lib-dynload")
+        )
+    )
+
+
+def require(resource: str, needed: float, workers: int) -> None:
+    """Raises InputError where the cluster has less of a resource than the workers need."""
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    available = resources.get(resource, 0.0)
+    if needed > available:
+        raise InputError(f"workers={workers} need {needed:g} {resource}s; the Ray cluster has {available:g}")

@@ -1,0 +1,139 @@
+"""What one caller has under way on Ray workers: tasks that wait, parcels that were sent, results that came."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ray
+from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
+
+from eqagents.distributed.crew import Crew, Entry, Parcel
+from eqagents.distributed.executor import Stream, Waiting
+from eqagents.distributed.task import Raised, Task, TaskError, unique
+
+logger = logging.getLogger(__name__)
+
+START_WARNING = 60.0  # seconds without any result after which a warning tells that workers may lack resources
+
+
+class RayStream(Stream):
+    """See the module.
+
+    Args:
+        crew: the workers.
+        references: of what a task's arguments refer to, by id.
+    """
+
+    def __init__(self, crew: Crew, references: Callable[[Task], dict[str, Any]]) -> None:
+        self._crew, self._references = crew, references
+        self._keys: set[tuple[int, ...]] = set()
+        self._waiting: Waiting[Entry] = Waiting()
+        self._pending: dict[Any, Parcel] = {}  # by the reference of the results
+        self._done: deque[tuple[tuple[int, ...], Any]] = deque()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def send(self, tasks: Iterable[Task], rank: int = 0) -> None:
+        """See `Stream.send`."""
+        self._crew.require_open()
+        for task in unique(tasks, self._keys):
+            self._waiting.add(Entry(task, rank, self._references(task)), rank)
+        self._dispatch()
+
+    def receive(self) -> tuple[tuple[int, ...], Any]:
+        """See `Stream.receive`."""
+        if not self._keys:
+            raise LookupError("nothing is under way")
+        while not self._done:
+            self._crew.require_open()
+            reference = _first_ready(self._pending)
+            self._take(self._pending.pop(reference), reference)
+            self._dispatch()
+        key, result = self._done.popleft()
+        self._keys.remove(key)
+        return key, result
+
+    def _take(self, parcel: Parcel, reference: Any) -> None:
+        """What came of a parcel: its tasks are done, or wait again."""
+        try:
+            results = ray.get(reference)
+        except (RayActorError, OutOfMemoryError, ObjectLostError) as error:
+            lost = self._crew.lost(parcel, error)
+            for entry, fatal in reversed(list(zip(parcel.entries, lost, strict=True))):
+                if fatal is None:
+                    self._waiting.put_back(entry, entry.rank)
+                else:
+                    self._done.append((entry.task.key, Raised(fatal)))
+            return
+        except RayError as error:  # the results or an argument cannot be moved between processes
+            if len(parcel.entries) == 1:
+                task = parcel.entries[0].task
+                self._done.append((task.key, Raised(TaskError(task.key, task.function, str(error)))))
+                return
+            for entry in reversed(parcel.entries):  # one by one, to find whose they are
+                entry.single = True
+                self._waiting.put_back(entry, entry.rank)
+            return
+        for entry, (result, seconds) in zip(parcel.entries, results, strict=True):
+            self._crew.took(entry.task, seconds)
+            self._done.append((entry.task.key, result))
+
+    def _dispatch(self) -> None:
+        """Sends parcels to the workers with the fewest of this stream, up to the limit."""
+        crew, waiting = self._crew, self._waiting
+        load = Counter(parcel.worker for parcel in self._pending.values())
+        reserved = {parcel.worker for parcel in self._pending.values() if parcel.alone}
+        shared = [worker for worker in crew.workers if worker not in reserved]
+        while waiting and shared:
+            worker = min(shared, key=lambda candidate: load[candidate])
+            # The last tasks go to whoever is free, rather than behind a task that may be long.
+            last = waiting.first().losses or len(waiting) <= len(crew.workers)
+            if load[worker] >= (1 if last else crew.in_flight):
+                return
+            parcel = Parcel(self._next(), worker)
+            self._pending[crew.send(parcel)] = parcel
+            load[worker] += 1
+            if parcel.alone:
+                shared.remove(worker)
+
+    def _next(self) -> list[Entry]:
+        """The tasks of the next parcel: as many short ones as are worth a call, and leave enough for every worker."""
+        waiting = self._waiting
+        first = waiting.take()
+        if first.losses or first.single:
+            return [first]
+        share = 1 + len(waiting) // (2 * len(self._crew.workers))
+        size = min(share, self._crew.worth_a_call(first.task))
+        entries = [first]
+        while len(entries) < size and waiting:
+            following = waiting.first()
+            if following.losses or following.single or following.task.function != first.task.function:
+                break
+            entries.append(waiting.take())
+        return entries
+
+    def close(self) -> None:
+        """See `Stream.close`; the workers that were busy for it are ended."""
+        self._crew.abandon({parcel.worker for parcel in self._pending.values()})
+        self._waiting, self._done = Waiting(), deque()
+        self._pending.clear()
+        self._keys.clear()
+
+
+def _first_ready(pending: dict[Any, Parcel]) -> Any:
+    warned = False
+    while True:
+        ready, _ = ray.wait(list(pending), num_returns=1, timeout=START_WARNING)
+        if ready:
+            return ready[0]
+        if not warned:
+            warned = True
+            free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+            logger.warning("no result for %.0f s; free resources of the Ray cluster: %s", START_WARNING, free)
