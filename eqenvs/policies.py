@@ -96,6 +96,14 @@ class TabularPolicy:
         object.__setattr__(self, "information_states", states)
         object.__setattr__(self, "tables", checked)
 
+    @classmethod
+    def of_checked(cls, points: DecisionPoints, tables: Sequence[Float64Array]) -> TabularPolicy:
+        """The policy of tables that need no check: each was a policy's before, is uniform, or mixes such by a model."""
+        policy = cls.__new__(cls)
+        object.__setattr__(policy, "information_states", points.information_states)
+        object.__setattr__(policy, "tables", tuple(map(read_only, tables)))
+        return policy
+
     @cached_property
     def _indices(self) -> tuple[KeyIndex, ...]:
         return tuple(KeyIndex(states.keys) for states in self.information_states)
@@ -422,6 +430,7 @@ def player_table(model: DecisionPoints, player: int, policy: BehaviourPolicy | M
         return player_table(model, player, policy.players[player])
     if isinstance(policy, TabularPolicy):
         require_fits(model, policy)
+        return policy.tables[player]  # which was checked when it was made
     require_behaviour(policy)
     return check_table(player, states, policy(player, states), FLOAT32_TOLERANCE)
 

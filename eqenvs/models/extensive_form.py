@@ -19,6 +19,8 @@ from eqenvs.arrays import Float64Array, IntArray, read_only
 from eqenvs.models.information_states import InformationStates
 from eqenvs.spec import Family
 
+MIXED = 2**22  # probabilities that are laid out at a time where policies are mixed
+
 
 @dataclass(frozen=True, eq=False)
 class Treeplex:
@@ -62,20 +64,40 @@ class Treeplex:
         """[Q] int64, the last action of each sequence; -1 for the empty sequence."""
         return read_only(np.concatenate([[-1], np.nonzero(self.states.masks)[1]]))
 
+    @cached_property
     def levels(self) -> list[tuple[slice, slice]]:
         """The information sets and the sequences of each depth, from the root down."""
         ends = np.append(self.first_sequence, self.num_sequences)
         bounds = zip(self.depth_start[:-1], self.depth_start[1:], strict=True)
         return [(slice(start, stop), slice(ends[start], ends[stop])) for start, stop in bounds]
 
+    @cached_property
+    def _cells(self) -> IntArray:
+        """[Q - 1] int64, where the action of each sequence but the empty one stands in a flat table."""
+        return read_only(np.flatnonzero(self.states.masks))
+
+    @cached_property
+    def _before(self) -> list[tuple[slice, IntArray]]:
+        """The sequences of each depth, and the sequence that each of them comes after."""
+        before = np.repeat(self.parent_sequence, self.num_actions)
+        return [(sequences, before[sequences.start - 1 : sequences.stop - 1]) for _, sequences in self.levels]
+
+    @cached_property
+    def _uniform(self) -> Float64Array:
+        return read_only(self.states.uniform())
+
     def realisation_plan(self, table: Float64Array) -> Float64Array:
         """The probability that the player itself gives to each sequence, [Q], under a behaviour table [I, A]."""
-        plan = np.ones(self.num_sequences)
-        behaviour = table[self.states.masks]  # [Q - 1], in sequence order
-        for infosets, sequences in self.levels():
-            reach = np.repeat(plan[self.parent_sequence[infosets]], self.num_actions[infosets])
-            plan[sequences] = reach * behaviour[sequences.start - 1 : sequences.stop - 1]
+        plan: Float64Array = self._plans(table[None])[0]
         return plan
+
+    def _plans(self, tables: Float64Array) -> Float64Array:
+        """The realisation plans [K, Q] of behaviour tables [K, I, A]."""
+        plans = np.ones((len(tables), self.num_sequences))
+        plans[:, 1:] = tables.reshape(len(tables), -1)[:, self._cells]
+        for sequences, before in self._before:
+            plans[:, sequences] *= plans[:, before]
+        return plans
 
     def behaviour(self, plan: Float64Array) -> Float64Array:
         """The behaviour table [I, A] of a realisation plan [Q]; uniform where the plan never arrives.
@@ -84,9 +106,9 @@ class Treeplex:
         """
         arrives = plan[self.parent_sequence] > 0
         table = np.zeros(self.states.masks.shape)
-        table[self.states.masks] = plan[1:]
+        table.reshape(-1)[self._cells] = plan[1:]
         total = table.sum(axis=1, keepdims=True)
-        return np.where(arrives[:, None], table / np.where(total > 0, total, 1.0), self.states.uniform())
+        return np.where(arrives[:, None], table / np.where(total > 0, total, 1.0), self._uniform)
 
     def mix(self, tables: Float64Array, weights: Float64Array) -> Float64Array:
         """The behaviour table that is realisation-equivalent to drawing one of `tables` by `weights` (Kuhn's theorem).
@@ -99,8 +121,10 @@ class Treeplex:
             [I, A] float64.
         """
         plan = np.zeros(self.num_sequences)
-        for table, weight in zip(tables, weights, strict=True):
-            plan += weight * self.realisation_plan(table)
+        size = max(1, MIXED // self.num_sequences)
+        for start in range(0, len(tables), size):
+            some = slice(start, start + size)
+            plan += (weights[some, None] * self._plans(tables[some])).sum(axis=0)
         return self.behaviour(plan)
 
     def best_response(self, gradient: Float64Array) -> tuple[float, Float64Array]:
@@ -114,7 +138,7 @@ class Treeplex:
         """
         value = np.array(gradient, dtype=np.float64)
         best = np.zeros(self.num_infosets, dtype=np.int64)
-        for infosets, sequences in reversed(self.levels()):
+        for infosets, sequences in reversed(self.levels):
             at, counts = value[sequences], self.num_actions[infosets]
             starts = self.first_sequence[infosets] - sequences.start
             highest = np.maximum.reduceat(at, starts)

@@ -18,12 +18,12 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-import operator
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import index, is_
 from typing import Any
 from uuid import uuid4
 
@@ -32,6 +32,7 @@ import numpy as np
 from eqenvs.errors import InputError
 
 logger = logging.getLogger(__name__)
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, np.ndarray})  # types that hold no handle
 
 
 class Handle:
@@ -75,7 +76,7 @@ class Task:
     durable: bool = False
 
     def __post_init__(self) -> None:
-        key = tuple(operator.index(part) for part in self.key)
+        key = tuple(index(part) for part in self.key)
         # A part of 2**32 or more would take two words of SeedSequence's entropy: (2**32,) and (0, 1) would collide.
         if not key or not all(0 <= part < 2**32 for part in key):
             raise ValueError(f"task key {self.key!r}: one or more integers in [0, 2**32)")
@@ -146,6 +147,8 @@ def unique(tasks: Iterable[Task], under_way: set[tuple[int, ...]]) -> list[Task]
 
 def handles(value: Any) -> Iterator[Handle]:
     """The handles in a task's argument, in the places where `execute` looks for them."""
+    if type(value) in PLAIN:
+        return
     if isinstance(value, Handle):
         yield value
     elif isinstance(value, list | tuple):
@@ -158,18 +161,24 @@ def handles(value: Any) -> Iterator[Handle]:
 
 def _resolve(value: Any, objects: Mapping[str, Any]) -> Any:
     """`value` with its handles replaced by objects; containers without a handle come back as they are."""
-    if isinstance(value, Handle):
+    kind = type(value)
+    if kind in PLAIN:
+        return value
+    if kind is Handle:
         if value.id not in objects:
             raise ValueError(f"{value!r} was not published by this executor, or has been released")
         return objects[value.id]
-    if not isinstance(value, list | tuple | Mapping) or next(handles(value), None) is None:
-        return value
+    if isinstance(value, list | tuple):
+        items = [_resolve(item, objects) for item in value]
+        if all(map(is_, items, value)):
+            return value
+        if kind is list:
+            return items
+        return kind(*items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(value, Mapping):
-        return {name: _resolve(item, objects) for name, item in value.items()}
-    items = [_resolve(item, objects) for item in value]
-    if isinstance(value, list):
-        return items
-    return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        found = {name: _resolve(item, objects) for name, item in value.items()}
+        return value if all(map(is_, found.values(), value.values())) else found
+    return value
 
 
 @contextmanager

@@ -106,7 +106,7 @@ class ExtensiveFormSide:
     def worth(self, gradient: Float64Array) -> Float64Array:
         """See `PlayerForm`."""
         treeplex, worth = self._treeplex, np.array(gradient)
-        for infosets, sequences in reversed(treeplex.levels()):
+        for infosets, sequences in reversed(treeplex.levels):
             starts = treeplex.first_sequence[infosets] - sequences.start
             highest = np.maximum.reduceat(worth[sequences], starts)
             np.add.at(worth, treeplex.parent_sequence[infosets], highest)

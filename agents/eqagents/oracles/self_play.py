@@ -123,7 +123,7 @@ def _action_values(model: Matrix, player: int, table: Float64Array, gradient: Fl
         return gradient[None]
     treeplex = model.treeplexes[player]
     worth, behaviour = gradient.copy(), np.append(1.0, table[treeplex.states.masks])
-    for infosets, sequences in reversed(treeplex.levels()):
+    for infosets, sequences in reversed(treeplex.levels):
         starts = treeplex.first_sequence[infosets] - sequences.start
         expected = np.add.reduceat((behaviour * worth)[sequences], starts)
         np.add.at(worth, treeplex.parent_sequence[infosets], expected)

@@ -28,11 +28,11 @@ def balanced_transitions(treeplex: Treeplex) -> Float64Array:
     """
     parent, counts = treeplex.parent_sequence, treeplex.num_actions
     size, below = np.zeros(treeplex.num_infosets), np.zeros(treeplex.num_sequences)
-    for infosets, sequences in reversed(treeplex.levels()):
+    for infosets, sequences in reversed(treeplex.levels):
         size[infosets] = counts[infosets] + sums_by_infoset(below[sequences], counts[infosets])
         np.add.at(below, parent[infosets], size[infosets])
     reach, arrives = np.zeros(treeplex.num_infosets), np.ones(treeplex.num_sequences)
-    for infosets, sequences in treeplex.levels():
+    for infosets, sequences in treeplex.levels:
         at = parent[infosets]
         reach[infosets] = arrives[at] * size[infosets] / below[at]
         arrives[sequences] = np.repeat(reach[infosets], counts[infosets])

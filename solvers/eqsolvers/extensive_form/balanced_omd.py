@@ -26,7 +26,7 @@ def balanced_plan(treeplex: Treeplex) -> Float64Array:
     """
     parent, counts = treeplex.parent_sequence, treeplex.num_actions
     plan = np.zeros(treeplex.num_infosets)
-    every = treeplex.levels()
+    every = treeplex.levels
     for depth, (bottom, _) in enumerate(every):
         leads = np.bincount(parent[bottom], minlength=treeplex.num_sequences).astype(np.float64)
         for infosets, sequences in reversed(every[:depth]):

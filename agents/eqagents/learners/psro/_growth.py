@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,20 @@ def digest(record: PolicyRecord) -> str:
     return found.hexdigest()
 
 
+class Marks:
+    """The digests of records that are asked for again and again."""
+
+    def __init__(self) -> None:
+        # By identity of the record, which is kept so that no other object can have it.
+        self._found: dict[int, tuple[PolicyRecord, str]] = {}
+
+    def __call__(self, record: PolicyRecord) -> str:
+        """See `digest`."""
+        if id(record) not in self._found:
+            self._found[id(record)] = record, digest(record)
+        return self._found[id(record)][1]
+
+
 def gain(payoffs: Float64Array, player: int, policy: int, target: MetaSolution) -> float:
     """What a policy earns more than the target of its training gives its player, by the empirical game.
 
@@ -65,22 +79,27 @@ def _joint(target: MetaSolution) -> tuple[Float64Array, tuple[slice, ...]]:
 
 
 def joined(
-    population: Sequence[PolicyRecord], responses: Sequence[PolicyRecord], *, keep_repeats: bool
+    population: Sequence[PolicyRecord],
+    responses: Sequence[PolicyRecord],
+    mark: Callable[[PolicyRecord], str],
+    *,
+    keep_repeats: bool,
 ) -> tuple[tuple[PolicyRecord, ...], list[int]]:
     """The population with the responses, and where in it each of them is.
 
     Args:
         population: the policies so far.
         responses: those that join.
+        mark: equal for equal records.
         keep_repeats: add a response also where an equal policy is there already.
     """
     grown = list(population)
-    at = {digest(record): place for place, record in reversed(list(enumerate(grown)))}
+    at = {mark(record): place for place, record in reversed(list(enumerate(grown)))}
     places = []
     for record in responses:
-        mark = digest(record)
-        if keep_repeats or mark not in at:
-            at[mark] = len(grown)
+        its = mark(record)
+        if keep_repeats or its not in at:
+            at[its] = len(grown)
             grown.append(record)
-        places.append(at[mark])
+        places.append(at[its])
     return tuple(grown), places

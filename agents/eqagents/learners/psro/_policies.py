@@ -17,7 +17,7 @@ import numpy as np
 from eqagents.distributed import Flow, Handle, Work
 from eqagents.learners.psro import _meta
 from eqagents.learners.psro._filling import Filling
-from eqagents.learners.psro._growth import gain, gain_half_width, joined
+from eqagents.learners.psro._growth import Marks, gain, gain_half_width, joined
 from eqagents.learners.psro._loop import Enlarged
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
@@ -85,6 +85,7 @@ class Policies:
         self._handle = flow.executor.publish(game)
         self._filling = Filling(self._handle, config.payoffs, symmetric=config.symmetric)
         self.members = Members(game, self._handle, flow, tabulated=tabulated, shared=shared)
+        self._marks = Marks()
         # Players that respond, and grow populations, of their own.
         self._responding = (0,) if config.symmetric else tuple(range(game.num_players))
 
@@ -150,9 +151,12 @@ class Policies:
             records = [response.record for response, _ in found]
             records += [record for response, _ in found for record in response.also]  # which have no target
             old = state.populations[player]
-            grown[player], places[player] = joined(old, records, keep_repeats=self._config.keep_repeats)
+            grown[player], places[player] = joined(old, records, self._marks, keep_repeats=self._config.keep_repeats)
         populations = self._everybody(grown)
-        idle = tuple(np.pad(old, (0, len(new) - len(old))) for old, new in zip(state.idle, populations, strict=True))
+        idle = tuple(
+            np.concatenate([old, np.zeros(len(new) - len(old), dtype=np.int64)])
+            for old, new in zip(state.idle, populations, strict=True)
+        )
         filled, episodes = yield from self._filled(replace(state, populations=populations, idle=idle), iteration)
         gains = {
             player: [

@@ -25,6 +25,7 @@ from eqenvs.policies import (
     mixable,
     player_table,
 )
+from eqenvs.spec import Family
 from eqsolvers.meta import MetaSolution
 
 _LOG = logging.getLogger(__name__)
@@ -86,17 +87,23 @@ def joint_policy(game: Game, populations: Sequence[Sequence[Member]], meta: Meta
     return ProductPolicy(mixtures)
 
 
-def _mixed(game: Game, populations: Sequence[Sequence[Member]], meta: MetaSolution) -> TabularPolicy | None:
-    """A table equivalent to each private mixture, which is played and scored faster; None where there is none."""
+def _mixed(
+    game: Game, populations: Sequence[Sequence[Member]], meta: MetaSolution, responder: int
+) -> TabularPolicy | None:
+    """A table equivalent to each private mixture, which is played and scored faster; None where there is none.
+
+    What the responder itself mixes matters in mean-field games alone, where others are like it.
+    """
     model = game.model() if meta.device is None and populations[0][0].table is not None else None
     if model is None or not mixable(model):
         return None
     mixed = []
     for player, (members, weights) in enumerate(zip(populations, meta.strategies, strict=True)):
         support = np.flatnonzero(weights > 0)
-        tables = np.stack([table for k in support if (table := members[int(k)].table) is not None])
-        mixed.append(tables[0] if len(tables) == 1 else model.mix(player, tables, weights[support]))
-    return TabularPolicy(game, mixed)
+        tables = [table for k in support if (table := members[int(k)].table) is not None]
+        read = player != responder or game.family is Family.MEAN_FIELD
+        mixed.append(model.mix(player, np.stack(tables), weights[support]) if read and len(tables) > 1 else tables[0])
+    return TabularPolicy.of_checked(game, mixed)
 
 
 def _policy(game: Game, player: int, member: Member) -> Any:
@@ -105,7 +112,7 @@ def _policy(game: Game, player: int, member: Member) -> Any:
         return to_policy(member.record, game, player)
     tables = [states.uniform() for states in game.information_states]
     tables[player] = member.table
-    return TabularPolicy(game, tables)
+    return TabularPolicy.of_checked(game, tables)
 
 
 def reporting(task: Callable[..., OracleResult]) -> Callable[..., dict[str, Any] | Failed]:
@@ -142,7 +149,7 @@ def respond(
     `payoffs` [N, K_0, ..., K_{N-1}] are those of the empirical game, for oracles that ask for them; `warm_start` is
     what they may start from, by default the last policy of the player.
     """
-    opponents = _mixed(game, populations, meta) or joint_policy(game, populations, meta)
+    opponents = _mixed(game, populations, meta, player) or joint_policy(game, populations, meta)
     situation = Situation(
         game,
         player,
