@@ -51,6 +51,9 @@ class Learner(Protocol[StateT]):
         """JSON data to keep beside the metrics, by file name without its ending."""
 
 
+HIGHEST_GAIN = "response/highest_gain"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearnerSpec:
     """A learner that a run's configuration can ask for by name.
@@ -60,12 +63,15 @@ class LearnerSpec:
         config: its configuration, with an `id` field.
         build: from (game, config, executor) to the learner.
         source: authors, year, venue.
+        responds: whether its iterations are best responses, whose highest gain is the metric `HIGHEST_GAIN`: what a
+            player could gain over the solution of the iteration before, in payoff, as far as the learner knows.
     """
 
     id: str
     config: type[NamedSettings]
     build: Callable[[Game, Any, Executor], Learner[Any]]
     source: str
+    responds: bool = False
 
 
 def find_learner(name: str) -> LearnerSpec:

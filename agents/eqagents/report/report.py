@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STOPPED_NAMES = {
     "target": "stopped at its target",
+    "converged": "stopped where no response gained more",
     "iterations": "all iterations done",
     "seconds": "stopped when its seconds were spent",
 }

@@ -74,6 +74,15 @@ class StopConfig(Settings):
         description="seconds of learning to spend: of iterations, without compiling, measuring, scoring and storing; "
         "looked at after each iteration, summed over resumes",
     )
+    gain: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="that no player's response exceeds any more, over the solution that it responds to, in payoff; for "
+        "learners that respond (psro, xdo, ...), by what they know: a bound on NashConv / N where responses are exact, "
+        "no bound where they are learned",
+    )
+    gain_for: int = Field(default=1, ge=1, description="times in a row that this must be so")
 
 
 class RunConfig(Settings):

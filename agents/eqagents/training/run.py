@@ -15,7 +15,7 @@ import numpy as np
 import eqenvs
 from eqagents.configuration import validate
 from eqagents.distributed import Executor, InlineExecutor, make_executor
-from eqagents.learners import Learner, find_learner
+from eqagents.learners import HIGHEST_GAIN, Learner, find_learner
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig, StopConfig
 from eqagents.training.files import write_json
@@ -33,6 +33,7 @@ class Ended(StrEnum):
     """Why a run has nothing left to do; where several reasons hold, the first of them."""
 
     TARGET = "target"  # the score came down to `stop.nash_conv`
+    CONVERGED = "converged"  # no response gains more than `stop.gain`
     ITERATIONS = "iterations"
     SECONDS = "seconds"  # `stop.seconds` is spent
 
@@ -45,16 +46,24 @@ class Standing:
         iteration: iterations done.
         seconds: spent in iterations, over all resumes.
         nash_conv: of the policy, where a score was due.
+        gains: the highest gains of a response, at the last `stop.gain_for` times that they were known.
     """
 
     iteration: int
     seconds: float = 0.0
     nash_conv: float | None = None
+    gains: tuple[float, ...] = ()
 
     def ended(self, iterations: int, stop: StopConfig) -> Ended | None:
         """Why the run has nothing left to do, or None if it has."""
         if stop.nash_conv is not None and self.nash_conv is not None and self.nash_conv <= stop.nash_conv:
             return Ended.TARGET
+        if (
+            stop.gain is not None
+            and len(self.gains) >= stop.gain_for
+            and max(self.gains[-stop.gain_for :]) <= stop.gain
+        ):
+            return Ended.CONVERGED
         if self.iteration >= iterations:
             return Ended.ITERATIONS
         if stop.seconds is not None and self.seconds >= stop.seconds:
@@ -152,6 +161,7 @@ def _build(config: RunConfig, stack: ExitStack, own: Executor | None = None) -> 
     """The parts of a run; the executor, by default the configuration's, lives as long as the stack."""
     game = eqenvs.make(config.game.id, **config.game.parameters)
     _require_exact_target(config, game)
+    _require_gains(config)
     executor = stack.enter_context(JournalledExecutor(own or make_executor(config.executor, config.seed)))
     learner = find_learner(config.learner.id).build(game, config.learner, executor)
     return _Parts(config, game, learner, executor)
@@ -163,6 +173,15 @@ def _require_exact_target(config: RunConfig, game: Game) -> None:
         raise InputError(
             f"config: stop.nash_conv needs exact scores, and those of {game!r} are lower bounds here, which can be "
             "small far from equilibrium; use stop.seconds"
+        )
+
+
+def _require_gains(config: RunConfig) -> None:
+    """Raises InputError where a run is to end by gains of responses and its learner has none."""
+    if config.stop.gain is not None and not find_learner(config.learner.id).responds:
+        raise InputError(
+            f"config: stop.gain needs a learner that responds, such as 'psro' or 'xdo'; {config.learner.id!r} does "
+            "not; use stop.nash_conv"
         )
 
 
@@ -207,7 +226,9 @@ def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
             f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
         )
     state = parts.learner.from_tree(tree["state"])
-    standing = Standing(parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"))
+    standing = Standing(
+        parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"), tuple(tree.get("gains", ()))
+    )
     return Point(state, standing, {}, recorded=True)
 
 
@@ -222,7 +243,10 @@ def _next(parts: _Parts, point: Point) -> Point:
     started = time.perf_counter()
     state, metrics = parts.learner.step(point.state)
     seconds = time.perf_counter() - started
-    standing = Standing(parts.learner.iteration(state), point.standing.seconds + seconds)
+    gains = point.standing.gains
+    if HIGHEST_GAIN in metrics:
+        gains = (*gains, metrics[HIGHEST_GAIN])[-parts.config.stop.gain_for :]
+    standing = Standing(parts.learner.iteration(state), point.standing.seconds + seconds, gains=gains)
     timing = {"run/iteration_s": seconds, "run/seconds": standing.seconds}
     return _scored(parts, Point(state, standing, {**metrics, **timing}))
 
@@ -268,6 +292,7 @@ def _record(parts: _Parts, run: RunDirectory, point: Point, writer: MetricsWrite
             "identity": _identity(config, parts.game),
             "seconds": standing.seconds,
             "nash_conv": standing.nash_conv,
+            "gains": list(standing.gains),
             "state": learner.to_tree(point.state),
         }
         save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)

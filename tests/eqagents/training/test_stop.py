@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+import eqenvs
 from eqagents.cli import app as cli
+from eqagents.distributed import Failed
+from eqagents.learners.psro._loop import Enlarged
+from eqagents.learners.psro._responses import Responses
 from eqagents.report import load_report_data, render_report
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import RunConfig, StopConfig, parse_config
@@ -215,18 +219,72 @@ def test_least_budget_is_spent_by_one_iteration(tmp_path: Path) -> None:
     assert ended(run)["seconds"] == read_metrics(run)[-1]["run/seconds"] > 0
 
 
+# -------------------------------------------------------------------------------------------------------------- gains
+
+
+RESPONDING = [
+    ({"id": "psro", "oracle": {"id": "exact"}}, {"id": "kuhn_poker"}),
+    ({"id": "xdo", "until": {"rule": "iterations", "iterations": 400}}, {"id": "kuhn_poker"}),
+    ({"id": "mean_field_psro"}, {"id": "mean_field_rps"}),
+    ({"id": "psro", "oracle": {"id": "exact"}, "pipeline": {"levels": 2}}, {"id": "kuhn_poker"}),
+]
+
+
+@pytest.mark.parametrize(("learner", "game"), RESPONDING)
+def test_run_ends_when_no_response_gains_more(learner: dict[str, Any], game: dict[str, Any], tmp_path: Path) -> None:
+    """With exact responses a gain is the most that a player can gain: N of them bound NashConv."""
+    data = {"game": game, "learner": learner, "iterations": 60, "stop": {"gain": 0.01}}
+    run = train(config(data), tmp_path / "run").path
+    assert ended(run)["stopped"] == "converged"
+    records = read_metrics(run)
+    gains = [record["response/highest_gain"] for record in records if "response/highest_gain" in record]
+    assert gains[-1] <= 0.01 < min(gains[:-1])
+    players = eqenvs.make(game["id"]).num_players
+    assert records[-2]["score/nash_conv"] <= players * 0.01 + 1e-12  # of the solution that was responded to
+
+
+def test_gains_must_stay_low_as_often_as_asked_for(tmp_path: Path) -> None:
+    learner = {"id": "psro", "oracle": {"id": "exact"}}
+    data = {"game": {"id": "kuhn_poker"}, "learner": learner, "iterations": 60, "seed": 1, "stop": {"gain": 1e-9}}
+    once, thrice = (train(config(data, f"stop.gain_for={times}"), tmp_path / str(times)).path for times in (1, 3))
+    assert ended(once)["stopped"] == ended(thrice)["stopped"] == "converged"
+    assert ended(thrice)["iteration"] == ended(once)["iteration"] + 2  # nothing is added any more
+    # A run that is stopped in between counts on.
+    interrupted(tmp_path / "again", data, ended(once)["iteration"], "stop.gain_for=3", "checkpoint.every=2")
+    resume(tmp_path / "again")
+    assert ended(tmp_path / "again")["iteration"] == ended(thrice)["iteration"]
+
+
+def test_a_response_that_failed_says_nothing_about_convergence() -> None:
+    found = Responses((("one",), (Failed("none"),)))  # type: ignore[arg-type]
+    assert Enlarged(None, {}, responses=found, gains={0: 0.0}).highest_gain() is None
+    assert Enlarged(None, {}, responses=found, gains={0: 0.0, 1: -1.0}).highest_gain() == 0.0
+    assert Enlarged(None, {}).highest_gain() is None
+    shared = Responses((("one",), ()))  # type: ignore[arg-type]  # of a symmetric game
+    assert Enlarged(None, {}, responses=shared, gains={0: 0.25}).highest_gain() == 0.25
+
+
+def test_gains_are_asked_of_learners_that_respond(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"stop\.gain needs a learner that responds, .* 'tabular' does not"):
+        train(config(TABULAR, "stop.gain=0.1"), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
 REASONS = [
     (Standing(3, 1.0, 0.5), None),
     (Standing(3, 9.0, 0.1), Ended.TARGET),  # the first reason of several
     (Standing(5, 9.0, None), Ended.ITERATIONS),
     (Standing(4, 2.0, None), Ended.SECONDS),
     (Standing(4, 1.9, None), None),
+    (Standing(4, 1.9, None, (0.3, 0.2)), None),
+    (Standing(4, 1.9, None, (0.2,)), None),
+    (Standing(5, 1.9, None, (0.2, 0.1)), Ended.CONVERGED),
 ]
 
 
 @pytest.mark.parametrize(("standing", "reason"), REASONS)
 def test_reasons_have_an_order(standing: Standing, reason: Ended | None) -> None:
-    assert standing.ended(5, StopConfig(nash_conv=0.1, seconds=2.0)) == reason
+    assert standing.ended(5, StopConfig(nash_conv=0.1, seconds=2.0, gain=0.2, gain_for=2)) == reason
 
 
 # ------------------------------------------------------------------------------------------------------ configuration

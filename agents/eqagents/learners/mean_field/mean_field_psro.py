@@ -98,22 +98,29 @@ def mix(
     members: Sequence[Sequence[Member]],
     before: Sequence[Float64Array],
     meta: MixtureConfig,
-) -> tuple[tuple[Float64Array, ...], Device | None, float]:
-    """Task: the restricted game's solution, from the mixture `before` the last members came."""
+) -> tuple[tuple[Float64Array, ...], Device | None, float, list[float]]:
+    """Task: the restricted game's solution, from the mixture `before` the last members came; what these gained over it.
+
+    A device is not gone on from, and its gains are the responses' own to tell.
+    """
     restricted = _restricted(game, members)
     if meta.concept == CCE:
         device = coarse_correlated(restricted.payoffs, restricted.sizes, meta.rounds)
-        return device.mean(), device, against(restricted, device)[1]
+        return device.mean(), device, against(restricted, device)[1], []
     start = tuple(
         np.concatenate([shares, np.zeros(size - len(shares))])
         for shares, size in zip(before, restricted.sizes, strict=True)
     )
+    gains = [
+        float(worth[len(old) :].max(initial=-np.inf) - worth @ shares)
+        for worth, shares, old in zip(restricted.payoffs(start), start, before, strict=True)
+    ]
     mixture, found = nash(restricted.payoffs, start, meta.rounds, meta.tolerance)
     if found > meta.tolerance:  # no monotone game, or too few steps: the plays of regret matching may be nearer
         mean = coarse_correlated(restricted.payoffs, restricted.sizes, meta.rounds).mean()
         other = gap(restricted.payoffs(mean), mean)
         mixture, found = (mean, other) if other < found else (mixture, found)
-    return mixture, None, found
+    return mixture, None, found, gains
 
 
 @reporting
@@ -146,7 +153,7 @@ class Mixtures:
         """Uniformly random policies; all randomness is the tasks', so `seed` is not used."""
         count = self._game.num_players
         start = MixturesState(((uniform_record(),),) * count, (np.ones(1),) * count, None, float("inf"))
-        mixed = yield from self._mixed(start, 0)
+        mixed, _ = yield from self._mixed(start, 0)
         return Enlarged(mixed, {})
 
     def _requests(self, state: MixturesState, handles: list[list[Handle]]) -> list[Request]:
@@ -173,13 +180,20 @@ class Mixtures:
             (*old, *(each.record for each in responses.found(player) if each is not None))
             for player, old in enumerate(state.populations)
         )
-        after = yield from self._mixed(replace(state, populations=populations), iteration)
+        after, gains = yield from self._mixed(replace(state, populations=populations), iteration)
+        if state.device is not None:  # which all respond to at once: what they gain together
+            gains = {
+                player: max(each.metrics["cce_gap"] for each in responses.found(player) if each is not None)
+                for player in range(n)
+                if any(responses.found(player))
+            }
         metrics = {"meta/gap": after.gap, "time/meta_s": time.perf_counter() - started}
         for player, shares in enumerate(after.strategies):
             metrics[f"meta/support_{player}"] = float(np.count_nonzero(shares > 1e-9))
-        return Enlarged(after, metrics, responses=responses)
+        return Enlarged(after, metrics, responses=responses, gains=gains)
 
-    def _mixed(self, state: MixturesState, iteration: int) -> Work[MixturesState]:
+    def _mixed(self, state: MixturesState, iteration: int) -> Work[tuple[MixturesState, dict[int, float]]]:
+        """Solved, and what the members that are new gained over the mixture so far, where there are any."""
         members = yield from self._members.handles(state.populations, iteration)
         arguments = {
             "game": self._published,
@@ -188,8 +202,9 @@ class Mixtures:
             "meta": self._config.meta,
         }
         task = Task((iteration, PAYOFF_PHASE), f"{__name__}:mix", arguments)
-        ((strategies, device, found),) = yield [task]
-        return MixturesState(state.populations, tuple(strategies), device, found)
+        ((strategies, device, found, gains),) = yield [task]
+        known = {player: each for player, each in enumerate(gains) if each > -np.inf}
+        return MixturesState(state.populations, tuple(strategies), device, found), known
 
     def policy(self, state: MixturesState) -> JointPolicy:
         """Each population's mixture; of a device, the mean of its mixtures."""
@@ -258,5 +273,9 @@ def build(game: Game, config: MeanFieldPSROConfig, executor: Executor) -> MeanFi
 
 
 LEARNER = LearnerSpec(
-    id="mean_field_psro", config=MeanFieldPSROConfig, build=build, source="Muller et al. (2022), AAMAS"
+    id="mean_field_psro",
+    config=MeanFieldPSROConfig,
+    build=build,
+    source="Muller et al. (2022), AAMAS",
+    responds=True,
 )

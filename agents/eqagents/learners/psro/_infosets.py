@@ -21,7 +21,7 @@ import numpy as np
 from eqagents.distributed import Handle, Work
 from eqagents.learners.psro._loop import Enlarged
 from eqagents.learners.psro._population import RESPOND_TO
-from eqagents.learners.psro._responses import Request, respond
+from eqagents.learners.psro._responses import Request, Responses, respond
 from eqagents.oracles import find_oracle
 from eqagents.policies import PolicyRecord, to_policy
 from eqenvs.arrays import BoolArray, Float64Array
@@ -32,6 +32,7 @@ from eqenvs.models.restriction import Restriction, restrict
 from eqenvs.policies import TabularPolicy, player_table, uniform
 from eqsolvers.iterative import Process
 from eqsolvers.scoring.score import score
+from eqsolvers.scoring.scorers import scorer
 
 if TYPE_CHECKING:
     from eqagents.learners.psro.xdo import XDOConfig
@@ -158,7 +159,20 @@ class Infosets:
         for player, new in enumerate(added):
             metrics[f"restricted/actions_{player}"] = float(solved.allowed[player].sum())
             metrics[f"restricted/added_{player}"] = float(new)
-        return Enlarged(solved, metrics, responses=responses)
+        return Enlarged(solved, metrics, responses=responses, gains=self._gains(state, responses))
+
+    def _gains(self, state: InfosetsState, responses: Responses) -> dict[int, float]:
+        """What each response earns more than the solution of its window does, in the whole game."""
+        judge = scorer(self._model)
+        values = judge.values(state.solution)
+        found = {}
+        for player in range(self._game.num_players):
+            for response in responses.found(player):
+                if response is not None:
+                    tables = list(state.solution)
+                    tables[player] = player_table(self._model, player, to_policy(response.record, self._game, player))
+                    found[player] = float(judge.values(tables)[player] - values[player])
+        return found
 
     def _actions(self, player: int, record: PolicyRecord) -> BoolArray:
         """The action that a response prefers at every information set, the first of equals, [I, A]."""

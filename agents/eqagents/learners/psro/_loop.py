@@ -10,13 +10,15 @@ run has the same bits on any number of workers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Flow, Task, Work, asked
+from eqagents.learners import HIGHEST_GAIN
 from eqagents.learners.psro._population import CHECK
 from eqagents.learners.psro._responses import CHECK_PHASE, NONE, Responses
 from eqagents.oracles import Populations
@@ -34,12 +36,22 @@ class Enlarged(Generic[StateT]):
         metrics: by name.
         episodes: played to evaluate it.
         responses: by which it was enlarged.
+        gains: of players whose responses are at the end of their training: the most that any of them may gain over the
+            solution that it responds to, in payoff.
     """
 
     state: StateT
     metrics: dict[str, float]
     episodes: int = 0
     responses: Responses = NONE
+    gains: Mapping[int, float] = field(default_factory=dict)
+
+    def highest_gain(self) -> float | None:
+        """Of all players that were asked; None where one is not known."""
+        players = [player for player, own in enumerate(self.responses.of) if own]
+        if not players or not all(player in self.gains for player in players):
+            return None
+        return max(self.gains[player] for player in players)
 
 
 class RestrictedGame(Protocol[StateT]):
@@ -113,6 +125,8 @@ class DoubleOracle(Generic[StateT]):
         found = self._flow.run(self._restricted.enlarge(state.restricted, iteration))
         episodes = state.episodes + found.episodes + found.responses.episodes
         metrics = {**found.responses.metrics(), **found.metrics, "samples/episodes": float(episodes)}
+        if (highest := found.highest_gain()) is not None:
+            metrics[HIGHEST_GAIN] = highest
         return LoopState(iteration, episodes, found.state), metrics
 
     def average_policy(self, state: LoopState[StateT]) -> JointPolicy:

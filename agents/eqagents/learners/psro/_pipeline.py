@@ -15,8 +15,8 @@ not depend on who is faster.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from pydantic import Field
 from eqagents.configuration import Settings
 from eqagents.distributed import Flow, Job, Work, outcome, outcomes
 from eqagents.learners.psro import _meta
-from eqagents.learners.psro._growth import gain
+from eqagents.learners.psro._growth import gain, gain_half_width
 from eqagents.learners.psro._loop import Enlarged
 from eqagents.learners.psro._payoffs import PayoffTable
 from eqagents.learners.psro._policies import Policies, PoliciesState
@@ -88,6 +88,7 @@ class _Base:
         rounds: see `PipelineState`.
         froze: whether the round before froze its lowest level.
         metrics: of the round before.
+        trained_gains: per player, of the policies that the round before froze.
     """
 
     populations: tuple[tuple[PolicyRecord, ...], ...]
@@ -95,7 +96,8 @@ class _Base:
     gains: tuple[float, ...]
     rounds: int
     froze: bool
-    metrics: dict[str, float]
+    metrics: dict[str, float] = field(default_factory=dict)
+    trained_gains: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,6 @@ class Pipeline:
             gains=state.gains,
             rounds=state.rounds,
             froze=False,
-            metrics={},
         )
         return _Round(tuple(levels), Job.done(base))
 
@@ -270,14 +271,17 @@ class Pipeline:
         base, trained = yield from outcomes(before.base, lowest.trained)
         populations, payoffs = yield from _joined(base, [lowest])
         place = len(base.populations[0])
-        gains = tuple(gain(payoffs.mean[player], player, place, trained.target) for player in range(self._count))
+        players = range(self._count)
+        gains = tuple(gain(payoffs.mean[player], player, place, trained.target) for player in players)
         improved = max(now - before for now, before in zip(gains, base.gains, strict=True))
         rounds = base.rounds + 1
         freezes = improved < self._pipeline.least_improvement or rounds >= self._pipeline.most_rounds
         metrics = {"pipeline/rounds": float(rounds), "pipeline/froze": float(freezes)}
         metrics |= {f"population/gain_{player}": each for player, each in enumerate(gains)}
         if freezes:
-            return _Base(populations, payoffs, (-np.inf,) * self._count, 0, True, metrics)
+            widths = payoffs.half_widths()
+            most = {p: gains[p] + gain_half_width(widths, p, place, trained.target) for p in players}
+            return _Base(populations, payoffs, (-np.inf,) * self._count, 0, True, metrics, most)
         return _Base(base.populations, base.payoffs, gains, rounds, False, metrics)
 
     def _ended(self, before: _Round, this: _Round, state: PipelineState, number: int) -> Work[Enlarged[PipelineState]]:
@@ -296,6 +300,7 @@ class Pipeline:
             metrics,
             sum(level.payoffs.result()[1] for level in this.levels),
             reduce(Responses.and_also, (each.responses for each in trained)),
+            following.trained_gains,
         )
 
     def _forget(self, before: _Round, populations: Sequence[Sequence[PolicyRecord]]) -> None:

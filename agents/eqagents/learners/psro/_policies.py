@@ -191,7 +191,8 @@ class Policies:
             }
             if gains[player]:
                 metrics[f"population/gain_{player}"] = max(gains[player])
-        return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes, responses)
+        most = {player: max(own) for player, own in highest.items() if own}
+        return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes, responses, most)
 
     def _everybody(self, of_responding: Mapping[int, Any]) -> tuple[Any, ...]:
         """What there is of every player that responds, for every player."""

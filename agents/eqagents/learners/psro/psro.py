@@ -110,4 +110,10 @@ def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO | Pipeline
     return DoubleOracle(config.oracle, Policies(game, config, flow), flow)
 
 
-LEARNER = LearnerSpec(id="psro", config=PSROConfig, build=build, source="Lanctot et al. (2017), NeurIPS, algorithm 1")
+LEARNER = LearnerSpec(
+    id="psro",
+    config=PSROConfig,
+    build=build,
+    source="Lanctot et al. (2017), NeurIPS, algorithm 1",
+    responds=True,
+)

@@ -132,4 +132,10 @@ def build(game: Game, config: XDOConfig, executor: Executor) -> XDO:
     return DoubleOracle(config.oracle, Infosets(game, config, executor.publish(game)), Flow(executor))
 
 
-LEARNER = LearnerSpec(id="xdo", config=XDOConfig, build=build, source="McAleer et al. (2021), NeurIPS, algorithm 1")
+LEARNER = LearnerSpec(
+    id="xdo",
+    config=XDOConfig,
+    build=build,
+    source="McAleer et al. (2021), NeurIPS, algorithm 1",
+    responds=True,
+)
