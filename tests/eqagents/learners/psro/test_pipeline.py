@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from eqagents.learners.psro._responses import ORACLE_PHASE
 from eqagents.learners.psro.psro import PipelinePSRO, PSROConfig, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
-from eqagents.training.run import train
+from eqagents.training.run import Progress, resume, train
 from eqagents.training.trees import packed
 from eqenvs.errors import InputError
 from eqsolvers.scoring import score
@@ -141,6 +143,43 @@ class Slow(Tape):
     def of(self, task: Task, executor: Executor) -> tuple[Any, float]:
         result, _ = super().of(task, executor)
         return result, DAY if task.key[1] == ORACLE_PHASE and task.key[3] == 2 else 1.0
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_run_that_died_while_levels_were_ahead_ends_as_if_it_had_not(tmp_path: Path) -> None:
+    """What workers had begun of later rounds is begun again, or taken from the journal."""
+    config = {
+        "game": {"id": "kuhn_poker"},
+        "learner": {
+            "id": "psro",
+            "oracle": LEARNED,
+            "payoffs": {"method": "simulated", "episodes": 40},
+            "pipeline": {"levels": 3, "ahead": 2},
+        },
+        "iterations": 5,
+        "seed": SEED,
+        "checkpoint": {"every": 3},
+    }
+    whole = train(validate(RunConfig, config), tmp_path / "whole")
+
+    def die(progress: Progress) -> None:
+        if progress.iteration == 4:
+            raise Died
+
+    spread = validate(RunConfig, {**config, "executor": {"workers": 2}})
+    with pytest.raises(Died):
+        train(spread, tmp_path / "died", die)
+    kept = sqlite3.connect(tmp_path / "died" / "journal.sqlite").execute("SELECT task FROM results").fetchall()
+    iterations = {json.loads(task)[1] for (task,) in kept}
+    assert 4 in iterations  # payoffs of the iteration that no checkpoint has
+    resume(tmp_path / "died")
+    trees = [load_checkpoint(run / "checkpoints")[1]["state"] for run in (whole.path, tmp_path / "died")]
+    assert packed(trees[0]) == packed(trees[1])
+
+
+class Died(Exception):  # noqa: N818
+    pass
 
 
 @pytest.mark.ray
