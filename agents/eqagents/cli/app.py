@@ -1,12 +1,14 @@
-"""The `eqenvs` command: games, show, solve, train, resume, evaluate, compare, report, bench.
+"""The `eqenvs` command: games, show, solve, train, resume, replay, evaluate, compare, report, bench.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
-error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 interrupted.
+error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 and
+143 interrupted.
 """
 
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -178,8 +180,8 @@ def train(
     from eqagents.training.run import train as start
 
     loaded = load_config(config, overrides or [])
-    with interruptible(directory), TrainingDisplay() as display:
-        start(loaded, directory, display)
+    with interruptible(directory) as interrupt, TrainingDisplay() as display:
+        start(loaded, directory, display, interrupt)
     _finish(directory, as_json)
 
 
@@ -193,9 +195,22 @@ def resume(
     from eqagents.cli.progress import TrainingDisplay
     from eqagents.training.run import resume as go_on
 
-    with interruptible(directory), TrainingDisplay() as display:
-        go_on(directory, display, step=step)
+    with interruptible(directory) as interrupt, TrainingDisplay() as display:
+        go_on(directory, display, interrupt, step=step)
     _finish(directory, as_json)
+
+
+@app.command()
+def replay(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run that a task failed in.")],
+) -> None:
+    """Run the task that a run failed at again, in this process, to see why."""
+    from eqagents.training.run import replay as again
+
+    with busy("going to the task"):
+        task, _ = again(directory)
+    what = f"task {task.key} ({task.function})"
+    out.print(f"{what} does not fail here: `eqenvs resume {shlex.quote(str(directory))}` goes on")
 
 
 def _evaluate_in_populations(path: Path, step: int | None, num_agents: str, as_json: bool) -> None:

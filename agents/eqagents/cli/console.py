@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,35 @@ def busy(what: str) -> Iterator[None]:
         yield
 
 
+class Interrupt:
+    """Whether a run was told to stop, by Ctrl-C or by the system; called, it says so."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        """See `eqagents.training.progress.StopAsked`."""
+        return self.signal is not None
+
+    def hear(self, number: int, frame: object) -> None:
+        """The first signal ends the run after its iteration, the second at once."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        err.print("stopping after this iteration; once more (Ctrl-C) stops at once")
+
+
 @contextmanager
-def interruptible(directory: Path) -> Iterator[None]:
-    """Ctrl-C ends a run with the command that goes on with it."""
+def interruptible(directory: Path) -> Iterator[Interrupt]:
+    """Ctrl-C, and SIGTERM, end a run after its iteration, with the command that goes on with it."""
+    interrupt = Interrupt()
+    before = {number: signal.signal(number, interrupt.hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
-    except KeyboardInterrupt:
+        with suppress(KeyboardInterrupt):
+            yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if interrupt.signal is not None and not (directory / "ended.json").exists():
         err.print(f"interrupted; `eqenvs resume {shlex.quote(str(directory))}` goes on from the last checkpoint")
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + interrupt.signal)

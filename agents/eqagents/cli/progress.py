@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.progress import Progress as ProgressBar
 
 from eqagents.cli.console import err
-from eqagents.training.run import Progress
+from eqagents.training.progress import Progress
 from eqagents.training.run_directory import RunDirectory
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ray
@@ -26,18 +30,28 @@ def start_ray(workers: int, address: str | None, object_store_memory: int | None
         InputError: the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is not None:
-        _connect(address)
-        return
-    ray.init(
-        address="local",
-        num_cpus=max(workers, os.cpu_count() or 1),  # more workers than cores is slow but allowed
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=object_store_memory or _object_store_bytes(),
-        _node_ip_address="127.0.0.1",
-    )
+    with _own_handler_of(signal.SIGTERM):
+        if address is not None:
+            _connect(address)
+            return
+        ray.init(
+            address="local",
+            num_cpus=max(workers, os.cpu_count() or 1),  # more workers than cores is slow but allowed
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=object_store_memory or _object_store_bytes(),
+            _node_ip_address="127.0.0.1",
+        )
+
+
+@contextmanager
+def _own_handler_of(number: int) -> Iterator[None]:
+    """What this process does at a signal stays so, where it said what; Ray would end the process."""
+    before = signal.getsignal(number)
+    yield
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(number, before)
 
 
 def _connect(address: str) -> None:

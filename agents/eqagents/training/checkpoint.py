@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import re
 import shutil
 import zipfile
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+logger = logging.getLogger(__name__)
 FORMAT_VERSION = 1
 LATEST = "LATEST"
 _T = TypeVar("_T")
@@ -52,6 +54,7 @@ def save_checkpoint(directory: Path, step: int, tree: Any, *, keep: int = 3) -> 
     Raises:
         TypeError: the tree holds something else; the message says where.
         ValueError: `step` or `keep` out of range.
+        OSError: the files cannot be written, as where the disk is full; the checkpoints before are as they were.
     """
     if step < 0 or keep < 1:
         raise ValueError(f"step must be >= 0 and keep >= 1, got step={step}, keep={keep}")
@@ -97,6 +100,7 @@ def load_checkpoint(directory: Path, step: int | None = None) -> tuple[int, Any]
     Args:
         directory: of all checkpoints of the run.
         step: which one; None: the one that `LATEST` names, or the last where a first save ended before writing it.
+            Where that one is damaged, the last that loads, with a warning.
 
     Returns:
         The step and the tree.
@@ -104,13 +108,26 @@ def load_checkpoint(directory: Path, step: int | None = None) -> tuple[int, Any]
     Raises:
         CheckpointError: missing or corrupt; one line with the file and the nearest checkpoint that does load.
     """
-    wanted = step
+    if step is None:
+        return _load_latest(directory)
     try:
-        if wanted is None:
-            wanted = _latest(directory)
-        return _load(directory / _name(wanted))
+        return _load(directory / _name(step))
     except CheckpointError as error:
-        raise CheckpointError(f"{error}; {_alternative(directory, wanted)}") from error.__cause__
+        raise CheckpointError(f"{error}; {_alternative(directory, step)}") from error.__cause__
+
+
+def _load_latest(directory: Path) -> tuple[int, Any]:
+    latest = None
+    try:
+        latest = _latest(directory)
+        return _load(directory / _name(latest))
+    except CheckpointError as error:
+        for step in reversed([step for step in list_checkpoints(directory) if step != latest]):
+            with contextlib.suppress(CheckpointError):
+                found = _load(directory / _name(step))
+                logger.warning("%s; checkpoint %d, the last that loads, is used instead", error, step)
+                return found
+        raise CheckpointError(f"{error}; no other checkpoint loads") from error.__cause__
 
 
 def list_checkpoints(directory: Path) -> list[int]:
@@ -180,10 +197,10 @@ def _latest(directory: Path) -> int:
     return int(match[1])
 
 
-def _alternative(directory: Path, wanted: int | None) -> str:
-    """The nearest checkpoint that loads, in words; the last where nothing says what is near."""
+def _alternative(directory: Path, wanted: int) -> str:
+    """The nearest checkpoint that loads, in words."""
     steps = [step for step in list_checkpoints(directory) if step != wanted]
-    for step in sorted(steps, key=lambda step: -step if wanted is None else abs(step - wanted)):
+    for step in sorted(steps, key=lambda step: abs(step - wanted)):
         with contextlib.suppress(CheckpointError):
             _load(directory / _name(step))
             return f"the nearest checkpoint that loads is step {step} (--step {step})"

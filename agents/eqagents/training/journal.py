@@ -74,8 +74,16 @@ class Journal:
             self._connection.execute("INSERT INTO after VALUES (?, ?)", (FORMAT_VERSION, step))
 
     def add(self, task: Task, result: Any) -> None:
-        """Keep a result."""
-        self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (_name(task), *packed(result)))
+        """Keep a result.
+
+        Raises:
+            CheckpointError: if the file cannot be written to, as where the disk is full.
+        """
+        try:
+            self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (_name(task), *packed(result)))
+        except sqlite3.OperationalError as error:
+            reason = f"cannot be written to ({error}); the run can be resumed when this is mended"
+            raise CheckpointError(f"{self._file}: {reason}") from error
 
     def find(self, task: Task) -> tuple[Any] | None:
         """The result of a task, in a tuple; None where there is none.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,15 @@ import numpy as np
 
 import eqenvs
 from eqagents.configuration import validate
-from eqagents.distributed import Executor, InlineExecutor, make_executor
+from eqagents.distributed import Executor, InlineExecutor, Task, TaskError, make_executor
 from eqagents.learners import HIGHEST_GAIN, Learner, find_learner
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from eqagents.training.config import RunConfig, StopConfig
+from eqagents.training.config import RunConfig
 from eqagents.training.files import write_json
 from eqagents.training.journal import Journal, JournalledExecutor
 from eqagents.training.metrics import MetricsWriter
+from eqagents.training.progress import OnProgress, Progress, Standing, StopAsked
+from eqagents.training.replay import Seen, Watch
 from eqagents.training.run_directory import RunDirectory
 from eqagents.training.scoring import is_exact, require_oracles, score_as
 from eqenvs.errors import CheckpointError, InputError
@@ -29,80 +30,21 @@ from eqenvs.policies import JointPolicy
 from eqsolvers.scoring import Score
 
 
-class Ended(StrEnum):
-    """Why a run has nothing left to do; where several reasons hold, the first of them."""
-
-    TARGET = "target"  # the score came down to `stop.nash_conv`
-    CONVERGED = "converged"  # no response gains more than `stop.gain`
-    ITERATIONS = "iterations"
-    SECONDS = "seconds"  # `stop.seconds` is spent
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a run has come: all that its end depends on, and a part of every checkpoint.
-
-    Attributes:
-        iteration: iterations done.
-        seconds: spent in iterations, over all resumes.
-        nash_conv: of the policy, where a score was due.
-        gains: the highest gains of a response, at the last `stop.gain_for` times that they were known.
-    """
-
-    iteration: int
-    seconds: float = 0.0
-    nash_conv: float | None = None
-    gains: tuple[float, ...] = ()
-
-    def ended(self, iterations: int, stop: StopConfig) -> Ended | None:
-        """Why the run has nothing left to do, or None if it has."""
-        if stop.nash_conv is not None and self.nash_conv is not None and self.nash_conv <= stop.nash_conv:
-            return Ended.TARGET
-        if (
-            stop.gain is not None
-            and len(self.gains) >= stop.gain_for
-            and max(self.gains[-stop.gain_for :]) <= stop.gain
-        ):
-            return Ended.CONVERGED
-        if self.iteration >= iterations:
-            return Ended.ITERATIONS
-        if stop.seconds is not None and self.seconds >= stop.seconds:
-            return Ended.SECONDS
-        return None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a run reports after each iteration.
-
-    Attributes:
-        iteration: iterations done.
-        iterations: the most iterations.
-        metrics: of the iteration, the score's among them where it was due.
-        score: where it was due.
-        ended: why the run ends here, if it does.
-    """
-
-    iteration: int
-    iterations: int
-    metrics: dict[str, float]
-    score: Score | None
-    ended: Ended | None = None
-
-
-OnProgress = Callable[[Progress], None]
-
-
-def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: None) -> RunDirectory:
+def train(
+    config: RunConfig, path: Path, on_progress: OnProgress = lambda _: None, stop_asked: StopAsked = lambda: False
+) -> RunDirectory:
     """Start a run.
 
     Args:
         config: the run's configuration.
         path: where its directory is to be; it must not hold anything.
         on_progress: called after each iteration, and once at the start.
+        stop_asked: called after each iteration; where it says so the run stops with a checkpoint, and can be resumed.
 
     Raises:
         InputError: for a bad configuration, or a directory that is in use; nothing is written then.
+        CheckpointError: if the directory cannot be written to any more, as where the disk is full.
+        TaskError: if a task failed; `failed.json` says which, and `replay` runs it again.
     """
     RunDirectory.require_free(path)
     with ExitStack() as stack:
@@ -111,12 +53,17 @@ def train(config: RunConfig, path: Path, on_progress: OnProgress = lambda _: Non
         start = _start(parts)  # before anything is written: it may be refused
         run = RunDirectory.create(path, config.model_dump(mode="json"))
         stack.enter_context(run.locked())
-        parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
-        _loop(parts, run, start, on_progress)
+        _go(parts, run, start, on_progress, stop_asked)
     return run
 
 
-def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | None = None) -> RunDirectory:
+def resume(
+    path: Path,
+    on_progress: OnProgress = lambda _: None,
+    stop_asked: StopAsked = lambda: False,
+    *,
+    step: int | None = None,
+) -> RunDirectory:
     """Go on with a run from a checkpoint (from the start, if it was stopped before the first one).
 
     A run that has ended has nothing left to do, unless its `config.yaml` now asks for more.
@@ -124,23 +71,58 @@ def resume(path: Path, on_progress: OnProgress = lambda _: None, *, step: int | 
     Args:
         path: the run's directory.
         on_progress: as in `train`.
-        step: the checkpoint to go on from; default the last.
+        stop_asked: as in `train`.
+        step: the checkpoint to go on from; default the last that loads.
 
     Raises:
-        CheckpointError: if there is no run, another process is at it, or its checkpoint is missing, corrupt, or of
-            another configuration.
+        CheckpointError: if there is no run, another process is at it, its checkpoint is missing, corrupt, or of
+            another configuration, or it cannot be written to.
+        TaskError: as in `train`.
     """
     run = RunDirectory.open(path)
+    with ExitStack() as stack:
+        stack.enter_context(run.locked())
+        parts = _build(_config_of(run), stack)
+        require_oracles(parts.config.score, parts.game, parts.executor)
+        _go(parts, run, _standing(run, parts, step), on_progress, stop_asked)
+    return run
+
+
+def replay(path: Path) -> tuple[Task, Any]:
+    """The task that a run failed at, run again in this process, and its result where it has one this time.
+
+    What a task is given follows from the run's configuration, seed and last checkpoint, so nothing of it was stored:
+    the run goes on from there, with the results that its journal keeps, until it asks for the task.
+
+    Args:
+        path: the run's directory.
+
+    Raises:
+        CheckpointError: if there is no run, no task failed in it, or it ends without asking for that task.
+        TaskError, InputError: what the task fails with; a TaskError has the original exception as its cause.
+    """
+    run = RunDirectory.open(path)
+    if not run.failed_file.exists():
+        raise CheckpointError(f"{path}: no task has failed in this run: it has no {run.failed_file.name}")
+    failure = run.failure()
     config = _config_of(run)
     with ExitStack() as stack:
         stack.enter_context(run.locked())
-        parts = _build(config, stack)
-        require_oracles(config.score, parts.game, parts.executor)
-        begins = step is None and not list_checkpoints(run.checkpoints)
-        start = _start(parts) if begins else _load(run, parts, step)
-        parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
-        _loop(parts, run, start, on_progress)
-    return run
+        parts = _build(config, stack, Watch(config.seed, failure.function, failure.key))
+        try:
+            point = _standing(run, parts, None)
+            parts.executor.write_to(Journal(run.journal_file, point.standing.iteration))
+            while point.standing.ended(config.iterations, config.stop) is None:
+                point = _next(parts, point)
+        except Seen as seen:
+            return seen.task, seen.result
+    raise CheckpointError(f"{path}: the run no longer asks for task {failure.key} ({failure.function})")
+
+
+def _standing(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
+    """Where a run goes on: at a checkpoint, or at its start where it has none."""
+    begins = step is None and not list_checkpoints(run.checkpoints)
+    return _start(parts) if begins else _load(run, parts, step)
 
 
 def _config_of(run: RunDirectory) -> RunConfig:
@@ -264,8 +246,32 @@ def _scored(parts: _Parts, point: Point) -> Point:
     return replace(point, standing=replace(standing, nash_conv=scored.nash_conv_or_none), metrics=metrics, score=scored)
 
 
-def _loop(parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgress) -> None:
-    """Iterate to the end, writing metrics, artefacts and checkpoints."""
+def _go(parts: _Parts, run: RunDirectory, start: Point, on_progress: OnProgress, stop_asked: StopAsked) -> None:
+    """Iterate to the end, and say in one line what went wrong with the directory, or in a file which task failed."""
+    run.failed_file.unlink(missing_ok=True)
+    try:
+        parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
+        _loop(parts, run, start, on_progress, stop_asked)
+    except TaskError as error:
+        with _writing(run):
+            write_json(run.failed_file, {"function": error.function, "key": list(error.key), "details": error.details})
+        raise
+
+
+@contextmanager
+def _writing(run: RunDirectory) -> Iterator[None]:
+    """Raises CheckpointError where the directory cannot be written to, as where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        done = list_checkpoints(run.checkpoints)
+        stands = f"it stands at checkpoint {done[-1]}" if done else "it has no checkpoint yet"
+        reason = f"cannot be written to ({error}); {stands}, and can be resumed when this is mended"
+        raise CheckpointError(f"{run.path}: {reason}") from error
+
+
+def _loop(parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgress, stop_asked: StopAsked) -> None:
+    """Iterate to the end, or until it is asked to stop, writing metrics, artefacts and checkpoints."""
     config = parts.config
     with MetricsWriter(run.path) as writer:
         writer.truncate(point.standing.iteration if point.recorded else -1)
@@ -274,20 +280,31 @@ def _loop(parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgres
         while (ended := point.standing.ended(config.iterations, config.stop)) is None:
             run.ended_file.unlink(missing_ok=True)
             point = _next(parts, point)
-            _record(parts, run, point, writer, on_progress)
+            asked = stop_asked()
+            _record(parts, run, point, writer, on_progress, last=asked)
+            if asked and point.standing.ended(config.iterations, config.stop) is None:
+                return
     standing = point.standing
     facts = {"iteration": standing.iteration, "seconds": standing.seconds, "nash_conv": standing.nash_conv}
-    write_json(run.ended_file, {"stopped": ended.value, **facts})
+    with _writing(run):
+        write_json(run.ended_file, {"stopped": ended.value, **facts})
 
 
-def _record(parts: _Parts, run: RunDirectory, point: Point, writer: MetricsWriter, on_progress: OnProgress) -> None:
+def _record(
+    parts: _Parts,
+    run: RunDirectory,
+    point: Point,
+    writer: MetricsWriter,
+    on_progress: OnProgress,
+    *,
+    last: bool = False,
+) -> None:
     """Write everything, and store the state last: a checkpoint vouches for what is before it."""
     config, learner, standing = parts.config, parts.learner, point.standing
     ended = standing.ended(config.iterations, config.stop)
-    writer.write(standing.iteration, point.metrics)
-    if ended or standing.iteration % config.checkpoint.every == 0:
-        for name, data in learner.artefacts(point.state).items():
-            write_json(run.artefact_file(name), data)
+    with _writing(run):
+        writer.write(standing.iteration, point.metrics)
+    if ended or last or standing.iteration % config.checkpoint.every == 0:
         tree = {
             "identity": _identity(config, parts.game),
             "seconds": standing.seconds,
@@ -295,7 +312,10 @@ def _record(parts: _Parts, run: RunDirectory, point: Point, writer: MetricsWrite
             "gains": list(standing.gains),
             "state": learner.to_tree(point.state),
         }
-        save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)
+        with _writing(run):
+            for name, data in learner.artefacts(point.state).items():
+                write_json(run.artefact_file(name), data)
+            save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)
         parts.executor.checkpointed(standing.iteration)
     on_progress(Progress(standing.iteration, config.iterations, point.metrics, point.score, ended))
 

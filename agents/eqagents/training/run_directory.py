@@ -22,7 +22,16 @@ import yaml
 import eqenvs
 from eqagents.training.files import write_json, write_text
 from eqagents.training.metrics import METRICS_FILE, TENSORBOARD, read_metrics
-from eqagents.training.stored import StoredEnd, StoredScore, read_bytes, read_end, read_object, read_score
+from eqagents.training.stored import (
+    StoredEnd,
+    StoredFailure,
+    StoredScore,
+    read_bytes,
+    read_end,
+    read_failure,
+    read_object,
+    read_score,
+)
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -163,6 +172,11 @@ class RunDirectory:
         """Of a run that has nothing left to do: why, and where it stands, as JSON."""
         return self.path / "ended.json"
 
+    @property
+    def failed_file(self) -> Path:
+        """The task that the run failed at, as JSON."""
+        return self.path / "failed.json"
+
     def artefact_file(self, name: str) -> Path:
         """What the learner keeps under a name beside the metrics, as JSON."""
         return self.path / f"{name}.json"
@@ -210,6 +224,14 @@ class RunDirectory:
             CheckpointError: the file is malformed.
         """
         return read_end(self.ended_file) if self.ended_file.exists() else None
+
+    def failure(self) -> StoredFailure:
+        """The task that the run failed at.
+
+        Raises:
+            CheckpointError: the file is missing or malformed.
+        """
+        return read_failure(self.failed_file)
 
     def artefact(self, name: str) -> dict[str, Any] | None:
         """What the learner keeps under a name, where it keeps that.

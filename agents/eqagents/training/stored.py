@@ -172,6 +172,38 @@ def read_end(file: Path) -> StoredEnd:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredFailure:
+    """`failed.json`: the task that a run failed at.
+
+    Attributes:
+        function: of the task.
+        key: of the task.
+        details: the traceback, or how its worker was lost.
+    """
+
+    function: str
+    key: tuple[int, ...]
+    details: str
+
+
+def read_failure(file: Path) -> StoredFailure:
+    """The task that a run failed at.
+
+    Raises:
+        CheckpointError: the file cannot be read or is malformed.
+    """
+    entry = read_object(file)
+    function, key = entry.get("function"), entry.get("key")
+    if not isinstance(function, str) or not isinstance(key, list):
+        raise CheckpointError(f"{file}: names no task")
+    return StoredFailure(
+        function=function,
+        key=tuple(step_of(part, f"{file}: 'key'") for part in key),
+        details=str(entry.get("details", "")),
+    )
+
+
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     """A copy; empty for null."""
     if value is None:

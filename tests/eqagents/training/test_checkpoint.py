@@ -144,7 +144,7 @@ def test_flipped_byte_is_found_wherever_it_is(file: str, mask: int, tmp_path: Pa
     for position in range(len(intact)):
         corrupt(target, position, mask)
         with pytest.raises(CheckpointError, match=r"step-000003.*nearest .* step 2 \(--step 2\)$") as caught:
-            load_checkpoint(tmp_path)
+            load_checkpoint(tmp_path, 3)
         assert "\n" not in str(caught.value)
         target.write_bytes(intact)
 
@@ -162,8 +162,8 @@ def test_flipped_byte_is_found_wherever_it_is(file: str, mask: int, tmp_path: Pa
         ("LATEST", b"\xff\xfe", "LATEST: corrupt"),
     ],
 )
-def test_damage_is_one_line_with_the_file_and_the_nearest_good_one(
-    name: str, content: bytes | None, message: str, tmp_path: Path
+def test_damage_is_told_and_the_last_good_one_is_used(
+    name: str, content: bytes | None, message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     save_three(tmp_path)
     corrupt(tmp_path / "step-000001" / "arrays.npz", 40)
@@ -171,12 +171,18 @@ def test_damage_is_one_line_with_the_file_and_the_nearest_good_one(
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(tmp_path)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-    nearest = 3 if name == "LATEST" else 2
-    assert str(caught.value).endswith(f"the nearest checkpoint that loads is step {nearest} (--step {nearest})")
+    good = 3 if name == "LATEST" else 2
+    assert load_checkpoint(tmp_path)[0] == good
+    (record,) = caplog.records
+    told = record.getMessage()
+    assert record.levelname == "WARNING"
+    assert message in told
+    assert told.endswith(f"checkpoint {good}, the last that loads, is used instead")
+    assert "\n" not in told
+    if name != "LATEST":  # whoever asks for it by name is not given another one
+        with pytest.raises(CheckpointError) as caught:
+            load_checkpoint(tmp_path, 3)
+        assert str(caught.value).endswith("the nearest checkpoint that loads is step 2 (--step 2)")
 
 
 def test_other_format_version_is_refused(tmp_path: Path) -> None:

@@ -22,8 +22,10 @@ from eqagents.report import load_report_data, render_report
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import RunConfig, parse_config
 from eqagents.training.metrics import read_metrics
-from eqagents.training.run import Progress, evaluate, load_trained, resume, train
+from eqagents.training.progress import Progress
+from eqagents.training.run import evaluate, load_trained, resume, train
 from eqagents.training.run_directory import RunDirectory
+from eqagents.training.trees import packed
 from eqenvs.errors import CheckpointError, InputError
 from eqsolvers.scoring import GAPS, score
 
@@ -243,18 +245,25 @@ def test_checkpoint_of_another_game_is_refused(changes: dict[str, Any], named: s
 
 
 @pytest.mark.parametrize("name", ["arrays.npz", "tree.json"])
-def test_corrupt_checkpoint_is_refused_by_name(name: str, copied: Path) -> None:
+def test_corrupt_checkpoint_is_named_and_the_one_before_it_used(
+    name: str, copied: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = load_checkpoint(copied / "checkpoints")[1]["state"]
     file = copied / "checkpoints" / "step-000004" / name
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 0xFF
     file.write_bytes(bytes(data))
     before = hashes(copied)
-    for use in (resume, evaluate):
-        with pytest.raises(CheckpointError, match=r"step-000004.*nearest checkpoint that loads is step 3") as caught:
-            use(copied)
-        assert str(file) in str(caught.value)
-        assert "\n" not in str(caught.value)
+    with pytest.raises(CheckpointError, match=r"step-000004.*nearest checkpoint that loads is step 3") as caught:
+        evaluate(copied, step=4)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert hashes(copied) == before
+    evaluate(copied)
+    assert json.loads((copied / "score.json").read_text())["evaluated_step"] == 3
+    resume(copied)
+    assert [f"{file}: " in record.getMessage() for record in caplog.records] == [True, True]
+    assert packed(load_checkpoint(copied / "checkpoints", 4)[1]["state"]) == packed(whole)
 
 
 def test_directory_without_a_run_is_refused(finished: Path, tmp_path: Path) -> None:
@@ -279,16 +288,16 @@ def test_evaluation_is_the_exact_score_of_the_loaded_policy(copied: Path) -> Non
 
 
 def test_simulated_scores_are_lower_bounds_with_their_interval(tmp_path: Path) -> None:
-    simulated = {"method": "simulated", "episodes": 2000, "every": 2}
+    simulated = {"method": "simulated", "episodes": 2000}
     responder = {
         "id": "policy_gradient",
-        "updates": 60,
+        "updates": 40,
         "num_envs": 64,
         "steps": 16,
         "hidden": [16],
         "learning_rate": 0.02,
     }
-    data = {**EXACT, "iterations": 2, "score": {**simulated, "oracles": [responder]}}
+    data = {**EXACT, "iterations": 1, "score": {**simulated, "oracles": [responder]}}
     run = train(config(data), tmp_path / "run")
     bound = evaluate(run.path)
     assert bound.kind == "lower_bound"
@@ -299,7 +308,7 @@ def test_simulated_scores_are_lower_bounds_with_their_interval(tmp_path: Path) -
     written = json.loads(run.score_file.read_text())
     assert written["kind"] == "lower_bound"
     assert written["detail"]["responders"] == ["policy_gradient"]
-    assert written["detail"]["budgets"][0]["updates"] == 60
+    assert written["detail"]["budgets"][0]["updates"] == 40
     assert math.isclose(read_metrics(run.path)[-1]["score/nash_conv"], bound.nash_conv)  # the same seed, the same bound
     start = read_metrics(run.path)[0]["score/nash_conv"]
     assert 0.5 < start < 11 / 12 + 0.15  # of uniform play, whose exact NashConv is 11/12; the budget is small

@@ -19,7 +19,8 @@ from eqagents.report import load_report_data, render_report
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import RunConfig, StopConfig, parse_config
 from eqagents.training.metrics import read_metrics
-from eqagents.training.run import Ended, Progress, Standing, evaluate, resume, train
+from eqagents.training.progress import Ended, Progress, Standing
+from eqagents.training.run import evaluate, resume, train
 from eqenvs.errors import InputError
 
 if TYPE_CHECKING:

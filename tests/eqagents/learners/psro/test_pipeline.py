@@ -17,7 +17,8 @@ from eqagents.learners.psro._responses import ORACLE_PHASE
 from eqagents.learners.psro.psro import PipelinePSRO, PSROConfig, build
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
-from eqagents.training.run import Progress, resume, train
+from eqagents.training.progress import Progress
+from eqagents.training.run import resume, train
 from eqagents.training.trees import packed
 from eqenvs.errors import InputError
 from eqsolvers.scoring import score
