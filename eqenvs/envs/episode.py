@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eqenvs.arrays import IntArray, make_backend
 from eqenvs.envs.positions import Move, Position, Rewards, positions
+from eqenvs.envs.vector import checked_count
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.game import Game
 from eqenvs.rules import CHANCE, TERMINAL, Rules
@@ -62,10 +63,9 @@ class Episode:
     """One game in progress, its randomness and its clock."""
 
     def __init__(self, game: Game, max_cycles: int | None) -> None:
-        if max_cycles is not None and not (isinstance(max_cycles, int) and max_cycles >= 1):
-            raise InputError(f"max_cycles must be an integer of at least 1, got {max_cycles!r}")
         self._game = game  # not its rules: a game travels by its id
-        self.max_cycles = game.rules.default_max_cycles if max_cycles is None else max_cycles
+        given = max_cycles is not None
+        self.max_cycles = checked_count("max_cycles", max_cycles) if given else game.rules.default_max_cycles
         self.stream = make_backend().stream(None)
         self.cycles = 0
         self._opening: Rewards = ()

@@ -92,9 +92,11 @@ class Failed:
 
     Attributes:
         reason: in one line.
+        details: the traceback, where the failure is a defect and not the user's to mend.
     """
 
     reason: str
+    details: str | None = None
 
 
 class TaskError(RuntimeError):

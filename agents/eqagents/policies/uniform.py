@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from eqagents.policies.records import PolicyRecord, RecordKind
-from eqenvs.arrays import Float64Array
 from eqenvs.game import Game
-from eqenvs.models.information_states import InformationStates
+from eqenvs.policies import BehaviourPolicy, uniform_play
 
 
-class UniformPolicy:
-    """Every legal action with the same probability."""
-
-    def __call__(self, player: int, states: InformationStates) -> Float64Array:
-        """See `eqenvs.policies.BehaviourPolicy`."""
-        return states.uniform()
-
-
-def _policy(record: PolicyRecord, game: Game, player: int) -> UniformPolicy:
-    return UniformPolicy()
+def _policy(record: PolicyRecord, game: Game, player: int) -> BehaviourPolicy:
+    return uniform_play
 
 
 RECORD = RecordKind(id="uniform", to_policy=_policy)

@@ -1,7 +1,8 @@
 """Results of tasks, kept as they come: what a killed run had finished since its last checkpoint is not computed again.
 
 A task's result follows from its key, its function and the run's state and seed. So the results since a checkpoint hold
-for whoever goes on from that checkpoint, and are dropped at the next one. Only tasks that say so are kept
+for whoever goes on from that checkpoint, and are dropped at the next one, where they are not of tasks that were sent
+ahead for later iterations (by their rank). Only tasks that say so are kept
 (`Task.durable`): those that take long, whose results are plain trees.
 
 The file is an SQLite database, which is whole after a process was killed at any moment; where the machine itself goes
@@ -26,7 +27,7 @@ from eqagents.training.trees import packed, unpacked
 from eqenvs.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class Journal:
@@ -47,10 +48,12 @@ class Journal:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("CREATE TABLE IF NOT EXISTS after (version INTEGER, step INTEGER)")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, structure TEXT, arrays BLOB)"
-            )
             found = self._connection.execute("SELECT version, step FROM after").fetchall()
+            if found != [(FORMAT_VERSION, step)]:
+                self._connection.execute("DROP TABLE IF EXISTS results")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, rank INTEGER, structure TEXT, arrays BLOB)"
+            )
         except sqlite3.DatabaseError as error:
             raise CheckpointError(f"{file}: is no journal of a run ({error}); remove it to go on without") from error
         if found == [(FORMAT_VERSION, step)]:
@@ -66,21 +69,27 @@ class Journal:
         return int(count)
 
     def begin(self, step: int) -> None:
-        """Drop everything: there is a new checkpoint."""
+        """There is a new checkpoint: drop what is in it, all but the results of tasks of later ranks."""
         with self._connection:
             self._connection.execute("BEGIN")
-            self._connection.execute("DELETE FROM results")
+            self._connection.execute("DELETE FROM results WHERE rank <= ?", (step,))
             self._connection.execute("DELETE FROM after")
             self._connection.execute("INSERT INTO after VALUES (?, ?)", (FORMAT_VERSION, step))
 
-    def add(self, task: Task, result: Any) -> None:
+    def add(self, task: Task, result: Any, rank: int = 0) -> None:
         """Keep a result.
+
+        Args:
+            task: it.
+            result: of it.
+            rank: as it was sent with: 0, or the iteration that it is for where work is done ahead.
 
         Raises:
             CheckpointError: if the file cannot be written to, as where the disk is full.
         """
         try:
-            self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (_name(task), *packed(result)))
+            row = (_name(task), rank, *packed(result))
+            self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", row)
         except sqlite3.OperationalError as error:
             reason = f"cannot be written to ({error}); the run can be resumed when this is mended"
             raise CheckpointError(f"{self._file}: {reason}") from error
@@ -135,7 +144,7 @@ class _JournalledStream(Stream):
     def __init__(self, inner: Stream, recording: _Recording) -> None:
         self._inner, self._recording = inner, recording
         self._found: deque[tuple[tuple[int, ...], Any]] = deque()
-        self._durable: dict[tuple[int, ...], Task] = {}  # of those under way
+        self._durable: dict[tuple[int, ...], tuple[Task, int]] = {}  # of those under way, with their rank
 
     def __len__(self) -> int:
         return len(self._found) + len(self._inner)
@@ -159,16 +168,16 @@ class _JournalledStream(Stream):
         self._inner.send([task for task in listed if task.key not in known], rank)
         self._recording.asked |= names
         self._found.extend((key, result) for key, (result,) in known.items())
-        self._durable |= {task.key: task for task in listed if task.durable and task.key not in known}
+        self._durable |= {task.key: (task, rank) for task in listed if task.durable and task.key not in known}
 
     def receive(self) -> tuple[tuple[int, ...], Any]:
         """See `Stream.receive`."""
         if self._found:
             return self._found.popleft()
         key, result = self._inner.receive()
-        task = self._durable.pop(key, None)
+        task, rank = self._durable.pop(key, (None, 0))
         if task is not None and self._recording.journal is not None and not isinstance(result, Failed | Raised):
-            self._recording.journal.add(task, result)
+            self._recording.journal.add(task, result, rank)
         return key, result
 
     def close(self) -> None:
@@ -194,7 +203,7 @@ class JournalledExecutor(Executor):
         self._recording.journal = journal
 
     def checkpointed(self, step: int) -> None:
-        """There is a new checkpoint: what was kept is in it."""
+        """There is a new checkpoint: what was kept is in it, but for what was done ahead."""
         self._recording.asked.clear()
         if self._recording.journal is not None:
             self._recording.journal.begin(step)

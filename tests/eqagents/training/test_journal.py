@@ -16,7 +16,9 @@ import yaml
 
 from eqagents.distributed import Failed, InlineExecutor, Task, run_ordered
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
+from eqagents.training.config import parse_config
 from eqagents.training.journal import Journal, JournalledExecutor
+from eqagents.training.run import resume, train
 from eqagents.training.trees import packed
 from eqenvs.errors import CheckpointError
 
@@ -99,6 +101,24 @@ def test_a_durable_key_stands_for_one_task(tmp_path: Path) -> None:
         run_ordered(executor, tasks(1))
 
 
+def test_what_was_done_ahead_outlives_a_checkpoint(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    CALLS.clear()
+    with executor_at(file, 1) as executor:
+        stream = executor.stream()
+        for number, rank in ((0, 0), (1, 1), (2, 2), (3, 3)):
+            stream.send(tasks(number + 1)[number:], rank)
+        for _ in range(4):
+            stream.receive()
+        executor.checkpointed(2)
+    with executor_at(file, 2) as executor:
+        run_ordered(executor, tasks(4))
+    assert CALLS == [0, 1, 2, 3, 0, 1, 2]
+    with executor_at(file, 1) as executor:  # of another checkpoint nothing is known
+        run_ordered(executor, tasks(4))
+    assert CALLS[7:] == [0, 1, 2, 3]
+
+
 def test_what_is_no_journal_is_named(tmp_path: Path) -> None:
     file = tmp_path / "journal.sqlite"
     file.write_bytes(b"no database" * 100)
@@ -119,7 +139,7 @@ CONFIG = {
     "learner": {
         "id": "psro",
         "oracle": {"id": "exact"},
-        "payoffs": {"method": "simulated", "episodes": 20_000, "half_width": 0.011},
+        "payoffs": {"method": "simulated", "episodes": 10_000, "half_width": 0.0142},
     },
     "iterations": 4,
     "seed": 3,
@@ -127,9 +147,11 @@ CONFIG = {
 }
 
 
-def started(arguments: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "eqagents.cli.main", *arguments]
-    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any]]:
+    """The last checkpoint of a run that nothing happened to, in this process."""
+    run = train(parse_config(CONFIG), tmp_path_factory.mktemp("whole") / "run")
+    return load_checkpoint(run.path / "checkpoints")
 
 
 def rows(file: Path) -> int:
@@ -144,21 +166,30 @@ def rows(file: Path) -> int:
         connection.close()
 
 
+def killed(config: dict[str, Any], directory: Path) -> Path:
+    """A run whose process was killed when its journal had twenty rows."""
+    file, run = directory / "config.yaml", directory / "killed"
+    file.write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "eqagents.cli.main", "train", str(file), "--out", str(run)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 200
+        while rows(run / "journal.sqlite") < 20 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    return run
+
+
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.ray)])
-def test_run_killed_while_payoffs_are_filled_ends_as_if_nothing_had_happened(tmp_path: Path, workers: int) -> None:
-    file = tmp_path / "config.yaml"
-    file.write_text(yaml.safe_dump({**CONFIG, "executor": {"workers": workers}}))
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert started(["train", str(file), "--out", str(whole)]).wait(300) == 0
-    process = started(["train", str(file), "--out", str(killed)])
-    journal, deadline = killed / "journal.sqlite", time.monotonic() + 200
-    while rows(journal) < 20 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait(60)
-    kept = rows(journal)
-    assert kept >= 20
-    assert list_checkpoints(killed / "checkpoints") == [0]  # in the middle of the iterations, and of a fill
+def test_run_killed_while_payoffs_are_filled_ends_as_if_nothing_had_happened(
+    whole: tuple[int, dict[str, Any]], workers: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if workers:
+        request.getfixturevalue("ray_cluster")
+    run = killed({**CONFIG, "executor": {"workers": workers}}, tmp_path)
+    journal = run / "journal.sqlite"
+    assert rows(journal) >= 20
+    assert list_checkpoints(run / "checkpoints") == [0]  # in the middle of the iterations, and of a fill
     connection = sqlite3.connect(journal)
     connection.execute("CREATE TABLE seen AS SELECT task FROM results")
     connection.execute(
@@ -167,9 +198,8 @@ def test_run_killed_while_payoffs_are_filled_ends_as_if_nothing_had_happened(tmp
     )
     connection.commit()
     connection.close()
-    assert started(["resume", str(killed)]).wait(300) == 0
-    step, tree = load_checkpoint(killed / "checkpoints")
-    expected_step, expected = load_checkpoint(whole / "checkpoints")
-    assert step == expected_step == 4
-    assert packed(tree["state"]) == packed(expected["state"])
+    resume(run)
+    step, tree = load_checkpoint(run / "checkpoints")
+    assert step == whole[0] == 4
+    assert packed(tree["state"]) == packed(whole[1]["state"])
     assert rows(journal) == 0

@@ -30,7 +30,7 @@ from eqagents.learners.psro._growth import gain, gain_half_width
 from eqagents.learners.psro._loop import Enlarged
 from eqagents.learners.psro._payoffs import PayoffTable
 from eqagents.learners.psro._policies import Policies, PoliciesState
-from eqagents.learners.psro._responses import Responses, respond
+from eqagents.learners.psro._responses import NONE, Responses, respond
 from eqagents.oracles import Populations, find_oracle
 from eqagents.policies import PolicyRecord, uniform_record
 from eqenvs.errors import InputError
@@ -191,10 +191,11 @@ class Pipeline:
         """A round of every level, and the beginning of those after it."""
         if state is not self._from:
             self._begun.clear()
-        last = self._begun[-1][0] if self._begun else self._standing(state)
+        last, end = self._begun[-1] if self._begun else (self._standing(state), Job.done(Enlarged(state, {})))
         for number in range(iteration + len(self._begun), iteration + self._pipeline.ahead + 1):
             begun = self._begin_round(last, state.policies.entropy, number)
-            self._begun.append((begun, self._flow.start(self._ended(last, begun, state, number), number)))
+            end = self._flow.start(self._ended(last, begun, end, number), number)
+            self._begun.append((begun, end))
             last = begun
         _, end = self._begun.popleft()
         found = yield from outcome(end)
@@ -208,7 +209,7 @@ class Pipeline:
         for place in range(state.frozen, len(state.policies.populations[0])):
             records = tuple(own[place] for own in state.policies.populations)
             # What it trained against is not needed any more: its gains are in the state.
-            trained = _Trained(records, state.policies.meta, Responses())
+            trained = _Trained(records, state.policies.meta, NONE)
             payoffs = known.kept([range(place + 1)] * self._count)
             levels.append(_Level(Job.done(trained), Job.done((payoffs, 0))))
         base = _Base(
@@ -284,12 +285,14 @@ class Pipeline:
             return _Base(populations, payoffs, (-np.inf,) * self._count, 0, True, metrics, most)
         return _Base(base.populations, base.payoffs, gains, rounds, False, metrics)
 
-    def _ended(self, before: _Round, this: _Round, state: PipelineState, number: int) -> Work[Enlarged[PipelineState]]:
-        """The state after a round."""
-        base, following = yield from outcomes(before.base, this.base)
+    def _ended(
+        self, before: _Round, this: _Round, end: Job[Enlarged[PipelineState]], number: int
+    ) -> Work[Enlarged[PipelineState]]:
+        """The state after a round, solved from where the round before ended; no training waits for it."""
+        base, following, last = yield from outcomes(before.base, this.base, end)
         populations, payoffs = yield from _joined(base, this.levels)
         idle = tuple(np.zeros(len(own), dtype=np.int64) for own in populations)
-        inner = replace(state.policies, populations=populations, payoffs=payoffs, idle=idle)
+        inner = replace(last.state.policies, populations=populations, payoffs=payoffs, idle=idle)
         solved, metrics = self._policies.solved(inner, number)
         trained = [level.trained.result() for level in this.levels]
         self._forget(before, populations)

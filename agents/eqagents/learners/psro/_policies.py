@@ -26,7 +26,7 @@ from eqagents.learners.psro._population import RESPOND, joint_policy
 from eqagents.learners.psro._responses import PAYOFF_PHASE, Request, respond
 from eqagents.learners.psro._symmetry import shared_rows, symmetric_solution
 from eqagents.oracles import Populations, find_oracle
-from eqagents.policies.records import PolicyRecord
+from eqagents.policies import PolicyRecord, uniform_record
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -93,7 +93,7 @@ class Policies:
         """Uniformly random policies, and the game between them."""
         n = self._game.num_players
         state = PoliciesState(
-            populations=(({"kind": "uniform"},),) * n,
+            populations=((uniform_record(),),) * n,
             payoffs=PayoffTable.empty(n),
             meta=MetaSolution(tuple(np.ones(1) for _ in range(n))),
             idle=(np.zeros(1, dtype=np.int64),) * n,

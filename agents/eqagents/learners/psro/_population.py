@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -28,7 +28,6 @@ from eqenvs.policies import (
 from eqenvs.spec import Family
 from eqsolvers.meta import MetaSolution
 
-_LOG = logging.getLogger(__name__)
 CHECK, MAKE, RESPOND, RESPOND_TO = (
     f"{__name__}:{name}" for name in ("check_oracle", "make_member", "respond", "respond_to")
 )
@@ -125,9 +124,10 @@ def reporting(task: Callable[..., OracleResult]) -> Callable[..., dict[str, Any]
         except (UnsupportedGame, MemoryError):
             raise  # not this response's fault
         except Exception as error:  # whatever it is, the other responses are not lost for it
-            _LOG.info("a response failed", exc_info=True)
             reason = str(error).partition("\n")[0]
-            return Failed(reason if isinstance(error, InputError) else f"{type(error).__name__}: {reason}")
+            if isinstance(error, InputError):
+                return Failed(reason)
+            return Failed(f"{type(error).__name__}: {reason}", traceback.format_exc())
 
     return attempt
 

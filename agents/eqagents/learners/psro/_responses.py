@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from eqagents.distributed import Failed, Task, Work
+from eqagents.distributed import Failed, Task, TaskError, Work
 from eqagents.oracles import OracleResult
 from eqenvs.errors import InputError
 
@@ -88,7 +88,8 @@ def respond(
         first: number of each player's first request among its requests of the iteration.
 
     Raises:
-        InputError: if all of them failed.
+        InputError: if all of them failed for the user to mend.
+        TaskError: if all of them failed, and one by a defect.
     """
     started = time.perf_counter()
     count = [first] * num_players
@@ -98,13 +99,17 @@ def respond(
         tasks.append(Task(key, request.function, request.arguments, durable=True))
         count[request.player] += 1
     results = yield tasks
-    reasons = [result.reason for result in results if isinstance(result, Failed)]
-    if len(reasons) == len(results):
-        raise InputError(f"iteration {iteration}: oracle {oracle!r} failed: {reasons[0]}")
+    failures = [(task, result) for task, result in zip(tasks, results, strict=True) if isinstance(result, Failed)]
+    if len(failures) == len(results):
+        for task, failed in failures:
+            if failed.details is not None:
+                raise TaskError(task.key, task.function, failed.details)
+        raise InputError(f"iteration {iteration}: oracle {oracle!r} failed: {failures[0][1].reason}")
     found: list[list[OracleResult | Failed]] = [[] for _ in range(num_players)]
     for request, result in zip(requests, results, strict=True):
         if isinstance(result, Failed):
             message = "iteration %d: oracle %r failed for player %d, whose response is left out: %s"
             _LOG.warning(message, iteration, oracle, request.player, result.reason)
+            _LOG.info("%s", result.details)
         found[request.player].append(result if isinstance(result, Failed) else OracleResult(**result))
     return Responses(tuple(map(tuple, found)), time.perf_counter() - started)

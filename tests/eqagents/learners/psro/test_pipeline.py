@@ -19,8 +19,9 @@ from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
 from eqagents.training.progress import Progress
 from eqagents.training.run import resume, train
-from eqagents.training.trees import packed
+from eqagents.training.trees import packed, unpacked
 from eqenvs.errors import InputError
+from eqenvs.game import Game
 from eqsolvers.scoring import score
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ LEARNED = {
 }
 
 
-def learner_of(executor: Executor, **fields: Any) -> PipelinePSRO:
+def learner_of(executor: Executor, game: Game | None = None, **fields: Any) -> PipelinePSRO:
     config = PSROConfig.model_validate({"id": "psro", "oracle": {"id": "exact"}, "pipeline": {"levels": 2}, **fields})
-    learner: Any = build(eqenvs.make("kuhn_poker"), config, executor)
+    learner: Any = build(game or eqenvs.make("kuhn_poker"), config, executor)
     return learner
 
 
@@ -108,18 +109,26 @@ def test_run_writes_down_what_each_filling_found(tmp_path: Path) -> None:
     assert packed(tree["state"]) == packed(learner.to_tree(state))
 
 
-@pytest.mark.parametrize("oracle", [{"id": "exact"}, LEARNED])
-def test_how_far_levels_are_ahead_changes_no_bit(oracle: dict[str, Any]) -> None:
-    """Workers that are not there begin what is ahead; in this process nothing is."""
+@pytest.mark.parametrize(
+    ("oracle", "meta_solver", "num_players"),
+    [({"id": "exact"}, "nash", 2), (LEARNED, "nash", 2), ({"id": "exact"}, "max_gini_cce", 3)],
+)
+def test_how_far_levels_are_ahead_changes_no_bit(oracle: dict[str, Any], meta_solver: str, num_players: int) -> None:
+    """Workers that are not there begin what is ahead; in this process nothing is. A resumed run begins it anew."""
+    game = eqenvs.make("kuhn_poker", num_players=num_players)
     found = []
-    for ahead, workers in ((0, 1), (1, 3), (4, 20)):
+    for ahead, workers, resumed in ((0, 1, None), (1, 3, None), (4, 20, None), (2, 20, 5), (2, 20, 7)):
         with VirtualWorkers(workers, 0.0, Tape(), SEED) as executor:
-            learner = learner_of(executor, oracle=oracle, pipeline={"levels": 3, "ahead": ahead})
+            fields = {"oracle": oracle, "meta_solver": meta_solver, "pipeline": {"levels": 3, "ahead": ahead}}
+            learner = learner_of(executor, game, **fields)
             state = learner.init(np.random.SeedSequence(SEED))
-            for _ in range(8):
+            for iteration in range(8):
+                if iteration == resumed:
+                    learner = learner_of(executor, game, **fields)
+                    state = learner.from_tree(unpacked(*packed(learner.to_tree(state))))
                 state, _ = learner.step(state)
         found.append(packed(learner.to_tree(state)))
-    assert found[0] == found[1] == found[2]
+    assert all(each == found[0] for each in found)
 
 
 def test_levels_do_not_wait_for_those_above_them() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import eqenvs
 from eqagents.configuration import validate
-from eqagents.distributed import Executor, InlineExecutor
+from eqagents.distributed import Executor, InlineExecutor, TaskError
 from eqagents.learners import find_learner
 from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro._population import joint_policy
@@ -265,7 +265,9 @@ def test_joint_psro_takes_general_sum_games_of_three_players() -> None:
 # --------------------------------------------------------------------------------------------------------------- errors
 
 
-def failing(player: int | None, *, worst: bool = False) -> Callable[[Any, Situation], OracleResult]:
+def failing(
+    player: int | None, *, worst: bool = False, error: Exception | None = None
+) -> Callable[[Any, Situation], OracleResult]:
     """An oracle that fails for a player (None: for all), or whose response is the worst one."""
 
     def respond(settings: Any, situation: Situation) -> OracleResult:
@@ -276,7 +278,7 @@ def failing(player: int | None, *, worst: bool = False) -> Callable[[Any, Situat
             _, table = model.treeplexes[situation.player].best_response(-gradient)
             return OracleResult(tabular_record(table), {}, 0)
         if player in (None, situation.player):
-            raise FloatingPointError("the loss is nan\nand more")
+            raise error or FloatingPointError("the loss is nan\nand more")
         return exact.respond(settings, situation)
 
     return respond
@@ -293,7 +295,10 @@ def test_response_that_fails_is_left_out_counted_and_reported(
     assert "oracle 'exact' failed for player 1, whose response is left out: FloatingPointError: the loss" in caplog.text
     assert "population/gain_1" not in metrics
     monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(None)))
-    with pytest.raises(InputError, match=r"iteration 2: oracle 'exact' failed: FloatingPointError: the loss is nan$"):
+    with pytest.raises(TaskError, match=r"Traceback[\s\S]*FloatingPointError: the loss is nan"):  # a defect
+        learner.step(state)
+    monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing(None, error=InputError("no budget"))))
+    with pytest.raises(InputError, match=r"iteration 2: oracle 'exact' failed: no budget$"):
         learner.step(state)
 
 
