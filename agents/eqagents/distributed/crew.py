@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 CACHED_OBJECTS = 512  # published objects that a worker keeps; a population has one per policy
 REFUSALS, PAUSE = 20, 0.1  # times that a task is sent again to a worker that is restarting, and seconds between
+LATE, AT_LEAST = 5.0, 10.0  # times as long as expected, and seconds, after which a call is sent to another worker too
 PARCEL, MOST = 0.03, 256  # seconds of work that are worth a call, which costs about one thousandth; tasks at most
 
 
@@ -88,11 +90,19 @@ class Parcel:
 
     entries: list[Entry]
     worker: Worker
+    late_at: float = math.inf  # by the monotonic clock
+    twin: Parcel | None = None  # the same tasks at another worker
+    over: bool = False  # whether nobody waits for its results
 
     @property
     def alone(self) -> bool:
         """Whether no other parcel may go to its worker: nobody else is to be blamed for what it does."""
         return self.entries[0].losses > 0
+
+    @property
+    def waits_alone(self) -> bool:
+        """Whether its results are waited for, and no other worker has the same tasks."""
+        return not self.over and self.twin is None
 
 
 class Crew:
@@ -132,6 +142,11 @@ class Crew:
         """How many tasks like this one make a parcel; 1 where none is known."""
         mean = self._seconds.get(task.function, PARCEL)
         return max(1, int(PARCEL / max(mean, PARCEL / MOST)))
+
+    def late_at(self, parcel: Parcel) -> float:
+        """When a parcel that is sent now is late; never, where it is not known how long such tasks take."""
+        seconds = [self._seconds.get(entry.task.function, math.inf) for entry in parcel.entries]
+        return time.monotonic() + max(AT_LEAST, LATE * sum(seconds))
 
     def lost(self, parcel: Parcel, error: RayError) -> list[TaskError | None]:
         """Counts a loss against every task of a parcel: nobody knows which of them the worker was running.

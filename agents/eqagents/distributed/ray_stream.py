@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
-from eqagents.distributed.crew import Crew, Entry, Parcel
+from eqagents.distributed.crew import LATE, Crew, Entry, Parcel, Worker
 from eqagents.distributed.executor import Stream, Waiting
 from eqagents.distributed.task import Raised, Task, TaskError, unique
 
@@ -53,8 +55,13 @@ class RayStream(Stream):
             raise LookupError("nothing is under way")
         while not self._done:
             self._crew.require_open()
-            reference = _first_ready(self._pending)
-            self._take(self._pending.pop(reference), reference)
+            reference = self._first_ready()
+            if reference is None:
+                self._send_late_ones()
+                continue
+            parcel = self._pending.pop(reference)
+            if not parcel.over:
+                self._take(parcel, reference)
             self._dispatch()
         key, result = self._done.popleft()
         self._keys.remove(key)
@@ -64,8 +71,15 @@ class RayStream(Stream):
         """What came of a parcel: its tasks are done, or wait again."""
         try:
             results = ray.get(reference)
+            if parcel.twin is not None:
+                self._give_up(parcel.twin)
         except (RayActorError, OutOfMemoryError, ObjectLostError) as error:
             lost = self._crew.lost(parcel, error)
+            if parcel.twin is not None:
+                if not any(lost):
+                    parcel.twin.twin = None  # which goes on
+                    return
+                self._give_up(parcel.twin)
             for entry, fatal in reversed(list(zip(parcel.entries, lost, strict=True))):
                 if fatal is None:
                     self._waiting.put_back(entry, entry.rank)
@@ -73,6 +87,8 @@ class RayStream(Stream):
                     self._done.append((entry.task.key, Raised(fatal)))
             return
         except RayError as error:  # the results or an argument cannot be moved between processes
+            if parcel.twin is not None:
+                self._give_up(parcel.twin)
             if len(parcel.entries) == 1:
                 task = parcel.entries[0].task
                 self._done.append((task.key, Raised(TaskError(task.key, task.function, str(error)))))
@@ -98,10 +114,51 @@ class RayStream(Stream):
             if load[worker] >= (1 if last else crew.in_flight):
                 return
             parcel = Parcel(self._next(), worker)
+            parcel.late_at = crew.late_at(parcel)
             self._pending[crew.send(parcel)] = parcel
             load[worker] += 1
             if parcel.alone:
                 shared.remove(worker)
+
+    def _send_late_ones(self) -> None:
+        """Sends late parcels to free workers too: whichever is done first counts, and gives the same bits."""
+        now = time.monotonic()
+        late = (parcel for parcel in list(self._pending.values()) if parcel.late_at <= now and parcel.waits_alone)
+        for worker, parcel in zip(self._free(), late, strict=False):
+            task = parcel.entries[0].task
+            message = "task %s (%s) takes %g times as long as others did, and is sent to another worker too"
+            logger.warning(message, task.key, task.function, LATE)
+            parcel.twin = Parcel(parcel.entries, worker, twin=parcel)
+            self._pending[self._crew.send(parcel.twin)] = parcel.twin
+
+    def _give_up(self, parcel: Parcel) -> None:
+        """Nobody waits for a parcel any more; where it was the late one its worker is ended, which may be stuck."""
+        parcel.over = True
+        if parcel.late_at < math.inf:
+            self._crew.abandon({parcel.worker})
+
+    def _free(self) -> list[Worker]:
+        """Workers that have nothing to do for this stream, and nothing waits for them."""
+        busy = {parcel.worker for parcel in self._pending.values()}
+        return [] if self._waiting else [worker for worker in self._crew.workers if worker not in busy]
+
+    def _first_ready(self) -> Any:
+        """The reference of results that are there; None as soon as a parcel is late that a free worker could do."""
+        warn_at = time.monotonic() + START_WARNING
+        late_at = math.inf
+        if self._free():
+            late_at = min((each.late_at for each in self._pending.values() if each.waits_alone), default=math.inf)
+        while True:
+            until = min(late_at, warn_at)
+            timeout = None if until == math.inf else max(0.0, until - time.monotonic())
+            ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout)
+            if ready:
+                return ready[0]
+            if time.monotonic() >= late_at:
+                return None
+            warn_at = math.inf
+            free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+            logger.warning("no result for %.0f s; free resources of the Ray cluster: %s", START_WARNING, free)
 
     def _next(self) -> list[Entry]:
         """The tasks of the next parcel: as many short ones as are worth a call, and leave enough for every worker."""
@@ -125,15 +182,3 @@ class RayStream(Stream):
         self._waiting, self._done = Waiting(), deque()
         self._pending.clear()
         self._keys.clear()
-
-
-def _first_ready(pending: dict[Any, Parcel]) -> Any:
-    warned = False
-    while True:
-        ready, _ = ray.wait(list(pending), num_returns=1, timeout=START_WARNING)
-        if ready:
-            return ready[0]
-        if not warned:
-            warned = True
-            free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-            logger.warning("no result for %.0f s; free resources of the Ray cluster: %s", START_WARNING, free)

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +21,7 @@ from eqagents.distributed import (
     InlineExecutor,
     Task,
     TaskError,
+    crew,
     make_executor,
     run_ordered,
 )
@@ -207,6 +213,38 @@ def test_one_long_task_does_not_hold_up_the_others(make_ray: Callable[..., Execu
     tasks += [Task((i,), PROBE + "echo", {"value": i}) for i in range(1, 12)]
     run = make_ray(2, in_flight=1).run(tasks)
     assert sorted(next(run)[0] for _ in range(11)) == [task.key for task in tasks[1:]]
+
+
+@pytest.mark.ray
+def test_task_that_is_stuck_is_done_by_another_worker(
+    make_ray: Callable[..., Executor], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that is stopped by the system holds its task for ever; its process goes when the other is done."""
+    monkeypatch.setattr(crew, "AT_LEAST", 1.0)
+    executor: Any = make_ray(2)
+    with contextlib.closing(executor):
+        run_ordered(executor, draws(8))  # both workers have begun, and it is known how long such tasks take
+        pids = set(run_ordered(executor, [Task((9, k), "eqagents.distributed.probe:process", {}) for k in range(40)]))
+        stopped = pids.pop()
+        os.kill(stopped, signal.SIGSTOP)
+        tasks = [Task((1, k), "eqagents.distributed.probe:draw", {"size": 4}) for k in range(30)]
+        found = run_ordered(executor, tasks)
+        assert "takes 5 times as long as others did" in caplog.text
+        for mine, theirs in zip(found, run_ordered(InlineExecutor(executor._seed), tasks), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        deadline = time.monotonic() + 20
+        while alive(stopped) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not alive(stopped)
+        assert run_ordered(executor, tasks[:3])[0].tolist() == found[0].tolist()  # there are two workers again
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there, and is more than a dead one that nobody has asked after."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.ray
