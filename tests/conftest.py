@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from functools import cache
@@ -11,9 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from eqagents.distributed import Executor
+
+# Before numpy and torch are imported, and for the processes that tests start: on arrays this small more threads only
+# wait for each other, for minutes where the other workers keep all processors busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("RAY_worker_niceness", "0")  # at Ray's own 15 its workers wait for all other tests
 
 ROOT = Path(__file__).resolve().parents[1]
 # These use nearly all methods: on one worker each kernel is compiled once.
@@ -64,6 +70,17 @@ def here_and_spread(ray_cluster: None) -> Iterator[tuple[Executor, Executor]]:
 
     with make_executor(ExecutorConfig(workers=2), 3) as spread:
         yield InlineExecutor(3), spread
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of tests are found and none is let go: a third of that time went into looking for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @cache

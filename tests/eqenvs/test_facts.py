@@ -10,7 +10,7 @@ from eqenvs.models import ExtensiveFormModel, NormalFormModel
 from eqenvs.policies import uniform
 
 FACTS = [
-    pytest.param(game_id, fact, id=f"{game_id}-{number}")
+    pytest.param((game_id, fact), id=f"{game_id}-{number}")
     for game_id in eqenvs.game_ids()
     for number, fact in enumerate(eqenvs.spec(game_id).facts)
 ]
@@ -25,19 +25,23 @@ SIZES = {
 }
 
 
-def enumerable(game_id, fact):
-    """The instance that the fact is about."""
-    game = eqenvs.make(game_id, **fact.parameters)
+@pytest.fixture(scope="module", params=FACTS)
+def stated(request):
+    """A fact and the instance that it is about; a module's fixture, so that its tests share one enumeration."""
+    game_id, fact = request.param
+    return fact, eqenvs.make(game_id, **fact.parameters)
+
+
+def require_enumerable(game):
     if not game.exact:
         pytest.skip("too many histories to enumerate; tests/eqenvs/games counts what is stated without a tree")
-    return game
 
 
-@pytest.mark.parametrize(("game_id", "fact"), FACTS)
-def test_stated_sizes_are_those_of_the_model(game_id, fact):
+def test_stated_sizes_are_those_of_the_model(stated):
+    fact, game = stated
     if not fact.sizes:
         pytest.skip("states no sizes")
-    game = enumerable(game_id, fact)
+    require_enumerable(game)
     assert {key: value for key, value in game.model().sizes().items() if key in fact.sizes} == dict(fact.sizes)
 
 
@@ -61,11 +65,11 @@ def nash_conv(model, tables):
     return total
 
 
-@pytest.mark.parametrize(("game_id", "fact"), FACTS)
-def test_stated_nash_conv_of_the_uniform_policy_holds(game_id, fact):
+def test_stated_nash_conv_of_the_uniform_policy_holds(stated):
+    fact, game = stated
     if fact.uniform_nash_conv is None:
         pytest.skip("states none")
-    game = enumerable(game_id, fact)
+    require_enumerable(game)
     if not isinstance(game.model(), ExtensiveFormModel | NormalFormModel):
         pytest.skip("of a family scored elsewhere")
     assert nash_conv(game.model(), uniform(game).tables) == pytest.approx(
@@ -73,9 +77,8 @@ def test_stated_nash_conv_of_the_uniform_policy_holds(game_id, fact):
     )
 
 
-@pytest.mark.parametrize(("game_id", "fact"), FACTS)
-def test_stated_equilibria_of_normal_forms_have_the_stated_values_and_no_deviation(game_id, fact):
-    game = eqenvs.make(game_id, **fact.parameters)
+def test_stated_equilibria_of_normal_forms_have_the_stated_values_and_no_deviation(stated):
+    fact, game = stated
     if fact.equilibrium is None:
         pytest.skip("states none")
     model, tables = game.model(), [np.array([row]) for row in fact.equilibrium]
@@ -85,9 +88,10 @@ def test_stated_equilibria_of_normal_forms_have_the_stated_values_and_no_deviati
         assert values == pytest.approx(list(fact.values), abs=fact.tolerance)
 
 
-@pytest.mark.parametrize(("game_id", "fact"), [case for case in FACTS if case.values[1].equilibria])
-def test_stated_equilibria_among_others_are_so_up_to_their_epsilon(game_id, fact):
-    model = eqenvs.make(game_id, **fact.parameters).model()
+@pytest.mark.parametrize("stated", [case for case in FACTS if case.values[0][1].equilibria], indirect=True)
+def test_stated_equilibria_among_others_are_so_up_to_their_epsilon(stated):
+    fact, game = stated
+    model = game.model()
     for equilibrium in fact.equilibria:
         tables = [np.array(table) for table in equilibrium]
         assert nash_conv(model, tables) <= fact.epsilon + fact.tolerance

@@ -329,7 +329,7 @@ def test_faced_is_for_one_player() -> None:
     assert found.payoffs.shape == (4, 2)
 
 
-LEARNER = {"updates": 60, "num_envs": 128, "steps": 4, "hidden": [16], "learning_rate": 2e-2, "value_episodes": 2}
+LEARNER = {"updates": 45, "num_envs": 96, "steps": 4, "hidden": [16], "learning_rate": 2e-2, "value_episodes": 2}
 
 
 def with_payoffs(asked: Situation) -> Situation:

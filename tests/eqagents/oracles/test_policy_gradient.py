@@ -43,7 +43,7 @@ def same_bits(a: OracleResult, b: OracleResult) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_response_to_uniform_kuhn_is_nearly_the_best(name: str, player: int, best: float, at_least: float) -> None:
     game = eqenvs.make("kuhn_poker")
-    updates = {"dqn": 20, "pma": 40, "policy_gradient": 160, "ppo": 40}[name]
+    updates = {"dqn": 20, "pma": 30, "policy_gradient": 120, "ppo": 30}[name]
     settings = {"updates": updates, "num_envs": 64, "steps": 16, "hidden": [32], "learning_rate": 2e-2}
     found = run(name, 0, player=player, **settings, value_episodes=1000)
     entries = [uniform(game), uniform(game)]
@@ -115,7 +115,7 @@ def test_response_is_to_the_whole_mixture(name: str) -> None:
     game, oracle = eqenvs.make("rock_paper_scissors"), find_oracle(name)
     pure = [TabularPolicy(game, [row, row]) for row in np.eye(3)]
     opponents = ProductPolicy([uniform(game), MixturePolicy(pure[:2], [0.5, 0.5])])
-    settings = {"updates": 60, "num_envs": 128, "steps": 2, "hidden": [8], "learning_rate": 2e-2}
+    settings = {"updates": 60, "num_envs": 64, "steps": 2, "hidden": [8], "learning_rate": 2e-2}
     config = oracle.config.model_validate({"id": name, **settings})
     found = oracle.respond(config, Situation(game, 0, opponents, np.random.SeedSequence(0)))
     table = to_policy(found.record, game, 0)(0, game.information_states[0])

@@ -230,14 +230,6 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize(("game_id", "parameters"), INSTANCES)
-def test_the_stated_number_of_histories_and_constancy_of_the_sum_are_the_models(game_id, parameters):
-    game = eqenvs.make(game_id, **parameters)
-    model = game.model()
-    assert stated(game_id, parameters) == model.sizes()["histories"]
-    assert game.constant_sum == model.constant_sum()
-
-
 @pytest.mark.parametrize("variant", "ABCDEF")
 def test_tiny_hanabi_is_exact_and_of_common_payoff(variant):
     game = eqenvs.make("tiny_hanabi", variant=variant)
@@ -246,14 +238,18 @@ def test_tiny_hanabi_is_exact_and_of_common_payoff(variant):
 
 
 @pytest.mark.parametrize(("game_id", "parameters"), INSTANCES)
-def test_an_instance_is_exact_if_and_only_if_enumeration_within_the_limit_succeeds(monkeypatch, game_id, parameters):
+def test_histories_and_constancy_of_the_sum_are_the_models_and_exact_is_what_fits_the_limit(
+    monkeypatch, game_id, parameters
+):
     game = eqenvs.make(game_id, **parameters)
     size = stated(game_id, parameters)
     for limit in (size, size - 1):
         for module in (module_of(game_id), game_module):
             monkeypatch.setattr(module, "DEFAULT_MAX_SIZE", limit, raising=False)
         if game.exact:
-            enumerate_rules(game.rules, name=game_id, max_size=limit)
+            model = enumerate_rules(game.rules, name=game_id, max_size=limit)
+            assert size == model.sizes()["histories"]
+            assert game.constant_sum == model.constant_sum()
         else:
             with pytest.raises(GameTooLargeError):
                 enumerate_rules(game.rules, name=game_id, max_size=limit)

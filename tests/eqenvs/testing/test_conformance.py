@@ -50,12 +50,16 @@ def default_instance(game_id):
     return eqenvs.make(game_id, **small, num_agents=max(3, eqenvs.make(game_id, **small).num_players))
 
 
-def with_rules_of_its_own(game_id):
-    """The default instance, unless the environments run rules that other games test for it."""
-    game = default_instance(game_id)
-    if game.family is Family.MEAN_FIELD and game_id not in POPULATIONS:
+@pytest.fixture(scope="module", params=eqenvs.game_ids())
+def game(request):
+    """A default instance; a module's fixture, so that its tests share one model."""
+    return default_instance(request.param)
+
+
+def require_rules_of_its_own(game):
+    """Unless the environments run rules that other games test for it."""
+    if game.family is Family.MEAN_FIELD and game.spec.id not in POPULATIONS:
         pytest.skip("all mean-field games have the same rules")
-    return game
 
 
 def exact_model(game):
@@ -68,44 +72,39 @@ def exact_model(game):
         pytest.skip(str(error))
 
 
-def simulable(game):
-    exact_model(game)
-    return game
-
-
-@pytest.mark.parametrize("game_id", eqenvs.game_ids())
 class TestDefaultInstance:
-    def test_rules_are_pure(self, game_id):
-        check_rules_are_pure(default_instance(game_id))
+    def test_rules_are_pure(self, game):
+        check_rules_are_pure(game)
 
-    def test_backends_agree(self, game_id):
-        check_backends_agree(default_instance(game_id))
+    def test_backends_agree(self, game):
+        check_backends_agree(game)
 
-    def test_environments(self, game_id):
-        check_environments(with_rules_of_its_own(game_id))
+    def test_environments(self, game):
+        require_rules_of_its_own(game)
+        check_environments(game, cycles=50, seeds=2)
 
-    def test_vector_env(self, game_id):
-        check_vector_env(with_rules_of_its_own(game_id))
+    def test_vector_env(self, game):
+        require_rules_of_its_own(game)
+        check_vector_env(game, num_envs=4)
 
-    def test_model(self, game_id):
-        game = default_instance(game_id)
+    def test_model(self, game):
         exact_model(game)
         check_model(game)
 
-    def test_env_plays_the_model(self, game_id):
-        game = simulable(default_instance(game_id))
-        if isinstance(game.model(), MeanFieldModel):
+    def test_env_plays_the_model(self, game):
+        model = exact_model(game)
+        if isinstance(model, MeanFieldModel):
             check_population_matches_model(game)
-        elif isinstance(game.model(), MarkovModel):
+        elif isinstance(model, MarkovModel):
             check_states_match_env(game)
         else:
             check_tree_matches_env(game)
 
-    def test_env_pays_what_the_model_says(self, game_id):
-        game = simulable(default_instance(game_id))
-        if isinstance(game.model(), MeanFieldModel):
+    def test_env_pays_what_the_model_says(self, game):
+        model = exact_model(game)
+        if isinstance(model, MeanFieldModel):
             pytest.skip("the limit pays otherwise than few agents get; rewards are compared step by step")
-        if isinstance(game.model(), MarkovModel):
+        if isinstance(model, MarkovModel):
             check_returns_match_env(game, random_tables(game, 0))
         else:
             check_env_matches_model(game, random_tables(game, 0), episodes=2000)

@@ -50,7 +50,7 @@ def test_a_bound_that_holds_with_equality_but_not_by_complementarity():
     assert found.row == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 4, 1 / 4, 0.0], abs=1e-12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(small)
 def test_equilibria_are_exact_and_no_other_is_as_even(matrix):
     matrix = np.array(matrix, dtype=np.float64)
@@ -77,7 +77,7 @@ def test_an_interior_point_method_finds_the_same_up_to_its_accuracy():
         assert entr(found.row).sum() == pytest.approx(entr(even).sum(), abs=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(small, st.floats(0.1, 10), st.floats(-5, 5), st.randoms(use_true_random=False))
 def test_order_unit_and_shift_change_nothing(matrix, factor, shift, random):
     matrix = np.array(matrix, dtype=np.float64)

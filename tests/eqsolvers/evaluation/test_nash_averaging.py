@@ -63,7 +63,7 @@ def test_greatest_entropy_alone_is_not_invariant_to_copies():
     assert nash_average(copied).distribution == pytest.approx([1 / 2, 1 / 4, 1 / 4, 0], abs=1e-12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(margins, st.lists(st.integers(0, 5), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_copies_change_nobodys_skill(matrix, extra, random):
     which = [*range(len(matrix)), *(k % len(matrix) for k in extra)]
@@ -77,7 +77,7 @@ def test_copies_change_nobodys_skill(matrix, extra, random):
     assert np.bincount(kinds, weights=mass) == pytest.approx(np.bincount(kinds, weights=alone.distribution), abs=1e-8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(margins)
 def test_no_skill_is_above_zero_and_that_of_the_equilibrium_is_zero(matrix):
     found = nash_average(matrix)
@@ -88,7 +88,7 @@ def test_no_skill_is_above_zero_and_that_of_the_equilibrium_is_zero(matrix):
     assert found.residual == pytest.approx(max(0.0, found.skill.max()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(margins)
 def test_against_tasks_that_are_the_agents_it_is_the_same(matrix):
     agents, tasks = nash_average(matrix), nash_average_on_tasks(matrix, normalise=False)
@@ -97,7 +97,7 @@ def test_against_tasks_that_are_the_agents_it_is_the_same(matrix):
     assert tasks.value == pytest.approx(0, abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.tuples(st.integers(2, 5), st.integers(2, 5)).flatmap(
         lambda s: st.lists(st.lists(st.integers(0, 3), min_size=s[1], max_size=s[1]), min_size=s[0], max_size=s[0])

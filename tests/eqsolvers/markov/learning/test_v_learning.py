@@ -245,7 +245,7 @@ def test_weighted_regret_of_the_bandit_vanishes_against_an_adversary():
 @pytest.mark.parametrize("concept", ["cce", "ce"])
 def test_certified_gap_falls_as_one_over_the_root_of_the_episodes(concept):
     process = SOLVER.start(GENERAL, seed=(0, 1), concept=concept)
-    gaps, episodes = [], [3_000, 10_000, 30_000, 100_000, 200_000]
+    gaps, episodes = [], [2_000, 6_000, 20_000, 60_000, 120_000]
     for count in episodes:
         process.run(count - process.iteration)
         gaps.append(np.mean([process.certified(run)[f"certified_{concept}_gap"] for run in range(2)]))

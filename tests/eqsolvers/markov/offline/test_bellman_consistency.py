@@ -85,7 +85,7 @@ def test_deviations_that_are_told_are_worth_more():
     model = game()
     joint = np.zeros((9, 2, 2))
     joint[:, 0, 0] = joint[:, 1, 1] = 0.5
-    counts = Counts(collect(model, uniform(model), episodes=10**6, seed=0))
+    counts = Counts(collect(model, uniform(model), episodes=400_000, seed=0))
     for player in range(2):
         for told in (False, True):
             exact = chains(model).at_start(chains(model).reply(player, joint, told=told)[0])
