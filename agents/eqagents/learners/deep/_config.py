@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from eqagents.configuration import NamedSettings, Settings
+from eqagents.learners.deep._lookahead import LookaheadConfig
 from eqagents.learners.deep._schedule import Schedule, constant
 from eqagents.rollout.games import Source
 from eqagents.rollout.networks import NetworkConfig
@@ -55,6 +56,7 @@ class ActorLearnerConfig(NamedSettings):
     play: PlayConfig = PlayConfig()
     network: NetworkConfig = NetworkConfig()
     fit: FitConfig = FitConfig()
+    lookahead: LookaheadConfig = LookaheadConfig()
     average: float = Field(
         default=0.0,
         ge=0,

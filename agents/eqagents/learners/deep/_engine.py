@@ -91,6 +91,7 @@ class ActorLearnerState:
         optimiser: what Adam remembers, by parameter.
         magnet: weights of the magnet's policies; None without one.
         averaged: a running mean of the weights; None where the last iterate is the policy.
+        slow: weights after the last step back; None without lookahead.
         behaviour: weights that the play already begun is played with; None where none is.
         snapshots: where each task's games stand.
     """
@@ -102,6 +103,7 @@ class ActorLearnerState:
     optimiser: dict[str, Weights]
     magnet: Weights | None
     averaged: Weights | None
+    slow: Weights | None
     behaviour: Weights | None
     snapshots: tuple[Any, ...]
 
@@ -164,6 +166,7 @@ class ActorLearner:
             optimiser={},
             magnet=weights if self._pull is not None else None,
             averaged=weights if self._config.average else None,
+            slow=weights if self._config.lookahead.every else None,
             behaviour=None,
             snapshots=(None,) * self._config.play.tasks,
         )
@@ -186,7 +189,10 @@ class ActorLearner:
                 self._actors.begin(state.iteration + 1, state.weights, Softmax(), snapshots)
             self._load(state)
             metrics = self._learn(state, rollout)
-            weights = self.networks.weights()
+            fitted = self.networks.weights()
+            slow, weights = config.lookahead.stepped_back(state.iteration + 1, state.slow, fitted)
+            if weights is not fitted:
+                self.networks.load_state_dict(weights)
             magnet = state.magnet
             if self._pull is not None and magnet is not None:
                 magnet = self._pull(state.iteration + 1, magnet, weights)
@@ -199,6 +205,7 @@ class ActorLearner:
             optimiser=self._fitter.state(),
             magnet=magnet,
             averaged=self._mean(state, weights),
+            slow=slow,
             behaviour=state.weights if ahead else None,
             snapshots=snapshots,
         )
@@ -248,6 +255,7 @@ class ActorLearner:
                 for name, part in (
                     ("magnet", state.magnet),
                     ("averaged", state.averaged),
+                    ("slow", state.slow),
                     ("behaviour", state.behaviour),
                 )
             },
@@ -265,7 +273,7 @@ class ActorLearner:
             optimiser={name: tensors_of(parts, on) for name, parts in tree["optimiser"].items()},
             **{
                 name: None if tree[name] is None else tensors_of(tree[name], on)
-                for name in ("magnet", "averaged", "behaviour")
+                for name in ("magnet", "averaged", "slow", "behaviour")
             },
             snapshots=tuple(tree["snapshots"]),
         )
@@ -313,7 +321,8 @@ class ActorLearner:
         """How the policy stands after the fit; by minibatches, so that no pass is larger than a gradient step's."""
         sums = torch.zeros(2, device=self._device)
         fields = (batch.observations, batch.roles, batch.masks, batch.log_policy)
-        for *seen, played in zip(*(part.tensor_split(self._config.fit.minibatches) for part in fields), strict=True):
+        count = max(1, min(self._config.fit.minibatches, len(batch.actions)))
+        for *seen, played in zip(*(part.tensor_split(count) for part in fields), strict=True):
             now = self.networks.log_policy(*seen)
             sums += torch.stack([entropy(now).sum(), divergence(played, now).sum()])
         means = (sums / len(batch.actions)).tolist()

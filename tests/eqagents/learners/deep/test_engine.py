@@ -60,6 +60,7 @@ def test_every_learner_comes_nearer_to_equilibrium_in_kuhn_poker(name: str) -> N
 def test_a_run_that_was_stored_goes_on_to_the_same_bits(staleness: int, magnet: str, tmp_path: Any) -> None:
     settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}, "magnet": {"kind": magnet}}
     settings["average"] = 0.5 * staleness
+    settings["lookahead"] = {"every": 3 * staleness, "start": 1}  # stored in the middle of a way
     whole = after(make(**settings), 5)
     first = make(**settings)
     save_checkpoint(tmp_path, 2, first.to_tree(after(first, 2)))
@@ -101,6 +102,44 @@ def test_the_running_mean_of_the_weights_is_scored_where_asked_for() -> None:
     assert not any(np.array_equal(scored[name], last[name]) for name in scored)
 
 
+def test_weights_step_back_a_part_of_their_way_and_training_goes_on_from_there() -> None:
+    """Lookahead's update, by hand: two iterations of the plain learner, a step back, and the same again from there."""
+    plain, ahead = make(), make(lookahead={"every": 2, "share": 0.3})
+    state = expected = after(plain, 0)
+    for _ in range(2):
+        start = expected.weights
+        expected = after(plain, 1, expected)
+        assert alike(after(ahead, expected.iteration), expected)
+        expected = after(plain, 1, expected)
+        back = {name: start[name] + 0.3 * (part - start[name]) for name, part in expected.weights.items()}
+        expected = ActorLearnerState(**{**vars(expected), "weights": back})
+        state = after(ahead, expected.iteration)
+        assert not alike(state, after(plain, expected.iteration))
+        for name, part in back.items():
+            torch.testing.assert_close(state.weights[name], part, atol=1e-5, rtol=1e-4)
+            assert state.slow is not None
+            assert torch.equal(state.slow[name], state.weights[name])
+        # What is fitted next is these weights and no others that are left over; Adam goes on as it was.
+        expected = ActorLearnerState(**{**vars(expected), "weights": state.weights})  # the same up to rounding
+        for name, parts in expected.optimiser.items():
+            for key, part in parts.items():
+                assert torch.equal(state.optimiser[name][key], part)
+    assert ahead.records(state)[0]["weights"].keys() == plain.records(expected)[0]["weights"].keys()
+    for name, part in plain.records(expected)[0]["weights"].items():
+        np.testing.assert_array_equal(ahead.records(state)[0]["weights"][name], part)
+
+
+def test_the_running_mean_and_a_moving_magnet_are_of_the_weights_that_stepped_back() -> None:
+    learner = make(lookahead={"every": 1, "share": 0.5}, average=0.9, magnet={"kind": "ema", "decay": 0.7})
+    states = [after(learner, steps) for steps in (0, 1)]
+    assert states[1].averaged is not None
+    assert states[1].magnet is not None
+    for name, part in states[1].weights.items():
+        first = states[0].weights[name]
+        torch.testing.assert_close(states[1].averaged[name], 0.1 * first + 0.9 * part)
+        torch.testing.assert_close(states[1].magnet[name], 0.7 * first + 0.3 * part)
+
+
 def test_staleness_is_one_update_and_changes_what_is_learnt() -> None:
     fresh, stale = make(), make(play={**SMALL["play"], "staleness": 1})
     assert alike(after(fresh, 1), after(stale, 1))
@@ -115,7 +154,7 @@ def test_staleness_is_one_update_and_changes_what_is_learnt() -> None:
 @pytest.mark.ray
 @pytest.mark.parametrize("staleness", [0, 1])
 def test_workers_change_no_bit(staleness: int, here_and_spread: tuple[Executor, Executor]) -> None:
-    settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}}
+    settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": staleness}, "lookahead": {"every": 2}}
     inline = after(make(**settings), 3)
     executor = here_and_spread[1]
     assert alike(inline, after(make(executor=executor, **settings), 3))
@@ -171,6 +210,7 @@ def test_a_number_that_is_not_finite_is_named() -> None:
         ({"fit": {"device": "cuda:7"}}, r"device 'cuda:7' is absent; present: cpu"),
         ({"play": {"device": "tpu"}}, "present: cpu"),
         ({"play": {"steps": 0}}, "learner.play.steps"),
+        ({"lookahead": {"every": 2, "share": 0}}, "learner.lookahead.share"),
         ({"network": {"activation": "rleu"}}, "did you mean 'relu'"),
         ({"pull": {"start": 1.0, "shape": "exponential"}}, "start and an end above 0"),
         ({"play": {"stepps": 3}}, "did you mean 'steps'"),
