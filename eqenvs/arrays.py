@@ -73,6 +73,11 @@ def take_rows(state: StateT, rows: Array) -> StateT:
     return map_state(lambda field: field[rows], state)
 
 
+def joined_rows(states: Sequence[StateT]) -> StateT:
+    """The rows of one or more batches, one batch after the other."""
+    return type(states[0])(*(namespace(fields[0]).concat(fields) for fields in zip(*states, strict=True)))
+
+
 def scatter(values: Array, rows: Array, new: Array) -> Array:
     """A copy of `values` [B, ...] whose `rows` ([M] int) are `new` [M, ...]."""
     copy = namespace(values).asarray(values, copy=True)

@@ -9,9 +9,27 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MAX_MESSAGE = 4000  # characters; listings of everything known fit
+
 
 class InputError(ValueError):
-    """Bad input: the message alone tells the user what to change."""
+    r"""Bad input: the message alone tells the user what to change.
+
+    Messages quote file names, keys and values that may come from anywhere. So a message is one line whatever they hold:
+    line breaks and other characters that do not print, such as a terminal's control codes, are written as escapes, and
+    what is too long is cut.
+
+    >>> print(InputError(f"no file a{chr(10)}b"))
+    no file a\nb
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if len(text) > MAX_MESSAGE:
+            text = f"{text[:MAX_MESSAGE]}.. ({len(text):,} characters)"
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 class UnknownNameError(InputError):

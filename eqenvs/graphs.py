@@ -121,11 +121,18 @@ def _near(name: str, known: dict[str, int]) -> str:
 def _lines(path: str | Path) -> list[tuple[int, str]]:
     """The lines that say something, with their numbers."""
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for, a device may have no end
+            raise InputError(f"{path}: cannot be read: it is not a regular file")
         # Editors of some systems begin a file with a mark, which would become part of the first vertex's name.
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise InputError(f"{path}: cannot be read: {reason}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: cannot be read: it is no UTF-8 text") from None
+    except InputError:
+        raise
+    except ValueError:  # null characters, lone surrogates
+        raise InputError(f"{path!r}: cannot be read: no file can have this name") from None
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
         for mark in COMMENTS:
@@ -171,11 +178,6 @@ def degree_share(sparsity: float, degree: int) -> float:
     """
     logarithm = lgamma(degree - sparsity) - lgamma(degree + 1) - lgamma(1 - sparsity)
     return float(sparsity * np.exp(logarithm))
-
-
-def expected_edges(sparsity: float, size: float) -> float:
-    """Edges of a graph of size nu of the power-law graphex, on average."""
-    return 0.5 * size**2 * (sparsity / (1 - sparsity)) ** 2
 
 
 def fit_graphex(graph: Graph) -> tuple[float, float]:

@@ -348,6 +348,16 @@ def uniform(points: DecisionPoints) -> TabularPolicy:
     return TabularPolicy(points, [states.uniform() for states in points.information_states])
 
 
+def for_player(points: DecisionPoints, player: int, table: Float64Array) -> TabularPolicy:
+    """A table [I, A] as the policy of one player, to be asked about that player only.
+
+    It needs no check, see `TabularPolicy.of_checked`.
+    """
+    tables = [states.uniform() for states in points.information_states]
+    tables[player] = table
+    return TabularPolicy.of_checked(points, tables)
+
+
 def uniform_play(player: int, states: InformationStates) -> Float64Array:
     """The same as a behaviour policy, of any game: nothing is enumerated."""
     return states.uniform()

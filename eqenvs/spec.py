@@ -38,6 +38,11 @@ class Parameter:
     choices: tuple[str, ...] = ()
     optional: bool = False
 
+    @classmethod
+    def real(cls, name: str, default: float, low: float, high: float, description: str) -> Parameter:
+        """A real one within bounds."""
+        return cls(name=name, default=default, kind=float, low=low, high=high, description=description)
+
     def check(self, game_id: str, value: Any) -> Any:
         """`value` as the parameter's type, or an InputError naming the parameter and its range."""
         if value is None and (self.optional or self.default is None):

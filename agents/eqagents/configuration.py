@@ -7,9 +7,9 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from eqagents.yaml_text import parse_yaml
 from eqenvs.errors import InputError, nearest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -142,9 +142,9 @@ def with_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
             if not isinstance(target, dict):
                 raise InputError(f"--set {path}: {part!r} is a value, not a group of keys")
         try:
-            target[last] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(f"--set {path}: {text!r} is no YAML value") from None
+            target[last] = parse_yaml(text)
+        except InputError as error:
+            raise InputError(f"--set {path}: {text[:100]!r} is no YAML value: {error}") from None
     return result
 
 

@@ -18,6 +18,7 @@ from eqenvs.arrays import (
     Float32Array,
     Float64Array,
     IntArray,
+    joined_rows,
     namespace,
     put_rows,
     read_only,
@@ -132,9 +133,8 @@ def _join(rules: Rules[Any], blocks: list[tuple[_Level, IntArray, IntArray, IntA
     made = [_children(rules, *block, first=first) for block in blocks]
     if len(made) == 1:
         return made[0]
-    state_type = type(made[0].state)
     return _Level(
-        state=state_type(*(np.concatenate(fields) for fields in zip(*(part.state for part in made), strict=True))),
+        state=joined_rows([part.state for part in made]),
         pending=None if made[0].pending is None else np.concatenate([part.pending for part in made]),
         reward=np.concatenate([part.reward for part in made]),
         first=first,
@@ -149,7 +149,7 @@ def _successors(
     outcomes = None
     chance_rows = mover == CHANCE
     if chance_rows.any():
-        outcomes = _chance(rules, block.state, chance_rows, name)
+        outcomes = checked_chance(rules, take_rows(block.state, chance_rows), name)
         edges[chance_rows, : rules.num_chance_outcomes] = outcomes > 0
     for player in range(rules.num_players):
         rows = np.flatnonzero(mover == player)
@@ -172,15 +172,19 @@ def _mover(rules: Rules[Any], level: _Level) -> IntArray:
     return np.where(turn == SIMULTANEOUS, np.argmax(waiting, axis=1), turn)
 
 
-def _chance(rules: Rules[Any], state: Any, rows: BoolArray, name: str) -> Float64Array:
-    outcomes: Float64Array = rules.chance_probabilities(state)[rows]
+def checked_chance(rules: Rules[Any], state: Any, name: str) -> Float64Array:
+    """The probabilities of chance's outcomes at states where it moves, [B, M].
+
+    Raises:
+        GameDefinitionError: if those of a state are no distribution.
+    """
+    outcomes: Float64Array = rules.chance_probabilities(state)
     good = (np.abs(outcomes.sum(axis=1) - 1) <= 1e-9) & (outcomes >= 0).all(axis=1)  # False for NaN too
-    bad = np.flatnonzero(~good)
-    if bad.size:
-        where = take_rows(state, np.flatnonzero(rows)[bad[:1]])
+    if not good.all():
+        wrong = int(np.argmin(good))
         raise GameDefinitionError(
-            f"{name}: chance probabilities must be non-negative and sum to 1, got "
-            f"{outcomes[bad[0]].tolist()} at {where}"
+            f"{name}: chance probabilities must be non-negative and sum to 1, got {outcomes[wrong].tolist()} at "
+            f"{take_rows(state, np.array([wrong]))}"
         )
     return outcomes
 

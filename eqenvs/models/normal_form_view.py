@@ -61,12 +61,6 @@ class NormalFormView(NormalFormModel):
         mixed: Float64Array = np.where(self.plans[player][:, 1:] > 0, behaviour, 1.0).prod(axis=1)
         return mixed
 
-    def action_at(self, player: int, strategy: int) -> dict[int, int]:
-        """What a strategy does: {information set: action} for those that it does not exclude."""
-        treeplex = self.source.treeplexes[player]
-        used = 1 + np.flatnonzero(self.plans[player][strategy, 1:])
-        return dict(zip(treeplex.sequence_infoset[used].tolist(), treeplex.sequence_action[used].tolist(), strict=True))
-
 
 def count_strategies(treeplex: Treeplex) -> float:
     """How many reduced pure policies a player has; exact below 2^53, and inf beyond the range of a float."""

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, namespace, take_rows
+from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, joined_rows, namespace, take_rows
 from eqenvs.errors import GameDefinitionError, GameTooLargeError
 from eqenvs.markov_rules import MarkovRules
-from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.models.enumeration import DEFAULT_MAX_SIZE, checked_chance
 from eqenvs.models.information_states import masks_where_acting, unique_rows
 from eqenvs.models.markov import MarkovModel, Successors, joint_legal
 from eqenvs.rules import CHANCE, SIMULTANEOUS, TERMINAL
@@ -135,9 +135,8 @@ def _rows(level: _Level, part: slice) -> _Level:
 
 
 def _joined(parts: list[_Level]) -> _Level:
-    state_type = type(parts[0].state)
     return _Level(
-        state_type(*(np.concatenate(fields) for fields in zip(*(part.state for part in parts), strict=True))),
+        joined_rows([part.state for part in parts]),
         np.concatenate([part.keys for part in parts]),
         tuple(np.concatenate(masks) for masks in zip(*(part.legal for part in parts), strict=True)),
         tuple(np.concatenate(views) for views in zip(*(part.views for part in parts), strict=True)),
@@ -186,19 +185,10 @@ def _resolved(rules: MarkovRules[Any], state: Any, row: IntArray, received: Floa
         shares.append(probability[ready])
         waiting = np.flatnonzero(phase == CHANCE)
         if not waiting.size:
-            state_type = type(states[0])
-            after = state_type(*(np.concatenate(fields) for fields in zip(*states, strict=True)))
             ends = _Ends(np.concatenate(end_rows), np.concatenate(end_shares))
-            return _After(after, np.concatenate(rows), np.concatenate(shares), ends, reward)
+            return _After(joined_rows(states), np.concatenate(rows), np.concatenate(shares), ends, reward)
         state, row, probability = take_rows(state, waiting), row[waiting], probability[waiting]
-        outcomes: Float64Array = rules.chance_probabilities(state)
-        good = (np.abs(outcomes.sum(axis=1) - 1) <= 1e-9) & (outcomes >= 0).all(axis=1)  # False for NaN too
-        if not good.all():
-            wrong = int(np.argmin(good))
-            raise GameDefinitionError(
-                f"{name}: chance probabilities must be non-negative and sum to 1, got {outcomes[wrong].tolist()} at "
-                f"{take_rows(state, np.array([wrong]))}"
-            )
+        outcomes = checked_chance(rules, state, name)
         parent, outcome = np.nonzero(outcomes)
         moves = np.zeros((len(parent), rules.num_players + 1), dtype=np.int64)
         moves[:, -1] = outcome

@@ -11,7 +11,6 @@ from eqenvs.errors import InputError
 from eqenvs.graphs import (
     Graph,
     degree_share,
-    expected_edges,
     fit_graphex,
     read_edges,
     read_vertices,
@@ -116,6 +115,11 @@ def graphex(sparsity, size, width, rng):
     latent = rng.uniform(0, width, size=rng.poisson(size * width))
     weight = (1 + latent) ** (-1 / sparsity)
     return drawn(np.outer(weight, weight), rng)
+
+
+def expected_edges(sparsity: float, size: float) -> float:
+    """Edges of a graph of size nu of the power-law graphex, on average."""
+    return 0.5 * size**2 * (sparsity / (1 - sparsity)) ** 2
 
 
 def test_graphs_of_the_graphex_have_the_expected_edges():

@@ -14,8 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from eqagents.distributed import Executor, Handle, InlineExecutor, Stream, Task
 from eqagents.distributed.executor import Waiting
@@ -100,14 +99,6 @@ class VirtualWorkers(Executor):
     def close(self) -> None:
         """See `Executor.close`."""
         self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def sent(self, count: int) -> None:
         """The driver has sent so many tasks."""

@@ -1,4 +1,4 @@
-"""The `eqenvs` command: games, show, solve, train, resume, replay, evaluate, compare, report, bench.
+"""The `eqenvs` command: games, show, solve, train, resume, status, replay, evaluate, compare, report, bench.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
 error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 and
@@ -16,7 +16,8 @@ from typing import Annotated, Any
 import typer
 
 import eqenvs
-from eqagents.cli.console import assignments, busy, err, interruptible, out, print_json, require_parent
+from eqagents.cli.console import assignments, busy, err, interruptible, out, print_json
+from eqagents.cli.inputs import is_policy_file, loaded, require_new, require_parent
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 
@@ -125,10 +126,7 @@ def solve(
     from eqagents.training.files import write_json
     from eqsolvers.result import Status
 
-    if save is not None:
-        if save.exists():
-            raise InputError(f"{save} exists; choose another --out")
-        require_parent(save)
+    require_new(save)
     solved = solve_game(
         _make(game_id, parameter),
         concept=concept,
@@ -179,9 +177,9 @@ def train(
     from eqagents.training.config import load_config
     from eqagents.training.run import train as start
 
-    loaded = load_config(config, overrides or [])
+    settings = load_config(config, overrides or [])
     with interruptible(directory) as interrupt, TrainingDisplay() as display:
-        start(loaded, directory, display, interrupt)
+        start(settings, directory, display, interrupt)
     _finish(directory, as_json)
 
 
@@ -201,6 +199,21 @@ def resume(
 
 
 @app.command()
+def status(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")], as_json: JsonFlag = False
+) -> None:
+    """Say how a run stands, also while it is trained."""
+    from eqagents.cli.tables import status_table
+    from eqagents.training.status import status_of
+
+    found = status_of(directory)
+    if as_json:
+        print_json({"run": str(directory), **found.to_dict()})
+    else:
+        out.print(status_table(found, str(directory)))
+
+
+@app.command()
 def replay(
     directory: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run that a task failed in.")],
 ) -> None:
@@ -215,21 +228,12 @@ def replay(
 
 def _evaluate_in_populations(path: Path, step: int | None, num_agents: str, as_json: bool) -> None:
     from eqagents.cli.populations import population_table, sizes_of
-    from eqenvs.policy_files import load_policy
     from eqsolvers.scoring.finite_population import population_curve
 
     sizes = sizes_of(num_agents)
     with busy("scoring"):
-        if path.is_file() or path.suffix == ".json":
-            if step is not None:
-                raise InputError(f"--step chooses a run's checkpoint; {path} is a file")
-            game, policy = load_policy(path)
-            curve = population_curve(game, policy, sizes)
-        else:
-            from eqagents.training.run import load_trained
-
-            trained = load_trained(path, step=step)
-            curve = population_curve(trained.game, trained.policy, sizes)
+        found = loaded(path, step)
+        curve = population_curve(found.game, found.policy, sizes)
     if as_json:
         print_json(curve.to_dict())
     else:
@@ -254,16 +258,13 @@ def evaluate(
     if num_agents is not None:
         _evaluate_in_populations(path, step, num_agents, as_json)
         return
-    if not path.is_file() and path.suffix != ".json":
-        from eqagents.training.run import evaluate as evaluate_run
-
-        with busy("scoring"):
-            scored = evaluate_run(path, step=step)
-    elif step is not None:
-        raise InputError(f"--step chooses a run's checkpoint; {path} is a file")
-    else:
-        with busy("scoring"):
+    with busy("scoring"):
+        if is_policy_file(path, step):
             scored = score(*load_policy(path))
+        else:
+            from eqagents.training.run import evaluate as evaluate_run
+
+            scored = evaluate_run(path, step=step)
     if as_json:
         print_json(scored.to_dict())
     else:
@@ -299,10 +300,7 @@ def compare(
     from eqagents.training.files import write_json
     from eqsolvers.evaluation import Allocation
 
-    if file is not None:
-        if file.exists():
-            raise InputError(f"{file} exists; choose another --out")
-        require_parent(file)
+    require_new(file)
     allocation = None
     if (episodes, half_width, budget) != (None, None, None):
         allocation = Allocation(episodes=episodes or 1024, half_width=half_width, budget=budget)

@@ -40,16 +40,6 @@ def assignments(option: str, items: Sequence[str]) -> dict[str, str]:
     return texts
 
 
-def require_parent(file: Path) -> None:
-    """Check that a file can be made.
-
-    Raises:
-        InputError: its directory is missing.
-    """
-    if not file.parent.is_dir():
-        raise InputError(f"--out {file}: there is no directory {file.parent}")
-
-
 @contextmanager
 def busy(what: str) -> Iterator[None]:
     """A spinner on standard error while something takes its time."""

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eqagents.cli.inputs import loaded
 from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro._loop import DoubleOracle
-from eqagents.oracles import Member
-from eqagents.policies.records import to_policy
-from eqagents.training.run import Trained, load_trained
+from eqagents.oracles import Member, policy_of
+from eqagents.training.run import Trained
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import TabularPolicy
-from eqenvs.policy_files import load_policy
 from eqsolvers.evaluation import Entrant
 from eqsolvers.meta import MetaSolution
 
@@ -82,14 +80,13 @@ def load_contestants(paths: Sequence[Path]) -> list[Contestant]:
 
 
 def _load(path: Path, name: str) -> Contestant:
-    if path.is_file() or path.suffix == ".json":
-        game, policy = load_policy(path)
+    game, policy, trained = loaded(path)
+    if trained is None:
         key = hashlib.sha256(path.read_bytes()).hexdigest()
         return Contestant(Entrant(name, policy, key), game, "policy")
-    trained = load_trained(path)
     # What was learned, not how long it took: a run that is repeated elsewhere is the same entrant.
-    entrant = Entrant(name, trained.policy, digest(trained.learner.to_tree(trained.state)))
-    return Contestant(entrant, trained.game, "run", trained.step, _populations(trained))
+    entrant = Entrant(name, policy, digest(trained.learner.to_tree(trained.state)))
+    return Contestant(entrant, game, "run", trained.step, _populations(trained))
 
 
 def _populations(trained: Trained) -> Found | None:
@@ -105,12 +102,9 @@ def _populations(trained: Trained) -> Found | None:
 
 def _entrant(game: Game, player: int, member: Member) -> Entrant:
     name, key = f"player {player}", digest(member.record)
-    if member.table is None:
-        return Entrant(name, to_policy(member.record, game, player), key)
-    # The table says who plays it: of a shared population the same record is another policy for another player.
-    tables = [states.uniform() for states in game.information_states]
-    tables[player] = member.table
-    return Entrant(name, TabularPolicy(game, tables), key if player == 0 else f"{name}'s {key}")
+    # Of a shared population the same record may be another policy for another player: its table says which.
+    shared = player == 0 or member.table is None
+    return Entrant(name, policy_of(game, player, member), key if shared else f"{name}'s {key}")
 
 
 def _stages(trained: Trained, sizes: tuple[int, ...]) -> dict[int, tuple[int, ...]]:

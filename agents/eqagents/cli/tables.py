@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from eqagents.cli.solving import Solved
+    from eqagents.training.status import Status
     from eqenvs.game import Game
     from eqenvs.spec import Parameter
     from eqsolvers.scoring import Score
@@ -124,6 +125,32 @@ def solved_table(solved: Solved, data: Mapping[str, Any]) -> Table:
         table.add_row("policy", _written(data["policy"]))
     add_score(table, solved.scored, "" if solved.found else "uniform play: ")
     return table
+
+
+def status_table(found: Status, title: str) -> Table:
+    """How a run stands."""
+    table = Table("run", title)
+    table.add_row("state", found.state if found.why is None else f"{found.state}: {found.why}")
+    table.add_row("iteration", f"{'none' if found.iteration is None else found.iteration} of {found.iterations}")
+    table.add_row("learning", _duration(found.seconds))
+    if found.seconds_per_iteration is not None:
+        table.add_row("an iteration", _duration(found.seconds_per_iteration))
+    if found.seconds_left is not None:
+        table.add_row("to the last one", _duration(found.seconds_left))
+    if found.nash_conv is not None:
+        table.add_row("nash_conv", f"{found.nash_conv:.6g} (iteration {found.scored_iteration})")
+    table.add_row("checkpoint", "none" if found.checkpoint is None else str(found.checkpoint))
+    table.add_row("results kept since", str(found.kept_results))
+    if found.since_written is not None:
+        table.add_row("last written", f"{_duration(found.since_written)} ago")
+    return table
+
+
+def _duration(seconds: float) -> str:
+    """In a unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
 
 
 def section_table(section: Mapping[str, Any]) -> Table:

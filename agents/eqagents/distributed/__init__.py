@@ -10,7 +10,7 @@ import sys
 
 from eqagents.distributed.config import ExecutorConfig
 from eqagents.distributed.executor import Executor, InlineExecutor, Stream, run_ordered
-from eqagents.distributed.flow import Flow, Job, Work, asked, outcome, outcomes
+from eqagents.distributed.flow import Flow, Job, Work, asked, outcome
 from eqagents.distributed.task import Failed, Handle, Raised, Task, TaskError, execute, one_torch_thread
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "make_executor",
     "one_torch_thread",
     "outcome",
-    "outcomes",
     "run_ordered",
 ]
 

@@ -90,7 +90,8 @@ class Parcel:
 
     entries: list[Entry]
     worker: Worker
-    late_at: float = math.inf  # by the monotonic clock
+    sent_at: float = field(default_factory=time.monotonic)
+    late: bool = False  # whether its tasks were sent to another worker for it
     twin: Parcel | None = None  # the same tasks at another worker
     over: bool = False  # whether nobody waits for its results
 
@@ -120,7 +121,7 @@ class Crew:
         self._actor_class, self._seed, self._retries = actor_class, seed, retries
         self.in_flight = in_flight if retries else 1
         self.workers = [Worker() for _ in range(size)]
-        self._closed = False
+        self.closed = False
         self._seconds: dict[str, float] = {}  # that tasks of a function take: the mean, the latest counting most
 
     def send(self, parcel: Parcel) -> Any:
@@ -144,9 +145,9 @@ class Crew:
         return max(1, int(PARCEL / max(mean, PARCEL / MOST)))
 
     def late_at(self, parcel: Parcel) -> float:
-        """When a parcel that is sent now is late; never, where it is not known how long such tasks take."""
+        """When a parcel is late, by the monotonic clock; never, where it is not known how long such tasks take."""
         seconds = [self._seconds.get(entry.task.function, math.inf) for entry in parcel.entries]
-        return time.monotonic() + max(AT_LEAST, LATE * sum(seconds))
+        return parcel.sent_at + max(AT_LEAST, LATE * sum(seconds))
 
     def lost(self, parcel: Parcel, error: RayError) -> list[TaskError | None]:
         """Counts a loss against every task of a parcel: nobody knows which of them the worker was running.
@@ -190,12 +191,12 @@ class Crew:
 
     def require_open(self) -> None:
         """Raises RuntimeError after `close`."""
-        if self._closed:
+        if self.closed:
             raise RuntimeError("this executor is closed")
 
     def close(self) -> None:
         """End all workers, for good."""
-        self._closed = True
+        self.closed = True
         for worker in self.workers:
             worker.kill()
 

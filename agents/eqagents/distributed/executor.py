@@ -84,11 +84,13 @@ class Executor(Protocol):
     def close(self) -> None:
         """Frees workers and published objects; closing twice does nothing."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def _received(stream: Stream) -> Iterator[tuple[tuple[int, ...], Any]]:
@@ -230,11 +232,3 @@ class InlineExecutor(Executor):
     def close(self) -> None:
         """Drops what was published."""
         self._objects.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from eqagents.distributed.executor import Executor, Stream
@@ -39,7 +38,7 @@ class Job(Generic[T]):
         self._answers: list[Any] | None = None  # to what it waits for; None before it has begun
         self._missing = 0  # of these
         self._waiting: list[tuple[Job[Any], int]] = []  # who waits for it, and which of their answers it is
-        self._returned: Any = None  # or `_Failure`
+        self._returned: Any = None  # or `Raised`
 
     @classmethod
     def done(cls, result: T) -> Job[T]:
@@ -61,25 +60,18 @@ class Job(Generic[T]):
         """
         if not self.finished:
             raise RuntimeError("the job is not finished")
-        if isinstance(self._returned, _Failure):
+        if isinstance(self._returned, Raised):
             raise self._returned.error
         found: T = self._returned
         return found
 
 
-Work: TypeAlias = Generator[Sequence[Task] | Sequence[Job[Any]], list[Any], T]
+Work: TypeAlias = Generator[Sequence[Task | Job[Any]], list[Any], T]
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """What comes in place of an answer that there is not."""
-
-    error: Exception
-
-
-def asked(tasks: Sequence[Task]) -> Work[list[Any]]:
-    """The results of tasks, in their order; `yield from` it."""
-    results = yield tasks
+def asked(wanted: Sequence[Task | Job[Any]]) -> Work[list[Any]]:
+    """The results of tasks, or what jobs returned, in their order; `yield from` it."""
+    results = yield wanted
     return results
 
 
@@ -88,12 +80,6 @@ def outcome(job: Job[T]) -> Work[T]:
     if not job.finished:
         yield [job]
     return job.result()
-
-
-def outcomes(*jobs: Job[Any]) -> Work[list[Any]]:
-    """What jobs returned, in their order; `yield from` it."""
-    found = yield jobs
-    return found
 
 
 class Flow:
@@ -132,7 +118,7 @@ class Flow:
                 self._advance(self._ready.popleft())
             elif self._stream is not None and len(self._stream):
                 key, result = self._stream.receive()
-                self._answer(*self._tasks.pop(key), _Failure(result.error) if isinstance(result, Raised) else result)
+                self._answer(*self._tasks.pop(key), result)
             else:
                 raise RuntimeError("the job waits for work that waits for it")
         return job.result()
@@ -152,7 +138,7 @@ class Flow:
         """Goes on with a job whose answers are all there, until it waits again or ends."""
         assert job._work is not None
         while not job._missing:
-            failures = [each.error for each in job._answers or () if isinstance(each, _Failure)]
+            failures = [each.error for each in job._answers or () if isinstance(each, Raised)]
             try:
                 if failures:
                     wanted = job._work.throw(failures[0])
@@ -163,7 +149,7 @@ class Flow:
             except StopIteration as stop:
                 return self._end(job, stop.value)
             except Exception as error:  # whoever waits for it is told
-                return self._end(job, _Failure(error))
+                return self._end(job, Raised(error))
             self._ask(job, wanted)
         return None
 

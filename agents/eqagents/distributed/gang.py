@@ -16,7 +16,7 @@ from typing import Any
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
-from eqagents.distributed.task import Task, execute
+from eqagents.distributed.task import Raised, Task, execute
 from eqenvs.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -48,12 +48,12 @@ class Member:
             backend, init_method=f"tcp://{address}", rank=rank, world_size=size, timeout=PATIENCE
         )
 
-    def run(self, task: Task, seed: int, objects: dict[str, Any]) -> tuple[bool, Any]:
-        """Whether the task went well, and its result or its error."""
+    def run(self, task: Task, seed: int, objects: dict[str, Any]) -> Any:
+        """The task's result; `Raised` where it failed."""
         try:
-            return True, execute(task, seed, {name: ray.get(reference) for name, reference in objects.items()})
+            return execute(task, seed, {name: ray.get(reference) for name, reference in objects.items()})
         except Exception as error:
-            return False, error
+            return Raised(error)
 
 
 class Gang:
@@ -90,9 +90,9 @@ class Gang:
         try:
             while waiting:
                 (ready, *_), waiting = ray.wait(waiting, num_returns=1)
-                well, result = ray.get(ready)
-                if not well:
-                    raise result
+                result = ray.get(ready)
+                if isinstance(result, Raised):
+                    raise result.error
                 results[ready] = result
         except BaseException:
             self.kill()  # the others wait for the one that failed
@@ -134,7 +134,7 @@ class Gangs:
             else:
                 self._gang = gang
                 return results
-        raise InputError(f"fit.processes: the {len(tasks)} processes were lost {self._retries + 1} times")
+        raise InputError(f"the {len(tasks)} processes were lost {self._retries + 1} times")
 
     def kill(self) -> None:
         """End it."""

@@ -9,7 +9,7 @@ function share calls, by what tasks of that function took so far.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import ray
 
@@ -23,7 +23,6 @@ from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 
 class RayExecutor(Executor):
@@ -66,7 +65,6 @@ class RayExecutor(Executor):
                 raise ValueError(f"{name} must be >= {least}, got {value}")
         self._seed = seed
         self._published: dict[str, Any] = {}
-        self._closed = False
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             start_ray(workers, address, object_store_memory)
@@ -121,22 +119,13 @@ class RayExecutor(Executor):
 
     def close(self) -> None:
         """Kills this executor's workers; stops Ray where this executor started it, leaves a cluster it connected to."""
-        if self._closed:
+        if self._crew.closed:
             return
-        self._closed = True
         self._crew.close()
         self._gangs.kill()
         self._published.clear()
         if self._owns_ray:
             ray.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _references(self, task: Task) -> dict[str, Any]:
         # A handle that is not published here is left to `execute`, whose error names the task.

@@ -114,7 +114,6 @@ class RayStream(Stream):
             if load[worker] >= (1 if last else crew.in_flight):
                 return
             parcel = Parcel(self._next(), worker)
-            parcel.late_at = crew.late_at(parcel)
             self._pending[crew.send(parcel)] = parcel
             load[worker] += 1
             if parcel.alone:
@@ -123,18 +122,18 @@ class RayStream(Stream):
     def _send_late_ones(self) -> None:
         """Sends late parcels to free workers too: whichever is done first counts, and gives the same bits."""
         now = time.monotonic()
-        late = (parcel for parcel in list(self._pending.values()) if parcel.late_at <= now and parcel.waits_alone)
+        late = [each for each in self._pending.values() if each.waits_alone and self._crew.late_at(each) <= now]
         for worker, parcel in zip(self._free(), late, strict=False):
             task = parcel.entries[0].task
             message = "task %s (%s) takes %g times as long as others did, and is sent to another worker too"
             logger.warning(message, task.key, task.function, LATE)
-            parcel.twin = Parcel(parcel.entries, worker, twin=parcel)
+            parcel.late, parcel.twin = True, Parcel(parcel.entries, worker, twin=parcel)
             self._pending[self._crew.send(parcel.twin)] = parcel.twin
 
     def _give_up(self, parcel: Parcel) -> None:
         """Nobody waits for a parcel any more; where it was the late one its worker is ended, which may be stuck."""
         parcel.over = True
-        if parcel.late_at < math.inf:
+        if parcel.late:
             self._crew.abandon({parcel.worker})
 
     def _free(self) -> list[Worker]:
@@ -147,7 +146,8 @@ class RayStream(Stream):
         warn_at = time.monotonic() + START_WARNING
         late_at = math.inf
         if self._free():
-            late_at = min((each.late_at for each in self._pending.values() if each.waits_alone), default=math.inf)
+            alone = [self._crew.late_at(each) for each in self._pending.values() if each.waits_alone]
+            late_at = min(alone, default=math.inf)
         while True:
             until = min(late_at, warn_at)
             timeout = None if until == math.inf else max(0.0, until - time.monotonic())

@@ -120,13 +120,13 @@ class TaskError(RuntimeError):
 
 @dataclass(frozen=True)
 class Raised:
-    """What comes in place of the result of a task that failed.
+    """What comes in place of the result of a task, or of a job, that failed.
 
     Attributes:
-        error: what it failed with.
+        error: what it failed with; of a task, InputError or TaskError.
     """
 
-    error: InputError | TaskError
+    error: Exception
 
 
 def unique(tasks: Iterable[Task], under_way: set[tuple[int, ...]]) -> list[Task]:

@@ -14,7 +14,16 @@ from eqenvs import discovery
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
 
-StateT = TypeVar("StateT")
+
+class Counted(Protocol):
+    """A state that knows how many iterations it has seen."""
+
+    @property
+    def iteration(self) -> int:
+        """Their number."""
+
+
+StateT = TypeVar("StateT", bound=Counted)
 
 
 class Learner(Protocol[StateT]):
@@ -28,6 +37,7 @@ class Learner(Protocol[StateT]):
 
     def iteration(self, state: StateT) -> int:
         """How many iterations the state has seen."""
+        return state.iteration
 
     def step(self, state: StateT) -> tuple[StateT, dict[str, float]]:
         """One iteration, and its metrics by name."""
@@ -40,6 +50,7 @@ class Learner(Protocol[StateT]):
 
         They are the learner's own, so they are shown beside the score and never as a part of it.
         """
+        return {}
 
     def to_tree(self, state: StateT) -> dict[str, Any]:
         """The state as nested dicts, lists, numbers, strings and arrays, for a checkpoint."""
@@ -48,7 +59,8 @@ class Learner(Protocol[StateT]):
         """The state that `to_tree` gave."""
 
     def artefacts(self, state: StateT) -> dict[str, Any]:
-        """JSON data to keep beside the metrics, by file name without its ending."""
+        """JSON data to keep beside the metrics, by file name without its ending; mostly none."""
+        return {}
 
 
 HIGHEST_GAIN = "response/highest_gain"

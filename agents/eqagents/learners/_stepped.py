@@ -14,6 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from eqagents.learners import Learner
+
 
 class Steppable(Protocol):
     """What a process must be able to do here; see `eqsolvers.iterative.Process`."""
@@ -44,7 +46,7 @@ class SteppedState:
     process: dict[str, Any]
 
 
-class Stepped(Generic[ProcessT]):
+class Stepped(Learner[SteppedState], Generic[ProcessT]):
     """The part of a `Learner` that such learners share.
 
     Args:
@@ -74,10 +76,6 @@ class Stepped(Generic[ProcessT]):
         self._present = SteppedState(0, self._process.state())
         return self._present
 
-    def iteration(self, state: SteppedState) -> int:
-        """Steps done."""
-        return state.iteration
-
     def step(self, state: SteppedState) -> tuple[SteppedState, dict[str, float]]:
         """Some iterations of the method."""
         process = self._at(state)
@@ -97,11 +95,6 @@ class Stepped(Generic[ProcessT]):
         if self._process is None:
             self._process = self._start(0)  # all randomness to come is in the state
         return SteppedState(tree["iteration"], tree["process"])
-
-    def artefacts(self, state: SteppedState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        del state
-        return {}
 
     def _at(self, state: SteppedState) -> ProcessT:
         """The process at `state`."""

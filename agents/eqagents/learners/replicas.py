@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from eqagents.distributed import Executor, Task
 from eqagents.distributed.executor import run_ordered
-from eqagents.learners import LearnerSpec
+from eqagents.learners import Learner, LearnerSpec
 from eqagents.learners.tabular import MethodConfig, iterative_methods
 from eqenvs.errors import InputError, unknown_name
 from eqenvs.game import Game
@@ -102,7 +102,7 @@ def process_at(config: MethodConfig, game: Game, seed: int, state: dict[str, Any
     return process
 
 
-class Replicas:
+class Replicas(Learner[ReplicasState]):
     """See the module."""
 
     def __init__(self, game: Game, config: ReplicasConfig, executor: Executor) -> None:
@@ -121,10 +121,6 @@ class Replicas:
         """All replicas before their first iteration."""
         seeds = [int(child.generate_state(1, np.uint32)[0]) for child in seed.spawn(self._config.count)]
         return ReplicasState(0, seeds, [None] * self._config.count, np.empty((0, self._config.count)))
-
-    def iteration(self, state: ReplicasState) -> int:
-        """Steps done."""
-        return state.iteration
 
     def step(self, state: ReplicasState) -> tuple[ReplicasState, dict[str, float]]:
         """Some iterations of every replica."""

@@ -37,7 +37,7 @@ from torch import Tensor
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, one_torch_thread
-from eqagents.learners import LearnerSpec
+from eqagents.learners import Learner, LearnerSpec
 from eqagents.learners._structural_economies import Economy, economy_of
 from eqagents.learners._structural_paths import (
     Evaluation,
@@ -111,7 +111,7 @@ class StructuralState:
     aggregate: IntArray
 
 
-class StructuralRL:
+class StructuralRL(Learner[StructuralState]):
     """See the module."""
 
     def __init__(self, game: Game, config: StructuralRLConfig) -> None:
@@ -148,10 +148,6 @@ class StructuralRL:
             population=economy.first(self._there(aggregate)).cpu().numpy(),
             aggregate=aggregate,
         )
-
-    def iteration(self, state: StructuralState) -> int:
-        """Steps done."""
-        return state.iteration
 
     def step(self, state: StructuralState) -> tuple[StructuralState, dict[str, float]]:
         """Some gradient steps."""
@@ -207,11 +203,6 @@ class StructuralRL:
     def from_tree(self, tree: dict[str, Any]) -> StructuralState:
         """See `Learner`."""
         return StructuralState(**tree)
-
-    def artefacts(self, state: StructuralState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        del state
-        return {}
 
     def _there(self, array: Any) -> Tensor:
         return torch.tensor(array, device=self._device)

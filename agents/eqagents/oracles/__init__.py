@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.policies import PolicyRecord
+from eqagents.policies import PolicyRecord, to_policy
 from eqenvs import discovery
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError
 from eqenvs.game import Game
-from eqenvs.policies import JointPolicy
+from eqenvs.policies import BehaviourPolicy, JointPolicy, for_player
 from eqsolvers.meta import MetaSolution
 
 
@@ -49,6 +49,16 @@ class Member(Protocol):
     @property
     def table(self) -> Float64Array | None:
         """Its behaviour table [I, A], or None where it was not tabulated."""
+
+
+def policy_of(game: Game, player: int, member: Member) -> BehaviourPolicy:
+    """A member's policy, to be asked about `player` only; by its table where it has one, which is played faster.
+
+    The table says who plays it, too: of a shared population one record is another policy for another player.
+    """
+    if member.table is None:
+        return to_policy(member.record, game, player)
+    return for_player(game, player, member.table)
 
 
 @dataclass(frozen=True, eq=False)

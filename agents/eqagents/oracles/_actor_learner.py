@@ -11,6 +11,7 @@ Cost: updates x num_envs x steps stages of play and one gradient pass over the p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from eqagents.rollout.trajectory import Rollout
 from eqenvs.arrays import require_torch_device
 from eqenvs.errors import InputError
 from eqenvs.game import Game
+from eqenvs.rules import Rules
 from eqenvs.simulation import simulate
 from eqsolvers.scoring.simulated import replace_player
 
@@ -112,24 +114,27 @@ def actor_critic_oracle(name: str, config: type[ActorCriticConfig], loss: Loss, 
     return OracleSpec(id=name, config=config, respond=respond, needs_model=False, check=check)
 
 
+def one_for_all(rules: Rules[Any], config: NetworkConfig, seed: int, width: int | None = None) -> ActorCritic:
+    """A policy and a critic, whatever the role they play; `width` of what they see, by default an observation's."""
+    width = rules.observation_size if width is None else width
+    networks = ActorCritic(width, width, (rules.max_actions,), config, seed)
+    networks.num_actions = (rules.max_actions,) * rules.num_players
+    return networks
+
+
 def _train(
     config: ActorCriticConfig, learner: ActorLearnerConfig, loss: Loss, situation: Situation
 ) -> tuple[PolicyRecord, int]:
     """The response, and how many games were begun."""
     game, player, start = situation.game, situation.player, situation.warm_start
     games, generator, words = begun(config, game, situation.seed)
-    rules = game.rules
-    networks = ActorCritic(
-        rules.observation_size, rules.observation_size, (rules.max_actions,), config.network(), words[0]
-    )
-    actions = rules.num_actions[player]
+    networks = one_for_all(game.rules, config.network(), words[0])
     if config.warm_start and start is not None:
         take_up(networks.actor, start, game, player)
     networks.to(games.device)
-    networks.num_actions = (rules.max_actions,) * rules.num_players  # one network, whatever the role it plays
     cast = Against(game, networks, player, situation.opponents, config.num_envs, generator)
     episodes = played_and_fitted(config, learner, loss, networks, games, cast, words)
-    return networks.actor.record(0, actions), episodes
+    return networks.actor.record(0, game.rules.num_actions[player]), episodes
 
 
 def played_and_fitted(

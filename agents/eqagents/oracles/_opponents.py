@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eqagents.oracles import Member
-from eqagents.policies import to_policy
 from eqagents.rollout.behaviour import Behaviour
 from eqagents.rollout.cast import SOFTMAX, Acted, Cast, Playing, Seat, sample
 from eqagents.rollout.games import Shown
@@ -24,7 +22,6 @@ from eqenvs.models.information_states import KeyIndex
 from eqenvs.policies import (
     JointPolicy,
     MarkovCorrelatedPolicy,
-    TabularPolicy,
     components,
     player_entries,
     private_mixture,
@@ -106,15 +103,6 @@ class Against(Cast):
                 for other in self._chances:
                     acted.actions[rows, other] = told[:, other]
         return acted
-
-
-def policy_of(game: Game, player: int, member: Member) -> Any:
-    """A member's policy, to be asked about `player` only; by its table where it has one, which is played faster."""
-    if member.table is None:
-        return to_policy(member.record, game, player)
-    tables = [states.uniform() for states in game.information_states]
-    tables[player] = member.table
-    return TabularPolicy(game, tables)
 
 
 class _Device:

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from eqagents.learners.deep.ppo import loss
-from eqagents.oracles import OracleResult, Populations, Situation, populations_of
-from eqagents.oracles._actor_learner import begun, judged, played_and_fitted
+from eqagents.oracles import OracleResult, Populations, Situation, policy_of, populations_of
+from eqagents.oracles._actor_learner import begun, judged, one_for_all, played_and_fitted
 from eqagents.oracles._diverse import Measure
-from eqagents.oracles._opponents import Against, policy_of
+from eqagents.oracles._opponents import Against
 from eqagents.oracles._plans import others_weights
 from eqagents.oracles.ppo import PPOOracleConfig, learner_of
 from eqagents.rollout.cast import Acted
@@ -67,12 +67,8 @@ def learned_response(
     payoffs: Float64Array = own.reshape(len(own), -1) / scale
     aim = _Aim(measure_of(payoffs), others_weights(populations.meta, player), payoffs.mean(axis=0))
     games, generator, words = begun(config, game, situation.seed)
-    rules = game.rules
-    networks = ActorCritic(
-        rules.observation_size, rules.observation_size, (rules.max_actions,), config.network(), words[0]
-    )
+    networks = one_for_all(game.rules, config.network(), words[0])
     networks.to(games.device)
-    networks.num_actions = (rules.max_actions,) * rules.num_players
     cast = _Weighted(game, networks, player, _profiles(game, player, populations), config.num_envs, generator, aim)
     running = _Running(config.num_envs, games.discount)
 
@@ -84,7 +80,7 @@ def learned_response(
         return found._replace(rewards=rewards)
 
     episodes = played_and_fitted(config, learner_of(config), loss, networks, games, cast, words, seen)
-    record = networks.actor.record(0, rules.num_actions[player])
+    record = networks.actor.record(0, game.rules.num_actions[player])
     result = judged(situation, record, learned=episodes, episodes=config.value_episodes)
     result.metrics["diversity"] = aim.measure(aim.mean)[0]
     return result

@@ -34,7 +34,7 @@ from eqagents.rollout.networks import ActorCritic, NetworkConfig
 from eqagents.rollout.trajectory import Rollout, of_players
 from eqenvs.arrays import Float64Array, require_torch_device
 from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.policies import tabulate
+from eqenvs.policies import for_player, tabulate
 
 
 class MeanFieldPolicyGradientConfig(NamedSettings):
@@ -115,9 +115,8 @@ def _evaluated(
 ) -> tuple[Float64Array, Tensor]:
     """The actor as one population's part of a joint policy [M, P, S, A], and the critic's values [M * S]."""
     role = torch.zeros(len(seen), dtype=torch.int64, device=seen.device)
-    tables = [other.uniform() for other in model.information_states]  # the others' representatives are not used
-    tables[player] = networks.log_policy(seen, role, legal).exp().double().cpu().numpy()
-    return model.as_array(tables), networks.values(seen, role)
+    table = networks.log_policy(seen, role, legal).exp().double().cpu().numpy()
+    return model.as_array(for_player(model, player, table).tables), networks.values(seen, role)  # no other is used
 
 
 def _earned(found: Rollout, discount: float) -> float:

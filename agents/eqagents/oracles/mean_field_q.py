@@ -33,7 +33,7 @@ from eqagents.oracles import OracleResult, OracleSpec, Situation
 from eqagents.policies import MaskedMLP
 from eqenvs.arrays import Float64Array, require_torch_device
 from eqenvs.models.mean_field import MeanFieldModel
-from eqenvs.policies import tabulate
+from eqenvs.policies import for_player, tabulate
 
 GREEDY = 1e-6  # temperature at which the representatives' policy is as good as greedy
 
@@ -92,9 +92,8 @@ def _fit(
 def _with_greedy(model: MeanFieldModel, player: int, network: MaskedMLP) -> Float64Array:
     """A joint policy [M, P, S, A] in which one population plays greedily; the others' representatives are unused."""
     states = model.information_states[player]
-    tables = [other.uniform() for other in model.information_states]
-    tables[player] = probabilities(restored(sharpened(network, 1.0 / GREEDY)), states.observations, states.masks)
-    return model.as_array(tables)
+    table = probabilities(restored(sharpened(network, 1.0 / GREEDY)), states.observations, states.masks)
+    return model.as_array(for_player(model, player, table).tables)
 
 
 def check(config: MeanFieldQConfig) -> None:

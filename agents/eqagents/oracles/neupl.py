@@ -32,15 +32,14 @@ from pydantic import Field
 
 from eqagents.learners.deep.ppo import loss
 from eqagents.learners.psro._growth import digest
-from eqagents.oracles import Member, OracleResult, OracleSpec, Situation, populations_of
-from eqagents.oracles._actor_learner import begun, check, judged, played_and_fitted, write
-from eqagents.oracles._opponents import policy_of
+from eqagents.oracles import Member, OracleResult, OracleSpec, Situation, policy_of, populations_of
+from eqagents.oracles._actor_learner import begun, check, judged, one_for_all, played_and_fitted, write
 from eqagents.oracles._plans import others_weights
 from eqagents.oracles._rows import MOST_ROWS, AgainstRows, Conditioned, Told, Watched, widened
 from eqagents.oracles.ppo import ClippedConfig, learner_of
 from eqagents.policies import PolicyRecord
 from eqagents.policies.conditioned import RECORD
-from eqagents.rollout.networks import ActorCritic, RoleNetwork
+from eqagents.rollout.networks import RoleNetwork
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.policies import MixturePolicy, ProductPolicy, uniform_play
@@ -121,14 +120,13 @@ def _trained(
     game, player = situation.game, situation.player
     games, generator, words = begun(config, game, situation.seed)
     rules = game.rules
-    width = rules.observation_size + config.capacity
-    inside = ActorCritic(width, width, (rules.max_actions,), config.network(), words[0])
+    inside = one_for_all(rules, config.network(), words[0], rules.observation_size + config.capacity)
     if before is not None:
         _take_up(inside.actor, before, before["weights"], config.kept)
         _take_up(inside.critic, before, before["critic"], 1.0)
     inside.to(games.device)
     conditions = torch.tensor(graph, dtype=torch.float32, device=games.device)
-    networks = Conditioned(inside, conditions, (rules.max_actions,) * rules.num_players)
+    networks = Conditioned(inside, conditions, inside.num_actions)
     cast = AgainstRows(
         game, networks, player, _rows(situation, graph, members, config.new_share), config.num_envs, generator,
         Told(conditions),

@@ -47,7 +47,7 @@ from eqagents.policies.q_mixing import RECORD, q_mixing_record
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models import ExtensiveFormModel
-from eqenvs.policies import JointPolicy, ProductPolicy, TabularPolicy, uniform_play
+from eqenvs.policies import JointPolicy, ProductPolicy, TabularPolicy, for_player, uniform_play
 
 RESPONDERS = ("exact", "tabular_q", "dqn")
 STREAM = 2  # of the seeds of single responses, beside those that `judged` uses
@@ -133,9 +133,7 @@ def _alone(situation: Situation, member: Member) -> JointPolicy:
         entries: list[Any] = [uniform_play, uniform_play]
         entries[other] = to_policy(member.record, game, other)
         return ProductPolicy(entries)
-    tables = [states.uniform() for states in game.information_states]
-    tables[other] = table_of(situation, other, member)
-    return TabularPolicy(game, tables)
+    return for_player(game, other, table_of(situation, other, member))
 
 
 def _answer(config: NamedSettings, single: Situation) -> tuple[Any, int]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from eqagents.policies.records import PolicyRecord, RecordKind
 from eqenvs.arrays import Float64Array
 from eqenvs.game import Game
-from eqenvs.policies import TOLERANCE, TabularPolicy, check_table
+from eqenvs.policies import TOLERANCE, TabularPolicy, check_table, for_player
 
 
 def _policy(record: PolicyRecord, game: Game, player: int) -> TabularPolicy:
-    tables = [states.uniform() for states in game.information_states]
-    tables[player] = record["table"]
-    return TabularPolicy(game, tables)
+    return for_player(game, player, _table(record, game, player))
 
 
 def _table(record: PolicyRecord, game: Game, player: int) -> Float64Array:

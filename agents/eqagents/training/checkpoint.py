@@ -15,7 +15,6 @@ import json
 import logging
 import re
 import shutil
-import zipfile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eqagents.training.files import (
@@ -36,7 +35,7 @@ logger = logging.getLogger(__name__)
 FORMAT_VERSION = 1
 LATEST = "LATEST"
 _T = TypeVar("_T")
-_STEP = re.compile(r"step-(\d{6,})")
+_STEP = re.compile(r"step-([0-9]{6,18})")
 
 
 def save_checkpoint(directory: Path, step: int, tree: Any, *, keep: int = 3) -> Path:
@@ -178,7 +177,7 @@ def _read(path: Path, reader: Callable[[], _T]) -> _T:
         return reader()
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: missing") from error
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{path}: corrupt ({type(error).__name__}: {reason})") from error
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, Settings, by_id, validate, with_overrides
@@ -16,6 +15,7 @@ from eqagents.oracles import find_oracle
 from eqagents.oracles.dqn import DQNOracleConfig
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
 from eqagents.oracles.ppo import PPOOracleConfig
+from eqagents.yaml_text import parse_yaml
 from eqenvs.errors import InputError
 
 
@@ -119,13 +119,13 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         InputError: if the file is missing, no YAML mapping, or wrong inside.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         near = sorted(str(other) for other in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         hint = f"; there are: {', '.join(near)}" if near else ""
         raise InputError(f"config file {path} cannot be read ({error.strerror}){hint}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"config file {path} is no YAML: {' '.join(str(error).split())}"[:300]) from None
+    except ValueError as error:
+        raise InputError(f"config file {path} is no YAML: {error}") from None
     if not isinstance(data, dict):
         raise InputError(f"config file {path} must hold a mapping of keys")
     return parse_config(data, overrides)

@@ -11,6 +11,7 @@ down the last results may be lost, never a checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -114,6 +115,18 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def kept(file: Path) -> int:
+    """How many results a journal holds, which another process may be writing; 0 where there is none."""
+    if not file.exists():
+        return 0
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            ((count,),) = connection.execute("SELECT COUNT(*) FROM results").fetchall()
+            return int(count)
+    except sqlite3.DatabaseError:  # it is being made
+        return 0
 
 
 def _name(task: Task) -> str:

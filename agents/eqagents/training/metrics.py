@@ -6,6 +6,7 @@ The JSON lines are the record that programs read; the events can be made again f
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -80,10 +81,13 @@ class MetricsWriter:
 
     def close(self) -> None:
         """Closes both files; a later `write` opens them again."""
-        if self._lines is not None:
-            self._lines.close()
-            self._events.close()
+        lines, events = self._lines, self._events
         self._lines = self._events = None
+        if lines is not None:
+            try:
+                lines.close()
+            finally:
+                events.close()
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +95,9 @@ class MetricsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # A line that could not be written, as where the disk is full, cannot be now: the first error is the one to tell.
+        with contextlib.nullcontext() if error is None else contextlib.suppress(OSError):
+            self.close()
 
     def _open(self) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from eqagents.distributed import InlineExecutor, Raised, Stream, Task
+from eqagents.distributed import Failed, InlineExecutor, Raised, Stream, Task, TaskError
 
 
 class Seen(BaseException):
@@ -55,6 +55,8 @@ class _WatchingStream(Stream):
                 _, result = self._inner.receive()
                 if isinstance(result, Raised):
                     raise result.error
+                if isinstance(result, Failed):  # the run could do without it, but for others that failed like it
+                    raise TaskError(task.key, task.function, result.details or result.reason)
                 raise Seen(task, result)
         self._inner.send(listed, rank)
 

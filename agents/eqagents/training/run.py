@@ -19,6 +19,7 @@ from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save
 from eqagents.training.config import RunConfig
 from eqagents.training.files import write_json
 from eqagents.training.journal import Journal, JournalledExecutor
+from eqagents.training.log import RunLog
 from eqagents.training.metrics import MetricsWriter
 from eqagents.training.progress import OnProgress, Progress, Standing, StopAsked
 from eqagents.training.replay import Seen, Watch
@@ -247,15 +248,26 @@ def _scored(parts: _Parts, point: Point) -> Point:
 
 
 def _go(parts: _Parts, run: RunDirectory, start: Point, on_progress: OnProgress, stop_asked: StopAsked) -> None:
-    """Iterate to the end, and say in one line what went wrong with the directory, or in a file which task failed."""
-    run.failed_file.unlink(missing_ok=True)
-    try:
-        parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
-        _loop(parts, run, start, on_progress, stop_asked)
-    except TaskError as error:
-        with _writing(run):
-            write_json(run.failed_file, {"function": error.function, "key": list(error.key), "details": error.details})
-        raise
+    """Iterate to the end, and keep a log of it; a task that fails is named in a file."""
+    with RunLog(run.log_file, run.id()) as log:
+        log.iteration = start.standing.iteration
+        if not start.recorded:
+            log.event("begun")
+        elif start.standing.ended(parts.config.iterations, parts.config.stop) is None:
+            log.event("resumed from the checkpoint")
+        run.failed_file.unlink(missing_ok=True)
+        try:
+            parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
+            _loop(parts, run, start, on_progress, stop_asked, log)
+        except TaskError as error:
+            log.event(f"failed at task {error.key} ({error.function})")
+            stored = {"function": error.function, "key": list(error.key), "details": error.details}
+            with _writing(run):
+                write_json(run.failed_file, stored)
+            raise
+        except BaseException as error:
+            log.event(f"ended by {type(error).__name__}: {error}".partition("\n")[0])
+            raise
 
 
 @contextmanager
@@ -270,7 +282,9 @@ def _writing(run: RunDirectory) -> Iterator[None]:
         raise CheckpointError(f"{run.path}: {reason}") from error
 
 
-def _loop(parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgress, stop_asked: StopAsked) -> None:
+def _loop(
+    parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgress, stop_asked: StopAsked, log: RunLog
+) -> None:
     """Iterate to the end, or until it is asked to stop, writing metrics, artefacts and checkpoints."""
     config = parts.config
     with MetricsWriter(run.path) as writer:
@@ -280,12 +294,16 @@ def _loop(parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgres
         while (ended := point.standing.ended(config.iterations, config.stop)) is None:
             run.ended_file.unlink(missing_ok=True)
             point = _next(parts, point)
+            log.iteration = point.standing.iteration
             asked = stop_asked()
             _record(parts, run, point, writer, on_progress, last=asked)
             if asked and point.standing.ended(config.iterations, config.stop) is None:
+                log.event("stopped as asked, with a checkpoint")
                 return
     standing = point.standing
     facts = {"iteration": standing.iteration, "seconds": standing.seconds, "nash_conv": standing.nash_conv}
+    if not run.ended_file.exists():
+        log.event(f"ended: {ended.value}")
     with _writing(run):
         write_json(run.ended_file, {"stopped": ended.value, **facts})
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 import yaml
 
@@ -79,7 +80,7 @@ class RunDirectory:
         text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
         run = cls(path)
         path.mkdir(parents=True, exist_ok=True)
-        write_json(run.environment_file, environment())
+        write_json(run.environment_file, {"run": uuid4().hex, **environment()})
         write_text(run.config_file, text)  # last: it is what makes the directory a run
         return run
 
@@ -127,6 +128,18 @@ class RunDirectory:
                 raise CheckpointError(f"{self.path}: another process is training this run") from None
             yield
 
+    def is_locked(self) -> bool:
+        """Whether a process is at the run."""
+        file = self.path / LOCK_FILE
+        if not file.exists():
+            return False
+        with file.open() as opened:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
+
     @property
     def config_file(self) -> Path:
         """The configuration, as YAML."""
@@ -173,6 +186,11 @@ class RunDirectory:
         return self.path / "ended.json"
 
     @property
+    def log_file(self) -> Path:
+        """What happened to the run, one JSON object a line."""
+        return self.path / "log.jsonl"
+
+    @property
     def failed_file(self) -> Path:
         """The task that the run failed at, as JSON."""
         return self.path / "failed.json"
@@ -204,6 +222,13 @@ class RunDirectory:
             CheckpointError: the file is missing or no JSON object.
         """
         return read_object(self.environment_file)
+
+    def id(self) -> str | None:
+        """What tells the run from others, wherever its directory is; None where nothing says so any more."""
+        try:
+            return str(self.environment()["run"])
+        except (CheckpointError, KeyError):
+            return None
 
     def metrics(self) -> list[dict[str, Any]]:
         """The metrics, see `eqagents.training.metrics.read_metrics`."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, one_torch_thread, run_ordered
-from eqagents.oracles import Situation, find_oracle
-from eqagents.policies.records import PolicyRecord, to_policy
+from eqagents.oracles import find_oracle
+from eqagents.oracles._tasks import ANSWER, CHECK, answer
+from eqagents.policies.records import to_policy
 from eqagents.training.config import ScoreConfig
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -32,22 +33,8 @@ class OracleResponder:
 
     def __call__(self, game: Game, player: int, policy: JointPolicy, seed: np.random.SeedSequence) -> BehaviourPolicy:
         """Train against the others' entries of `policy`."""
-        record = respond(seed, game=game, policy=policy, config=self.config, player=player, own=seed)
-        return to_policy(record, game, player)
-
-
-def respond(
-    seed: np.random.SeedSequence,
-    *,
-    game: Game,
-    policy: JointPolicy,
-    config: NamedSettings,
-    player: int,
-    own: np.random.SeedSequence,
-) -> PolicyRecord:
-    """Task: one response; its randomness is that of the attempt, `own`, whatever the task is called."""
-    del seed
-    return find_oracle(config.id).respond(config, Situation(game, player, policy, own)).record
+        found = answer(seed, game=game, config=self.config, player=player, opponents=policy)
+        return to_policy(found.record, game, player)
 
 
 @cache
@@ -81,17 +68,8 @@ def require_oracles(config: ScoreConfig, game: Game, executor: Executor) -> None
                 f"config: score.oracles.{place}: oracle {settings.id!r} needs a game that can be enumerated, {game!r} "
                 "cannot; use 'ppo', 'dqn' or 'policy_gradient'"
             )
-    run_ordered(executor, [Task((0,), "eqagents.training.scoring:check", {"oracles": config.oracles})])
-
-
-def check(seed: np.random.SeedSequence, *, oracles: Sequence[NamedSettings]) -> None:
-    """Task: raises InputError if an oracle cannot run on this worker."""
-    del seed
-    for place, settings in enumerate(oracles):
-        try:
-            find_oracle(settings.id).check(settings)
-        except InputError as error:
-            raise InputError(f"config: score.oracles.{place}: {error}") from None
+    oracles = {f"config: score.oracles.{place}: ": settings for place, settings in enumerate(config.oracles)}
+    run_ordered(executor, [Task((0,), CHECK, {"oracles": oracles})])
 
 
 def score_as(config: ScoreConfig, game: Game, policy: JointPolicy, seed: int, executor: Executor) -> Score:
@@ -133,11 +111,11 @@ def _shared_out(executor: Executor, game: Game, attempts: Sequence[Attempt]) -> 
         assert isinstance(attempt.responder, OracleResponder)
         arguments = {
             "game": shared,
-            "policy": published[id(attempt.policy)],
             "config": attempt.responder.config,
             "player": attempt.player,
+            "opponents": published[id(attempt.policy)],
             "own": attempt.seed,
         }
-        tasks.append(Task((index,), "eqagents.training.scoring:respond", arguments))
-    records = run_ordered(executor, tasks)
-    return [to_policy(record, game, attempt.player) for record, attempt in zip(records, attempts, strict=True)]
+        tasks.append(Task((index,), ANSWER, arguments))
+    found = run_ordered(executor, tasks)
+    return [to_policy(each.record, game, attempt.player) for each, attempt in zip(found, attempts, strict=True)]

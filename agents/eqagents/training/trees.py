@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from eqenvs.npz import read_npz
+
 
 def split(tree: Any) -> tuple[Any, bytes]:
     """The JSON form of a tree, and its arrays as an `.npz` file.
@@ -34,8 +36,15 @@ def split(tree: Any) -> tuple[Any, bytes]:
 
 
 def joined(structure: Any, arrays: bytes) -> Any:
-    """The tree that `split` was given; bad input raises ValueError, TypeError, LookupError or zipfile.BadZipFile."""
-    return _decode(structure, dict(np.load(io.BytesIO(arrays), allow_pickle=False)))
+    """The tree that `split` was given; it takes no more memory than a few times what it is made from.
+
+    Raises:
+        ValueError: these are none, or do not fit.
+    """
+    try:
+        return _decode(structure, read_npz(io.BytesIO(arrays), len(arrays)))
+    except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def packed(tree: Any) -> tuple[str, bytes]:
@@ -45,8 +54,15 @@ def packed(tree: Any) -> tuple[str, bytes]:
 
 
 def unpacked(structure: str, arrays: bytes) -> Any:
-    """The tree that `packed` was given."""
-    return joined(json.loads(structure), arrays)
+    """The tree that `packed` was given.
+
+    Raises:
+        ValueError: these are none, or do not fit.
+    """
+    try:
+        return joined(json.loads(structure), arrays)
+    except (TypeError, RecursionError) as error:  # of another type, or nested too deeply
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _encode(value: Any, where: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
@@ -87,9 +103,8 @@ def _decode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if kind == "float":
         return struct.unpack(">d", bytes.fromhex(content))[0]
     name, descriptor, shape = content
-    array = np.ndarray(
-        tuple(shape), npy_format.descr_to_dtype(_tuples(descriptor)), buffer=bytearray(arrays[name].tobytes())
-    )
+    # Each array is taken once: a structure that names one again and again would stand for more than there is.
+    array = np.ndarray(tuple(shape), npy_format.descr_to_dtype(_tuples(descriptor)), buffer=arrays.pop(name).data)
     if kind == "array":
         return array
     if kind == "scalar":

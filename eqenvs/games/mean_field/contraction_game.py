@@ -37,11 +37,6 @@ from eqenvs.spec import Fact, Parameter
 STAY, SWITCH = range(2)
 
 
-def least_dominant_cost(own: float, congestion: float, discount: float) -> float:
-    """A cost of switching above this makes staying the one best response to every flow."""
-    return discount * own * congestion / (1 - discount * own)
-
-
 def build(
     modulus: float,
     own: float,

@@ -76,21 +76,17 @@ def build(limit: float, top: float, points: int, price: float, slope: float, ris
     )
 
 
-def _number(name: str, default: float, low: float, high: float, description: str) -> Parameter:
-    return Parameter(name=name, default=default, kind=float, low=low, high=high, description=description)
-
-
 SPEC = mean_field_spec(
     id="huggett",
     title="Huggett economy",
     build=build,
     source="Huggett (1993), Journal of Economic Dynamics and Control 17",
     parameters=(
-        _number("limit", 4.0, 0.1, 20.0, "most that may be owed, in high endowments of two months"),
-        _number("top", 6.0, 0.1, 100.0, "most bonds that may be held"),
+        Parameter.real("limit", 4.0, 0.1, 20.0, "most that may be owed, in high endowments of two months"),
+        Parameter.real("top", 6.0, 0.1, 100.0, "most bonds that may be held"),
         Parameter(name="points", default=51, low=3, high=1_000, description="grid points of bonds"),
-        _number("price", 0.998, 0.5, 1.5, "of a bond where mean assets are 0"),
-        _number("slope", 0.003, 0.0, 1.0, "of the log price in mean assets"),
-        _number("risk_aversion", 1.5, 0.25, 10.0, "sigma; 1: log utility"),
+        Parameter.real("price", 0.998, 0.5, 1.5, "of a bond where mean assets are 0"),
+        Parameter.real("slope", 0.003, 0.0, 1.0, "of the log price in mean assets"),
+        Parameter.real("risk_aversion", 1.5, 0.25, 10.0, "sigma; 1: log utility"),
     ),
 )

@@ -140,7 +140,7 @@ WALLED = {
 
 
 def _number(name: str, default: float, low: float, description: str) -> Parameter:
-    return Parameter(name=name, default=default, kind=float, low=low, high=1e6, description=description)
+    return Parameter.real(name, default, low, 1e6, description)
 
 
 SPEC = mean_field_spec(

@@ -30,7 +30,7 @@ def actions(default: int, *, name: str = "num_actions", description: str = "acti
 
 def number(name: str, default: float, description: str, *, low: float = -1e6, high: float = 1e6) -> Parameter:
     """A real parameter."""
-    return Parameter(name=name, default=default, kind=float, low=low, high=high, description=description)
+    return Parameter.real(name, default, low, high, description)
 
 
 ACTION_COUNTS = Parameter(

@@ -21,7 +21,7 @@ from eqsolvers.mean_field._soft import log_uniform, soft_response
 
 WINDOW = 10  # moves; two windows are compared
 STILL = 1e-10  # total variation at which the mean field counts as at rest, and its factor is what it was before
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Picard(MeanFieldProcess):
@@ -82,7 +82,7 @@ class Picard(MeanFieldProcess):
         if self._warned or np.isnan(self._arrays["moves"][0]) or not self.factor() >= 1.0 - 1e-9:
             return
         self._warned = True
-        _LOG.warning(
+        logger.warning(
             "%s: no contraction: after %d iterations the mean field moves by %.3g, %.6g times as much each time; "
             "going on",
             self.method,

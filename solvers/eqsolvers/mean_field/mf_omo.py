@@ -199,20 +199,16 @@ def on_simplex(points: Float64Array) -> Float64Array:
     return np.asarray(np.maximum(points - level, 0.0))
 
 
-def _number(name: str, default: float, low: float, high: float, description: str) -> Parameter:
-    return Parameter(name=name, default=default, kind=float, low=low, high=high, description=description)
-
-
 SOLVER = mean_field_solver(
     "mf-omo",
     OccupationOptimisation,
     source="Guo, Hu and Zhang (2024), SIAM Journal on Control and Optimization 62",
     parameters=(
-        _number("eta", 0.1, 1e-9, 100.0, "Adam's step for L, times sqrt(states * actions)"),
-        _number("dual_eta", 0.03, 1e-9, 100.0, "Adam's step for V, in the unit that scale sets"),
-        _number("weight", 0.3, 1e-6, 1e6, "of L z in the objective"),
-        _number("flow_weight", 1.0, 1e-6, 1e6, "of the flow equations"),
-        _number("scale", 0.3, 1e-6, 1e6, "what the largest gain of an action at the uniform policy counts"),
+        Parameter.real("eta", 0.1, 1e-9, 100.0, "Adam's step for L, times sqrt(states * actions)"),
+        Parameter.real("dual_eta", 0.03, 1e-9, 100.0, "Adam's step for V, in the unit that scale sets"),
+        Parameter.real("weight", 0.3, 1e-6, 1e6, "of L z in the objective"),
+        Parameter.real("flow_weight", 1.0, 1e-6, 1e6, "of the flow equations"),
+        Parameter.real("scale", 0.3, 1e-6, 1e6, "what the largest gain of an action at the uniform policy counts"),
         Parameter(
             name="start",
             default="uniform",

@@ -59,12 +59,6 @@ def collected(model: NormalFormModel, strategies: Sequence[Float64Array]) -> Str
     return found
 
 
-def velocity(model: NormalFormModel, strategies: Sequence[Float64Array]) -> Strategies:
-    """dx/dt of the replicator dynamics, [B, A_p] for each player."""
-    gains = collected(model, strategies)
-    return [x * (u - (x * u).sum(axis=1, keepdims=True)) for x, u in zip(strategies, gains, strict=True)]
-
-
 def runge_kutta_step(model: NormalFormModel, scores: Sequence[Float64Array], step: float) -> Strategies:
     """The scores a time `step` later, by the classical method of fourth order."""
 

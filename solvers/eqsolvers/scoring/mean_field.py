@@ -22,7 +22,7 @@ from eqenvs.policies import JointPolicy, tabulate
 from eqsolvers.mean_field._dynamics import Dynamics, Stability
 from eqsolvers.scoring.score import Score, ScoreKind
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 FAR = 1e-6  # total variation from the stable distribution above which a score is no longer called exact
 
 
@@ -75,7 +75,7 @@ class MeanFieldScorer:
 
 def _warn_of_unrest(stability: Stability) -> None:
     if stability.distance > FAR:
-        _LOG.warning(
+        logger.warning(
             "the population does not come to rest under this policy: after %d steps %.3g of it still moves, %.6g times "
             "as much as a step before; the score is that of where it was left",
             stability.steps,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eqagents.distributed import Executor, Flow, InlineExecutor, Job, Raised, Task, Work, asked, outcome, outcomes
+from eqagents.distributed import Executor, Flow, InlineExecutor, Job, Raised, Task, Work, asked, outcome
 from eqenvs.errors import InputError
 
 RAN: list[Any] = []
@@ -125,7 +125,7 @@ def test_who_waits_for_a_failure_is_told_and_nobody_else() -> None:
         yield [task(0, 0), task(0, 1, function="refuse"), task(0, 2)]
 
     def waiting(job: Job[Any]) -> Work[Any]:
-        found = yield from outcomes(job, Job.done(3))
+        found = yield from asked([job, Job.done(3)])
         return found
 
     def tolerant(job: Job[Any]) -> Work[str]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ import yaml
 
 from eqagents.distributed import TaskError
 from eqagents.learners.psro import _payoffs
+from eqagents.oracles import exact
 from eqagents.training import checkpoint
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import RunConfig, parse_config
@@ -130,6 +132,19 @@ def test_task_that_failed_is_run_again_by_itself(broken: Any, whole: Path, tmp_p
     assert same(path, whole)
     with pytest.raises(CheckpointError, match="no task has failed in this run"):
         replay(path)
+
+
+def test_oracle_that_is_broken_is_run_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its task gives a failure in place of a response, for which the run could do without it."""
+
+    def failing(settings: Any, situation: Any) -> Any:
+        raise ZeroDivisionError("no such step")
+
+    monkeypatch.setattr(exact, "ORACLE", replace(exact.ORACLE, respond=failing))
+    for attempt in (lambda: train(config(), tmp_path / "run"), lambda: replay(tmp_path / "run")):
+        with pytest.raises(TaskError, match=r"Traceback[\s\S]*no such step") as caught:
+            attempt()
+        assert caught.value.key == (0, 0, 0, 0)
 
 
 def test_failures_that_are_not_the_runs_are_named(whole: Path, tmp_path: Path) -> None:

@@ -124,3 +124,17 @@ def test_import_loads_neither_tensorboard_nor_torch() -> None:
         "print([m for m in ('ray', 'tensorboard', 'torch') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_full_disk_is_told_once_and_closes_the_files(tmp_path):
+    with pytest.raises(ValueError, match="what the run made of it"), MetricsWriter(tmp_path) as writer:  # noqa: PT012
+        writer.write(0, {"a": 1})
+        whole, events = writer._lines, writer._events
+        writer._lines = open("/dev/full", "a")  # noqa: SIM115 - the writer closes it
+        try:
+            writer.write(1, {"a": 2})
+        except OSError as error:
+            raise ValueError("what the run made of it") from error
+    assert events._async_writer._closed
+    whole.close()
+    assert [row["step"] for row in read_metrics(tmp_path)] == [0]

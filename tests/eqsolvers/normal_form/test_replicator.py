@@ -12,7 +12,7 @@ from scipy.special import rel_entr
 from eqenvs.errors import InputError
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import CorrelatedStrategy
-from eqsolvers.normal_form.replicator import average_play, collected, solve, trajectory, velocity
+from eqsolvers.normal_form.replicator import average_play, collected, solve, trajectory
 from eqsolvers.result import Status
 from eqsolvers.scoring import score
 
@@ -67,7 +67,9 @@ def test_motion_is_the_replicator_equation() -> None:
     model = NormalFormModel(np.random.default_rng(4).normal(size=(2, 2, 3)))
     start, step = random_points(model, 3, 4), 1e-4
     path = trajectory(model, start, step=step, steps=2)
-    for points, expected in zip(path, velocity(model, [points[1] for points in path]), strict=True):
+    middle = [points[1] for points in path]
+    for points, x, u in zip(path, middle, collected(model, middle), strict=True):
+        expected = x * (u - (x * u).sum(axis=1, keepdims=True))
         np.testing.assert_allclose((points[2] - points[0]) / (2 * step), expected, atol=1e-7)
 
 

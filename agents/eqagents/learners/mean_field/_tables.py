@@ -16,6 +16,7 @@ from pydantic import Field
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, run_ordered
+from eqagents.learners import Learner
 from eqagents.learners.mean_field._experience import (
     Experience,
     SamplingConfig,
@@ -76,7 +77,7 @@ def means(value: Float64Array, index: IntArray, size: int) -> tuple[Float64Array
     return np.bincount(index, weights=value, minlength=size) / np.maximum(count, 1.0), count
 
 
-class TableLearner(ABC):
+class TableLearner(Learner[TablesState], ABC):
     """See the module; a learner's file says what its tables are and how they change."""
 
     def __init__(self, game: Game, config: TablesConfig, executor: Executor) -> None:
@@ -101,10 +102,6 @@ class TableLearner(ABC):
         """The first tables; all randomness is the tasks', so `seed` is not used."""
         return TablesState(0, self.start(), 0)
 
-    def iteration(self, state: TablesState) -> int:
-        """Iterations done."""
-        return state.iteration
-
     def step(self, state: TablesState) -> tuple[TablesState, dict[str, float]]:
         """Play, and learn."""
         arguments = {"game": self._published, "policy": self.policy(state.arrays), "sampling": self._sampling}
@@ -122,10 +119,6 @@ class TableLearner(ABC):
         """The last iterate."""
         return TabularPolicy(self.model, self.model.as_tables(self.policy(state.arrays)))
 
-    def measures(self, state: TablesState) -> dict[str, float]:
-        """None: the score says what there is to say."""
-        return {}
-
     def to_tree(self, state: TablesState) -> dict[str, Any]:
         """See `Learner`."""
         return {"iteration": state.iteration, "arrays": dict(state.arrays), "steps": state.steps}
@@ -133,7 +126,3 @@ class TableLearner(ABC):
     def from_tree(self, tree: dict[str, Any]) -> TablesState:
         """See `Learner`."""
         return TablesState(tree["iteration"], tree["arrays"], tree["steps"])
-
-    def artefacts(self, state: TablesState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        return {}

@@ -27,7 +27,7 @@ from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, run_ordered
-from eqagents.learners import LearnerSpec
+from eqagents.learners import Learner, LearnerSpec
 from eqagents.learners.mean_field._experience import (
     Experience,
     SamplingConfig,
@@ -168,7 +168,7 @@ def average(
     return reservoir, network.record(), error
 
 
-class DeepFictitiousPlay:
+class DeepFictitiousPlay(Learner[FictitiousState]):
     """See the module."""
 
     def __init__(self, game: Game, config: DeepFictitiousPlayConfig, executor: Executor) -> None:
@@ -200,10 +200,6 @@ class DeepFictitiousPlay:
             reservoirs=(Reservoir(none, none, 0),) * len(populations),
             episodes=0,
         )
-
-    def iteration(self, state: FictitiousState) -> int:
-        """Iterations done."""
-        return state.iteration
 
     def step(self, state: FictitiousState) -> tuple[FictitiousState, dict[str, float]]:
         """Respond, collect, average."""
@@ -243,10 +239,6 @@ class DeepFictitiousPlay:
         (policy,) = run_ordered(self._executor, [task])
         return TabularPolicy(self._model, self._model.as_tables(policy))
 
-    def measures(self, state: FictitiousState) -> dict[str, float]:
-        """None: the score says what there is to say."""
-        return {}
-
     def to_tree(self, state: FictitiousState) -> dict[str, Any]:
         """See `Learner`."""
         return {
@@ -262,10 +254,6 @@ class DeepFictitiousPlay:
         reservoirs = tuple(Reservoir(**reservoir) for reservoir in tree["reservoirs"])
         averages, responses = tuple(tree["averages"]), tuple(tree["responses"])
         return FictitiousState(tree["iteration"], averages, responses, reservoirs, tree["episodes"])
-
-    def artefacts(self, state: FictitiousState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        return {}
 
     def _run(self, function: str, keys: list[tuple[int, ...]], arguments: list[dict[str, Any]]) -> list[Any]:
         tasks = [

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor, Task, run_ordered
-from eqagents.learners import LearnerSpec
+from eqagents.learners import Learner, LearnerSpec
 from eqagents.learners.mean_field._experience import Play, SamplingConfig, rules_of, span
 from eqagents.learners.mean_field._mirror import play_from, play_tree
 from eqagents.learners.mean_field._networks import TrainingConfig
@@ -71,7 +71,7 @@ class MirrorState:
     steps: int
 
 
-class DeepOMD:
+class DeepOMD(Learner[MirrorState]):
     """See the module.
 
     Attributes:
@@ -96,10 +96,6 @@ class DeepOMD:
             for p in range(self.model.num_populations)
         ]
         return MirrorState(0, tuple(run_ordered(self._executor, tasks)), (), 0)
-
-    def iteration(self, state: MirrorState) -> int:
-        """Iterations done."""
-        return state.iteration
 
     def step(self, state: MirrorState) -> tuple[MirrorState, dict[str, float]]:
         """Play, and fit."""
@@ -138,10 +134,6 @@ class DeepOMD:
         (policy,) = run_ordered(self._executor, [task])
         return TabularPolicy(self.model, self.model.as_tables(policy))
 
-    def measures(self, state: MirrorState) -> dict[str, float]:
-        """None: the score says what there is to say."""
-        return {}
-
     def to_tree(self, state: MirrorState) -> dict[str, Any]:
         """See `Learner`."""
         return {
@@ -155,10 +147,6 @@ class DeepOMD:
         """See `Learner`."""
         plays = tuple(play_from(play) for play in tree["plays"])
         return MirrorState(tree["iteration"], tuple(tree["records"]), plays, tree["steps"])
-
-    def artefacts(self, state: MirrorState) -> dict[str, Any]:
-        """See `Learner`; there are none."""
-        return {}
 
     def _task(self, key: tuple[int, ...], function: str, *, module: str = _TASKS, **arguments: Any) -> Task:
         return Task(key, f"{module}:{function}", {"game": self._published, **arguments})

@@ -35,10 +35,12 @@ from eqagents.learners import LearnerSpec
 from eqagents.learners.mean_field._oracles import mean_field_oracle
 from eqagents.learners.mean_field._restricted import Device, RestrictedGame, against, coarse_correlated, gap, nash
 from eqagents.learners.psro._loop import DoubleOracle, Enlarged, LoopState
+from eqagents.learners.psro._loop import RestrictedGame as LoopGame
 from eqagents.learners.psro._members import Members
-from eqagents.learners.psro._population import RESPOND, Member, joint_policy, reporting
+from eqagents.learners.psro._population import RESPOND, Member, joint_policy
 from eqagents.learners.psro._responses import PAYOFF_PHASE, Request, respond
 from eqagents.oracles import OracleResult, Populations
+from eqagents.oracles._tasks import reporting
 from eqagents.oracles.exact import ExactConfig
 from eqagents.policies import PolicyRecord, tabular_record, uniform_record
 from eqenvs.arrays import Float64Array
@@ -141,7 +143,7 @@ def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> RestrictedGa
     return RestrictedGame(model, tables)
 
 
-class Mixtures:
+class Mixtures(LoopGame[MixturesState]):
     """The game between sets of policies, in which payoffs are not linear in the mixtures; a `RestrictedGame`."""
 
     def __init__(self, game: Game, config: MeanFieldPSROConfig, flow: Flow) -> None:
@@ -238,10 +240,6 @@ class Mixtures:
             device=None if device is None else Device(device["weights"], tuple(device["plays"])),
             gap=tree["gap"],
         )
-
-    def artefacts(self, state: MixturesState) -> dict[str, Any]:
-        """See `Learner`; there are none, as there is no payoff tensor to show."""
-        return {}
 
 
 MeanFieldPSROState: TypeAlias = LoopState[MixturesState]

@@ -84,7 +84,7 @@ def standing(config: NamedSettings, game: Game, own_seed: int, tree: dict[str, A
     return learner, state
 
 
-class SideBySide:
+class SideBySide(Learner[SideBySideState]):
     """See the module."""
 
     def __init__(self, game: Game, config: SideBySideConfig, executor: Executor) -> None:
@@ -103,10 +103,6 @@ class SideBySide:
         """All copies before their first iteration."""
         first = seed.entropy if isinstance(seed.entropy, int) else 0
         return SideBySideState(0, first, (None,) * len(self.copies), np.empty((0, len(self.copies))))
-
-    def iteration(self, state: SideBySideState) -> int:
-        """Steps done."""
-        return state.iteration
 
     def step(self, state: SideBySideState) -> tuple[SideBySideState, dict[str, float]]:
         """Some iterations of every copy."""

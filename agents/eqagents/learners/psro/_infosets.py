@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqagents.distributed import Handle, Work
-from eqagents.learners.psro._loop import Enlarged
-from eqagents.learners.psro._population import RESPOND_TO
+from eqagents.learners.psro._loop import Enlarged, RestrictedGame
 from eqagents.learners.psro._responses import Request, Responses, respond
 from eqagents.oracles import find_oracle
+from eqagents.oracles._tasks import RESPOND_TO
 from eqagents.policies import PolicyRecord, to_policy
 from eqenvs.arrays import BoolArray, Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
@@ -69,7 +69,7 @@ class InfosetsState:
     entropy: int
 
 
-class Infosets:
+class Infosets(RestrictedGame[InfosetsState]):
     """See the module; a `RestrictedGame`.
 
     Args:
@@ -254,15 +254,6 @@ class Infosets:
             return uniform(self._game)
         return TabularPolicy(self._game, list(self._averaged(state)))
 
-    def measures(self, state: InfosetsState) -> dict[str, float]:
-        """None: the score says what there is to say."""
-        del state
-        return {}
-
-    def populations(self, state: InfosetsState) -> None:
-        """None: actions are not policies."""
-        del state
-
     def to_tree(self, state: InfosetsState) -> dict[str, Any]:
         """See `Learner`."""
         return {name: list(part) if name in PER_PLAYER else part for name, part in vars(state).items()}
@@ -270,8 +261,3 @@ class Infosets:
     def from_tree(self, tree: dict[str, Any]) -> InfosetsState:
         """See `Learner`."""
         return InfosetsState(**{**tree, **{name: tuple(tree[name]) for name in PER_PLAYER}})
-
-    def artefacts(self, state: InfosetsState) -> dict[str, Any]:
-        """None."""
-        del state
-        return {}

@@ -18,10 +18,10 @@ import numpy as np
 
 from eqagents.configuration import NamedSettings
 from eqagents.distributed import Flow, Task, Work, asked
-from eqagents.learners import HIGHEST_GAIN
-from eqagents.learners.psro._population import CHECK
+from eqagents.learners import HIGHEST_GAIN, Learner
 from eqagents.learners.psro._responses import CHECK_PHASE, NONE, Responses
 from eqagents.oracles import Populations
+from eqagents.oracles._tasks import CHECK
 from eqenvs.policies import JointPolicy
 
 StateT = TypeVar("StateT")
@@ -68,9 +68,11 @@ class RestrictedGame(Protocol[StateT]):
 
     def measures(self, state: StateT) -> dict[str, float]:
         """See `Learner`."""
+        return {}
 
     def populations(self, state: StateT) -> Populations | None:
         """The policies that it is made of and their mixture; None where it is made of something else."""
+        return None
 
     def to_tree(self, state: StateT) -> dict[str, Any]:
         """See `Learner`."""
@@ -80,6 +82,7 @@ class RestrictedGame(Protocol[StateT]):
 
     def artefacts(self, state: StateT) -> dict[str, Any]:
         """See `Learner`."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class LoopState(Generic[StateT]):
     restricted: StateT
 
 
-class DoubleOracle(Generic[StateT]):
+class DoubleOracle(Learner[LoopState[StateT]], Generic[StateT]):
     """The loop as a `Learner`.
 
     Args:
@@ -111,13 +114,9 @@ class DoubleOracle(Generic[StateT]):
 
     def init(self, seed: np.random.SeedSequence) -> LoopState[StateT]:
         """Before the first response; raises InputError where the oracle cannot run on the workers."""
-        self._flow.run(asked([Task((0, CHECK_PHASE), CHECK, {"config": self._oracle})]))
+        self._flow.run(asked([Task((0, CHECK_PHASE), CHECK, {"oracles": {"": self._oracle}})]))
         begun = self._flow.run(self._restricted.begin(seed))
         return LoopState(0, begun.episodes, begun.state)
-
-    def iteration(self, state: LoopState[StateT]) -> int:
-        """Iterations done."""
-        return state.iteration
 
     def step(self, state: LoopState[StateT]) -> tuple[LoopState[StateT], dict[str, float]]:
         """Respond, enlarge, solve."""

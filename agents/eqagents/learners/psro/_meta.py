@@ -13,7 +13,7 @@ from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
 from eqsolvers.meta import MetaSolution, NoMetaSolutionError, Outside, find_meta_solver
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class MetaSolverConfig(Settings):
@@ -88,13 +88,13 @@ def solve(
         reason = f"iteration {iteration}: meta-solver {config.id!r} found no solution: {error}"
         if config.fallback is None:
             raise InputError(f"{reason}; set learner.meta_solver.fallback, such as 'uniform'") from error
-        _LOG.warning("%s; using %r", reason, config.fallback)
+        logger.warning("%s; using %r", reason, config.fallback)
         try:
             return alike(find_meta_solver(config.fallback)(payoffs, iteration=iteration, seed=seed)), True
         except (NoMetaSolutionError, UnsupportedGame) as further:
             raise InputError(f"{reason}; neither did the fallback {config.fallback!r}: {further}") from further
     if found.message:
-        _LOG.warning("iteration %d: meta-solver %r: %s", iteration, config.id, found.message)
+        logger.warning("iteration %d: meta-solver %r: %s", iteration, config.id, found.message)
     return found, False
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from eqagents.configuration import Settings
-from eqagents.distributed import Flow, Job, Work, outcome, outcomes
+from eqagents.distributed import Flow, Job, Work, outcome
 from eqagents.learners.psro import _meta
 from eqagents.learners.psro._growth import gain, gain_half_width
 from eqagents.learners.psro._loop import Enlarged
@@ -259,7 +259,7 @@ class Pipeline:
 
     def _evaluate(self, before: _Round, levels: Sequence[Job[_Trained]], number: int) -> Work[tuple[PayoffTable, int]]:
         """The payoffs of the profiles in which the last of some levels is the highest."""
-        base, *trained = yield from outcomes(before.base, *levels)
+        base, *trained = yield [before.base, *levels]
         populations = _with(base.populations, trained)
         highest = len(populations[0]) - 1
         payoffs = PayoffTable.empty(self._count).grown([highest + 1] * self._count)
@@ -269,7 +269,7 @@ class Pipeline:
 
     def _settle(self, before: _Round, lowest: _Level) -> Work[_Base]:
         """Whether the lowest level is frozen, and what the next round stands on."""
-        base, trained = yield from outcomes(before.base, lowest.trained)
+        base, trained = yield [before.base, lowest.trained]
         populations, payoffs = yield from _joined(base, [lowest])
         place = len(base.populations[0])
         players = range(self._count)
@@ -289,7 +289,7 @@ class Pipeline:
         self, before: _Round, this: _Round, end: Job[Enlarged[PipelineState]], number: int
     ) -> Work[Enlarged[PipelineState]]:
         """The state after a round, solved from where the round before ended; no training waits for it."""
-        base, following, last = yield from outcomes(before.base, this.base, end)
+        base, following, last = yield [before.base, this.base, end]
         populations, payoffs = yield from _joined(base, this.levels)
         idle = tuple(np.zeros(len(own), dtype=np.int64) for own in populations)
         inner = replace(last.state.policies, populations=populations, payoffs=payoffs, idle=idle)
@@ -357,6 +357,6 @@ def _with(
 
 def _joined(base: _Base, levels: Sequence[_Level]) -> Work[tuple[tuple[tuple[PolicyRecord, ...], ...], PayoffTable]]:
     """The frozen policies with those of some levels above them, and the payoffs between all of these."""
-    trained = yield from outcomes(*(level.trained for level in levels))
-    filled = yield from outcomes(*(level.payoffs for level in levels))
+    trained = yield [level.trained for level in levels]
+    filled = yield [level.payoffs for level in levels]
     return _with(base.populations, trained), reduce(PayoffTable.joined, (table for table, _ in filled), base.payoffs)

@@ -18,7 +18,7 @@ from eqagents.distributed import Flow, Handle, Work
 from eqagents.learners.psro import _meta
 from eqagents.learners.psro._filling import Filling
 from eqagents.learners.psro._growth import Marks, gain, gain_half_width, joined
-from eqagents.learners.psro._loop import Enlarged
+from eqagents.learners.psro._loop import Enlarged, RestrictedGame
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
 from eqagents.learners.psro._payoffs import Cell, PayoffTable
@@ -59,7 +59,7 @@ class PoliciesState:
     entropy: int
 
 
-class Policies:
+class Policies(RestrictedGame[PoliciesState]):
     """See the module; a `RestrictedGame`.
 
     Args:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any
 
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.distributed import Failed
-from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
+from eqagents.oracles import OracleResult, Populations, Situation, find_oracle, policy_of
+from eqagents.oracles._tasks import reporting
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array, IntArray
-from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.policies import (
     JointPolicy,
@@ -28,9 +24,7 @@ from eqenvs.policies import (
 from eqenvs.spec import Family
 from eqsolvers.meta import MetaSolution
 
-CHECK, MAKE, RESPOND, RESPOND_TO = (
-    f"{__name__}:{name}" for name in ("check_oracle", "make_member", "respond", "respond_to")
-)
+MAKE, RESPOND = (f"{__name__}:{name}" for name in ("make_member", "respond"))
 
 
 @dataclass(frozen=True)
@@ -44,11 +38,6 @@ class Member:
 
     record: PolicyRecord
     table: Float64Array | None
-
-
-def check_oracle(seed: np.random.SeedSequence, *, config: NamedSettings) -> None:
-    """Task: raise InputError if the oracle cannot run on this worker."""
-    find_oracle(config.id).check(config)
 
 
 def make_member(
@@ -77,12 +66,14 @@ def joint_policy(game: Game, populations: Sequence[Sequence[Member]], meta: Meta
     """
     if meta.device is not None:
         cells = [tuple(int(k) for k in cell) for cell in np.argwhere(meta.device > 0)]
-        profiles = [ProductPolicy([_policy(game, p, populations[p][k]) for p, k in enumerate(cell)]) for cell in cells]
+        profiles = [
+            ProductPolicy([policy_of(game, p, populations[p][k]) for p, k in enumerate(cell)]) for cell in cells
+        ]
         return MixturePolicy(profiles, [meta.device[cell] for cell in cells])
     mixtures = []
     for player, (members, weights) in enumerate(zip(populations, meta.strategies, strict=True)):
         support = np.flatnonzero(weights > 0)
-        mixtures.append(MixturePolicy([_policy(game, player, members[int(k)]) for k in support], weights[support]))
+        mixtures.append(MixturePolicy([policy_of(game, player, members[int(k)]) for k in support], weights[support]))
     return ProductPolicy(mixtures)
 
 
@@ -103,33 +94,6 @@ def _mixed(
         read = player != responder or game.family is Family.MEAN_FIELD
         mixed.append(model.mix(player, np.stack(tables), weights[support]) if read and len(tables) > 1 else tables[0])
     return TabularPolicy.of_checked(game, mixed)
-
-
-def _policy(game: Game, player: int, member: Member) -> Any:
-    """The member's policy, to be asked about `player` only."""
-    if member.table is None:
-        return to_policy(member.record, game, player)
-    tables = [states.uniform() for states in game.information_states]
-    tables[player] = member.table
-    return TabularPolicy.of_checked(game, tables)
-
-
-def reporting(task: Callable[..., OracleResult]) -> Callable[..., dict[str, Any] | Failed]:
-    """A task that gives the fields of an oracle's result as a tree, or why there is none."""
-
-    @wraps(task)
-    def attempt(seed: np.random.SeedSequence, **arguments: Any) -> dict[str, Any] | Failed:
-        try:
-            return vars(task(seed, **arguments))
-        except (UnsupportedGame, MemoryError):
-            raise  # not this response's fault
-        except Exception as error:  # whatever it is, the other responses are not lost for it
-            reason = str(error).partition("\n")[0]
-            if isinstance(error, InputError):
-                return Failed(reason)
-            return Failed(f"{type(error).__name__}: {reason}", traceback.format_exc())
-
-    return attempt
 
 
 @reporting
@@ -159,11 +123,3 @@ def respond(
         Populations(populations, meta, payoffs),
     )
     return find_oracle(config.id).respond(config, situation)
-
-
-@reporting
-def respond_to(
-    seed: np.random.SeedSequence, *, game: Game, config: NamedSettings, player: int, opponents: JointPolicy
-) -> OracleResult:
-    """Task: one player's response to a joint policy, by the oracle that `config` names."""
-    return find_oracle(config.id).respond(config, Situation(game, player, opponents, seed))

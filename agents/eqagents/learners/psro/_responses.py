@@ -14,7 +14,7 @@ from eqagents.distributed import Failed, Task, TaskError, Work
 from eqagents.oracles import OracleResult
 from eqenvs.errors import InputError
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 ORACLE_PHASE, PAYOFF_PHASE, MEMBER_PHASE, CHECK_PHASE = range(4)  # in the keys of tasks
 
 
@@ -24,7 +24,7 @@ class Request:
 
     Attributes:
         player: who responds.
-        function: of the task, a `_population.reporting` one.
+        function: of the task, a `reporting` one, see `eqagents.oracles._tasks`.
         arguments: of the task.
     """
 
@@ -109,7 +109,7 @@ def respond(
     for request, result in zip(requests, results, strict=True):
         if isinstance(result, Failed):
             message = "iteration %d: oracle %r failed for player %d, whose response is left out: %s"
-            _LOG.warning(message, iteration, oracle, request.player, result.reason)
-            _LOG.info("%s", result.details)
+            logger.warning(message, iteration, oracle, request.player, result.reason)
+            logger.info("%s", result.details)
         found[request.player].append(result if isinstance(result, Failed) else OracleResult(**result))
     return Responses(tuple(map(tuple, found)), time.perf_counter() - started)

@@ -42,7 +42,7 @@ from eqenvs.game import Game
 from eqenvs.models import ExtensiveFormModel
 from eqsolvers.iterative import Process
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class UntilConfig(Settings):
@@ -93,7 +93,7 @@ class UntilConfig(Settings):
         while (residual := process.residual() / restricted.num_players) >= threshold:
             if process.iteration >= end:
                 message = "the restricted game is at %.3g of a threshold of %.3g after %d iterations; responses go on"
-                _LOG.warning(message, residual, threshold, self.most)
+                logger.warning(message, residual, threshold, self.most)
                 break
             process.run(min(self.iterations, end - process.iteration))
             looks += 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from eqenvs.arrays import BoolArray, Float64Array, IntArray, joint_play, read_on
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.models.markov import MarkovModel
 from eqenvs.models.markov_checks import checked_initial
+from eqenvs.npz import read_npz
 from eqenvs.policies import JointPolicy, MarkovCorrelatedPolicy, require_fits, tabulate
 from eqsolvers.markov.learning._sampler import drawn_entries, table_of
 
@@ -174,18 +174,22 @@ class Dataset:
             np.savez_compressed(file, about=text, **{name: getattr(self, name) for name in ARRAYS})
 
 
-def load(path: str | Path) -> Dataset:
+def load(path: str | Path, *, max_bytes: int = 2**29) -> Dataset:
     """Read and check a file.
 
+    Args:
+        path: of the file.
+        max_bytes: that it may take in memory; a small file may claim to hold much.
+
     Raises:
-        InputError: if it is no dataset, or not what was written.
+        InputError: if it is no dataset, not what was written, or larger.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {name: file[name] for name in file.files}
+        with Path(path).open("rb") as file:
+            stored = read_npz(file, max_bytes)
     except FileNotFoundError:
         raise InputError(f"dataset {path}: no such file") from None
-    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:  # TypeError: a single array
+    except (OSError, ValueError) as error:
         raise InputError(f"dataset {path}: it cannot be read as npz ({error})") from None
     missing = [name for name in ("about", *ARRAYS) if name not in stored]
     if missing:
@@ -197,7 +201,9 @@ def load(path: str | Path) -> Dataset:
         frame = _frame(about["frame"])
         found = Dataset(frame, **{name: stored[name] for name in ARRAYS}, origin=about["origin"])
         written = about["checksum"]
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except InputError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"dataset {path}: its description is damaged ({error})") from None
     if found.checksum != written:
         raise InputError(

@@ -55,10 +55,6 @@ def _whole(name: str, default: int, low: int, high: int, description: str) -> Pa
     return Parameter(name=name, default=default, low=low, high=high, description=description)
 
 
-def _number(name: str, default: float, low: float, high: float, description: str) -> Parameter:
-    return Parameter(name=name, default=default, kind=float, low=low, high=high, description=description)
-
-
 def _flag(name: str, default: bool, description: str) -> Parameter:
     return Parameter(name=name, default=default, kind=bool, description=description)
 
@@ -69,17 +65,19 @@ PARAMETERS = (
     _flag("centralised", True, "whether one policy a population is learnt; else every agent learns its own"),
     _whole("samples", 1_000, 1, 100_000_000, "updates of a table before a policy step"),
     _whole("mixing", 10, 1, 1_000_000, "steps between two updates, for the population to mix"),
-    _number("excitation", 0.0, 0.0, 1.0, "k of the step sizes; 0: one over the number of states and legal actions"),
-    _number("reward_bound", 1.0, -1e9, 1e9, "the largest reward, for the tables' first values"),
+    Parameter.real(
+        "excitation", 0.0, 0.0, 1.0, "k of the step sizes; 0: one over the number of states and legal actions"
+    ),
+    Parameter.real("reward_bound", 1.0, -1e9, 1e9, "the largest reward, for the tables' first values"),
     _flag("pooled", False, "learn from all agents' steps"),
     _whole("trajectories", 1, 1, 100_000, "copies of the population side by side"),
     _flag("visits", False, "step sizes by each state and action's own visits"),
-    _number("offset", 0.0, 0.0, 1e18, "t_0 of the step sizes; 0: as published"),
+    Parameter.real("offset", 0.0, 0.0, 1e18, "t_0 of the step sizes; 0: as published"),
     _flag("warm_start", False, "tables go on from those of the iteration before"),
     _whole("replay", 0, 0, 10_000, "times that an iteration's samples are learnt from, shuffled; 0: once, in order"),
-    _number("traces", 0.0, 0.0, 1.0, "lambda of TD(lambda)"),
+    Parameter.real("traces", 0.0, 0.0, 1.0, "lambda of TD(lambda)"),
     _whole("communication_rounds", 0, 0, 10_000, "rounds of communication after an iteration's samples"),
-    _number("radius", 1.0, 0.0, 1.0, "of communication, as a share of the largest distance of two states"),
+    Parameter.real("radius", 1.0, 0.0, 1.0, "of communication, as a share of the largest distance of two states"),
     Parameter(
         name="exchange",
         default=ADOPT,
@@ -87,6 +85,6 @@ PARAMETERS = (
         choices=(ADOPT, TABLES, POLICIES),
         description="adopt each other's policies by what they earn, or average tables or policies",
     ),
-    _number("temperature", 1.0, 1e-9, 1e9, "of adoption, in units of payoff"),
+    Parameter.real("temperature", 1.0, 1e-9, 1e9, "of adoption, in units of payoff"),
     _whole("trial", 20, 0, 1_000_000, "steps by which adopted policies are judged; 0: adopted at random"),
 )
