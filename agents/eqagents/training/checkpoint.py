@@ -18,6 +18,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eqagents.training.files import (
+    read_regular,
     remove_temporaries,
     sync_directory,
     temporary_beside,
@@ -153,14 +154,14 @@ def _load(path: Path) -> tuple[int, Any]:
     """
     manifest_file, arrays_file = path / "tree.json", path / "arrays.npz"
     manifest = _read(manifest_file, lambda: _manifest(manifest_file))
-    data = _read(arrays_file, arrays_file.read_bytes)
+    data = _read(arrays_file, lambda: read_regular(arrays_file))
     if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
         raise CheckpointError(f"{arrays_file}: does not have the sha256 that tree.json states")
     return manifest["step"], _read(manifest_file, lambda: joined(manifest["tree"], data))
 
 
 def _manifest(file: Path) -> dict[str, Any]:
-    manifest = json.loads(file.read_bytes())
+    manifest = json.loads(read_regular(file))
     if not isinstance(manifest, dict) or manifest.keys() != {"version", "step", "sha256", "tree_sha256", "tree"}:
         raise ValueError("not a checkpoint's tree")
     if manifest["version"] != FORMAT_VERSION:
@@ -188,7 +189,7 @@ def _latest(directory: Path) -> int:
     steps = list_checkpoints(directory)
     if steps and not file.exists():
         return steps[-1]
-    match = _STEP.fullmatch(_read(file, lambda: file.read_text(encoding="utf-8")).strip())
+    match = _STEP.fullmatch(_read(file, lambda: read_regular(file).decode()).strip())
     if not match:
         raise CheckpointError(f"{file}: names no checkpoint")
     if int(match[1]) not in steps:

@@ -12,12 +12,13 @@ down the last results may be lost, never a checkpoint.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import sqlite3
 import zipfile
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from eqagents.training.trees import packed, unpacked
 from eqenvs.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class Journal:
@@ -44,8 +45,11 @@ class Journal:
 
     def __init__(self, file: Path, step: int) -> None:
         self._file = file
-        try:
+        with _explained(file):
             self._connection = sqlite3.connect(file, isolation_level=None)
+            kinds = self._connection.execute("SELECT type FROM sqlite_schema WHERE type IN ('view', 'trigger')")
+            if kinds.fetchone() is not None:  # they are programs
+                raise sqlite3.DatabaseError("it has views or triggers")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("CREATE TABLE IF NOT EXISTS after (version INTEGER, step INTEGER)")
@@ -53,16 +57,15 @@ class Journal:
             if found != [(FORMAT_VERSION, step)]:
                 self._connection.execute("DROP TABLE IF EXISTS results")
             self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, rank INTEGER, structure TEXT, arrays BLOB)"
+                "CREATE TABLE IF NOT EXISTS results "
+                "(task TEXT PRIMARY KEY, rank INTEGER, structure TEXT, arrays BLOB, sha256 TEXT)"
             )
-        except sqlite3.DatabaseError as error:
-            raise CheckpointError(f"{file}: is no journal of a run ({error}); remove it to go on without") from error
-        if found == [(FORMAT_VERSION, step)]:
-            kept = len(self)
-            if kept:
-                logger.info("%d results since checkpoint %d are kept", kept, step)
-        else:
-            self.begin(step)
+            if found == [(FORMAT_VERSION, step)]:
+                kept = len(self)
+                if kept:
+                    logger.info("%d results since checkpoint %d are kept", kept, step)
+            else:
+                self.begin(step)
 
     def __len__(self) -> int:
         """How many results there are."""
@@ -71,7 +74,7 @@ class Journal:
 
     def begin(self, step: int) -> None:
         """There is a new checkpoint: drop what is in it, all but the results of tasks of later ranks."""
-        with self._connection:
+        with _explained(self._file), self._connection:
             self._connection.execute("BEGIN")
             self._connection.execute("DELETE FROM results WHERE rank <= ?", (step,))
             self._connection.execute("DELETE FROM after")
@@ -88,29 +91,29 @@ class Journal:
         Raises:
             CheckpointError: if the file cannot be written to, as where the disk is full.
         """
-        try:
-            row = (_name(task), rank, *packed(result))
-            self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", row)
-        except sqlite3.OperationalError as error:
-            reason = f"cannot be written to ({error}); the run can be resumed when this is mended"
-            raise CheckpointError(f"{self._file}: {reason}") from error
+        structure, arrays = packed(result)
+        row = (_name(task), rank, structure, arrays, _sha256(structure, arrays))
+        with _explained(self._file):
+            self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", row)
 
     def find(self, task: Task) -> tuple[Any] | None:
-        """The result of a task, in a tuple; None where there is none.
-
-        Raises:
-            CheckpointError: if it cannot be read.
-        """
-        rows = self._connection.execute("SELECT structure, arrays FROM results WHERE task = ?", (_name(task),))
-        row = rows.fetchone()
+        """The result of a task, in a tuple; None where there is none, or it is damaged, which is warned of."""
+        with _explained(self._file):
+            rows = self._connection.execute(
+                "SELECT structure, arrays, sha256 FROM results WHERE task = ?", (_name(task),)
+            )
+            row = rows.fetchone()
         if row is None:
             return None
         try:
-            return (unpacked(*row),)
-        except (ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:
-            raise CheckpointError(
-                f"{self._file}: corrupt ({type(error).__name__}); remove it to go on without"
-            ) from error
+            structure, arrays, stated = row
+            if _sha256(structure, arrays) != stated:
+                raise ValueError("it does not have its sha256")
+            return (unpacked(structure, arrays),)
+        except (ValueError, TypeError, LookupError, AttributeError, zipfile.BadZipFile) as error:
+            message = "%s: the result of task %s is damaged (%s), and computed again"
+            logger.warning(message, self._file, task.key, str(error).partition("\n")[0])
+            return None
 
     def close(self) -> None:
         """Close the file."""
@@ -127,6 +130,23 @@ def kept(file: Path) -> int:
             return int(count)
     except sqlite3.DatabaseError:  # it is being made
         return 0
+
+
+def _sha256(structure: str, arrays: bytes) -> str:
+    """SQLite itself does not notice a bit that changed."""
+    return hashlib.sha256(structure.encode() + b"\0" + arrays).hexdigest()
+
+
+@contextlib.contextmanager
+def _explained(file: Path) -> Iterator[None]:
+    """Raises CheckpointError, of one line, for what SQLite says."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:  # the disk is full, or may not be written to
+        reason = f"cannot be written to ({error}); the run can be resumed when this is mended"
+        raise CheckpointError(f"{file}: {reason}") from error
+    except sqlite3.DatabaseError as error:
+        raise CheckpointError(f"{file}: is no journal of a run ({error}); remove it to go on without") from error
 
 
 def _name(task: Task) -> str:

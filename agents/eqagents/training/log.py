@@ -6,6 +6,7 @@ was done last, and the level, the logger and the message.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from pathlib import Path
@@ -43,11 +44,8 @@ class RunLog(logging.Handler):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        try:
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError:
-            self.handleError(record)
+        with contextlib.suppress(OSError), self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def __enter__(self) -> Self:
         for package in PACKAGES:

@@ -95,7 +95,7 @@ class MetricsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A line that could not be written, as where the disk is full, cannot be now: the first error is the one to tell.
+        # A line that could not be written, as where the disk is full, cannot be now: the first error is to be told.
         with contextlib.nullcontext() if error is None else contextlib.suppress(OSError):
             self.close()
 

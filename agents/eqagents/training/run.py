@@ -17,7 +17,7 @@ from eqagents.distributed import Executor, InlineExecutor, Task, TaskError, make
 from eqagents.learners import HIGHEST_GAIN, Learner, find_learner
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
-from eqagents.training.files import write_json
+from eqagents.training.files import remove_temporaries, write_json
 from eqagents.training.journal import Journal, JournalledExecutor
 from eqagents.training.log import RunLog
 from eqagents.training.metrics import MetricsWriter
@@ -208,10 +208,13 @@ def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
         raise CheckpointError(
             f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
         )
-    state = parts.learner.from_tree(tree["state"])
-    standing = Standing(
-        parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"), tuple(tree.get("gains", ()))
-    )
+    try:
+        state = parts.learner.from_tree(tree["state"])
+        gains = tuple(tree.get("gains", ()))
+        standing = Standing(parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"), gains)
+    except (InputError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        reason = f"does not fit the learner {parts.config.learner.id!r} ({type(error).__name__}: {error})"
+        raise CheckpointError(f"{run.checkpoints}: the checkpoint's state {reason}") from error
     return Point(state, standing, {}, recorded=True)
 
 
@@ -255,6 +258,7 @@ def _go(parts: _Parts, run: RunDirectory, start: Point, on_progress: OnProgress,
             log.event("begun")
         elif start.standing.ended(parts.config.iterations, parts.config.stop) is None:
             log.event("resumed from the checkpoint")
+        remove_temporaries(run.path)
         run.failed_file.unlink(missing_ok=True)
         try:
             parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
@@ -288,7 +292,8 @@ def _loop(
     """Iterate to the end, or until it is asked to stop, writing metrics, artefacts and checkpoints."""
     config = parts.config
     with MetricsWriter(run.path) as writer:
-        writer.truncate(point.standing.iteration if point.recorded else -1)
+        with _writing(run):
+            writer.truncate(point.standing.iteration if point.recorded else -1)
         if not point.recorded:
             _record(parts, run, point, writer, on_progress)
         while (ended := point.standing.ended(config.iterations, config.stop)) is None:

@@ -33,6 +33,7 @@ from eqagents.training.stored import (
     read_object,
     read_score,
 )
+from eqagents.yaml_text import parse_yaml
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -206,11 +207,9 @@ class RunDirectory:
             CheckpointError: the file is missing or no YAML mapping.
         """
         try:
-            config = yaml.safe_load(read_bytes(self.config_file).decode())
-        except (ValueError, yaml.YAMLError, RecursionError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f" (line {mark.line + 1}: {getattr(error, 'problem', '')})" if mark else ""
-            raise CheckpointError(f"{self.config_file}: not valid YAML{where}") from error
+            config = parse_yaml(read_bytes(self.config_file).decode())
+        except ValueError as error:  # InputError is one
+            raise CheckpointError(f"{self.config_file}: not valid YAML ({error})") from error
         if not isinstance(config, dict):
             raise CheckpointError(f"{self.config_file}: expected a mapping, got {type(config).__name__}")
         return config

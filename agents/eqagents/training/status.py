@@ -11,6 +11,7 @@ from typing import Any
 from eqagents.training.checkpoint import list_checkpoints
 from eqagents.training.journal import kept
 from eqagents.training.run_directory import RunDirectory
+from eqagents.training.stored import step_of
 
 LATEST = 20  # iterations whose time says how long the others will take
 
@@ -63,7 +64,7 @@ def status_of(path: Path) -> Status:
     """
     run = RunDirectory.open(path)
     running, ended = run.is_locked(), run.ended()
-    iterations = int(run.config().get("iterations", 0))
+    iterations = step_of(run.config().get("iterations"), f"{run.config_file}: 'iterations'")
     records = run.metrics()
     last = records[-1] if records else {}
     taken = [each["run/iteration_s"] for each in records[-LATEST:] if each.get("run/iteration_s") is not None]

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from eqagents.training.files import read_regular
 from eqenvs.errors import CheckpointError
 from eqsolvers.scoring import GAPS, ScoreKind
 
@@ -61,7 +62,7 @@ def read_bytes(file: Path) -> bytes:
         CheckpointError: it cannot be read.
     """
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except OSError as error:
         raise CheckpointError(f"{file}: {error.strerror or 'cannot be read'}") from error
 

@@ -43,7 +43,15 @@ def joined(structure: Any, arrays: bytes) -> Any:
     """
     try:
         return _decode(structure, read_npz(io.BytesIO(arrays), len(arrays)))
-    except (TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error) as error:
+    except (
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        SyntaxError,
+        struct.error,
+    ) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
