@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError
 
 from eqagents.distributed.task import Raised, Task, TaskError, execute
 from eqenvs.errors import InputError
@@ -164,6 +164,8 @@ class Crew:
                 entry.refused += 1  # it came between the death of another's worker and the next, and was not begun
             time.sleep(PAUSE)
             return [None] * len(parcel.entries)
+        elif isinstance(error, ActorUnavailableError):  # it may be stuck, and Ray would wait for it
+            self.abandon({parcel.worker})
         return [self._blamed(entry, error) for entry in parcel.entries]
 
     def _blamed(self, entry: Entry, error: RayError) -> TaskError | None:

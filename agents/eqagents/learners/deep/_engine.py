@@ -135,10 +135,6 @@ class ActorLearner:
         self._device = require_torch_device(torch, config.fit.device if self._alone else "cpu")
         if executor.workers == 0:
             require_torch_device(torch, config.play.device)
-        if not self._alone and executor.workers == 0:
-            raise InputError(
-                f"config: fit.processes {config.fit.processes} needs Ray: set executor.workers to 1 or more"
-            )
         play = config.play
         tabular = not game.rules.simultaneous and uses_table(game, play.device, play.source)
         if config.network.centralised_critic and tabular:
@@ -156,6 +152,9 @@ class ActorLearner:
 
     def init(self, seed: np.random.SeedSequence) -> ActorLearnerState:
         """Networks that play nearly at random, and games not yet begun."""
+        if not self._alone and self._executor.workers == 0:
+            processes = self._config.fit.processes
+            raise InputError(f"config: fit.processes {processes} needs Ray: set executor.workers to 1 or more")
         words = seed.generate_state(2, np.uint32)
         weights = networks_of(self._game, self._config.network, int(words[0])).to(self._device).weights()
         return ActorLearnerState(
