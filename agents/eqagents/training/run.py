@@ -208,14 +208,21 @@ def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
         raise CheckpointError(
             f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
         )
-    try:
+    with _understood(run, parts.config.learner.id):
         state = parts.learner.from_tree(tree["state"])
         gains = tuple(tree.get("gains", ()))
         standing = Standing(parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"), gains)
-    except (InputError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        reason = f"does not fit the learner {parts.config.learner.id!r} ({type(error).__name__}: {error})"
-        raise CheckpointError(f"{run.checkpoints}: the checkpoint's state {reason}") from error
     return Point(state, standing, {}, recorded=True)
+
+
+@contextmanager
+def _understood(run: RunDirectory, learner: str) -> Iterator[None]:
+    """Raises CheckpointError for whatever is wrong with a state that came from a file."""
+    try:
+        yield
+    except (InputError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        reason = f"does not fit the learner {learner!r} ({type(error).__name__}: {error})"
+        raise CheckpointError(f"{run.checkpoints}: the checkpoint's state {reason}") from error
 
 
 def _start(parts: _Parts) -> Point:
@@ -391,7 +398,8 @@ def load_trained(path: Path, *, step: int | None = None) -> Trained:
     with ExitStack() as stack:
         parts = _build(config, stack, InlineExecutor(config.seed))
         point = _load(run, parts, step)
-        policy, measures = parts.learner.average_policy(point.state), parts.learner.measures(point.state)
+        with _understood(run, config.learner.id):
+            policy, measures = parts.learner.average_policy(point.state), parts.learner.measures(point.state)
         step = point.standing.iteration
         return Trained(run, config, parts.game, policy, step, measures, parts.learner, point.state)
 
