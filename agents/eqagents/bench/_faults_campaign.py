@@ -6,7 +6,6 @@ that died (processes, the lock, shared memory), and nothing temporary by a run t
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 import threading
@@ -24,6 +23,7 @@ from eqagents.bench._faults_cases import Case, cases
 from eqagents.bench._faults_forks import Forks
 from eqagents.bench._faults_kinds import KINDS, Kind
 from eqagents.bench._faults_trial import Fault, Reference, Trial, reference, trial
+from eqagents.bench._measure import without_warnings
 
 AT_ONCE = 4  # faults that are to hit one run in this process, and on workers
 ON_WORKERS = 3
@@ -89,7 +89,6 @@ class Campaign:
 
     def run(self) -> list[Trial]:
         """All of it; runs that came out wrong stay where `say` tells."""
-        logging.getLogger("eqagents").setLevel(logging.ERROR)  # damaged checkpoints are told of at every look
         # Ray's sockets are under it, whose names may have 107 bytes.
         root = Path(tempfile.mkdtemp(prefix="eqf-"))
         started = time.monotonic()
@@ -105,7 +104,7 @@ class Campaign:
                 if kinds[0].on in self._on:
                     self._trial(number, case, kinds, root)
 
-        with ThreadPoolExecutor(self._jobs) as pool:
+        with without_warnings("eqagents"), ThreadPoolExecutor(self._jobs) as pool:
             for each in [pool.submit(work) for _ in range(self._jobs)]:
                 each.result()
         self.seconds = time.monotonic() - started

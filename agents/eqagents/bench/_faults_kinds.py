@@ -28,7 +28,8 @@ class Scene:
     Attributes:
         driver: of the run.
         rng: of the trial.
-        span: seconds of an undisturbed run from its lock to its end, over the faults that it is to meet.
+        steps: iterations of the run, over the faults that it is to meet.
+        pause: seconds that an iteration of an undisturbed run takes.
         disk: that the run's directory is on, where it has one of its own.
         wrong: what was found to be wrong.
         lose_node: ends a node of the cluster and starts another, where there is a cluster.
@@ -36,7 +37,8 @@ class Scene:
 
     driver: Driver
     rng: np.random.Generator
-    span: float
+    steps: float
+    pause: float
     disk: Disk | None = None
     wrong: list[str] = field(default_factory=list)
     lose_node: Callable[[], None] | None = None
@@ -47,11 +49,17 @@ class Scene:
         return self.driver.run
 
     def moment(self) -> bool:
-        """Waits until some moment while the run is trained; False if it ended before."""
+        """Waits until some moment while the run is trained; False if it ended before.
+
+        By the iterations done, not by the clock: how long they take differs from one run to the next.
+        """
         if not self.driver.wait_until(lambda: self.driver.at_the_run):
             return False
-        delay = float(self.rng.uniform(0, self.span))
-        self.driver.wait_until(lambda: False, pause=min(0.02, delay / 4 + 1e-3), patience=delay)
+        target = _lines(self.run) + int(self.rng.uniform(0, self.steps))
+        delay = float(self.rng.uniform(0, self.pause))
+        if not self.driver.wait_until(lambda: _lines(self.run) >= target, pause=0.002):
+            return False
+        self.driver.wait_until(lambda: False, pause=delay / 4 + 1e-4, patience=delay)
         return self.under_way
 
     @property

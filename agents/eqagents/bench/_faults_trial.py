@@ -135,13 +135,13 @@ def trial(
     nodes = Nodes({"RAY_TMPDIR": str(place.parent)}) if on == "cluster" else None
     try:
         site = _Site(case, place, (place if disk is None else disk.place) / "run", on, nodes, forks)
-        span = undisturbed.span / len(kinds)
+        steps = len(undisturbed.result.metrics)
         driver: Driver | None = None
         for kind in kinds:
             if site.ended:
                 break
             driver = driver if driver is not None and driver.alive else site.start()
-            scene = Scene(driver, rng, span, disk, done.wrong)
+            scene = Scene(driver, rng, steps / len(kinds), undisturbed.span / steps, disk, done.wrong)
             if nodes is not None:
                 scene.lose_node = lambda: nodes.lose(int(rng.integers(2)))
             driver = _struck(kind, scene, site, done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 import time
@@ -17,6 +16,7 @@ import numpy as np
 from eqagents.bench._fuzz_inputs import Case, ConfigCases, DatasetCases, GraphCases, ParameterCases, PolicyCases
 from eqagents.bench._fuzz_runs import RunCases
 from eqagents.bench._fuzz_watch import fault_of
+from eqagents.bench._measure import without_warnings
 
 Maker: TypeAlias = Callable[[Path, np.random.Generator], Case]
 
@@ -86,8 +86,7 @@ def campaign(
         say: told of every finding.
     """
     started = time.monotonic()
-    logging.getLogger("eqagents").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="eqenvs-fuzz-") as name:
+    with without_warnings("eqagents"), tempfile.TemporaryDirectory(prefix="eqenvs-fuzz-") as name:
         root = Path(name)
         made = {kind: maker for kind, maker in makers(root).items() if kinds is None or kind in kinds}
         counts = {kind: Counter[str]() for kind in made}

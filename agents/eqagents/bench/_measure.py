@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.metadata
+import logging
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ DISTRIBUTIONS = (
 )
 PROCESSOR_FILE = Path("/proc/cpuinfo")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+@contextlib.contextmanager
+def without_warnings(package: str) -> Iterator[None]:
+    """What a package warns of is what is measured here, and is in the tables."""
+    logger = logging.getLogger(package)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def seconds_of(call: Callable[[], object]) -> float:

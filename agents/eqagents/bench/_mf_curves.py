@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import time
-from collections.abc import Iterator
 
 import numpy as np
 
 from eqagents.bench import Row, Section, Settings, brief
+from eqagents.bench._measure import without_warnings
 from eqagents.bench._mf_peers import model_of, one_thread
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models.mean_field import MeanFieldModel
@@ -25,7 +23,7 @@ def section(settings: Settings) -> Section:
     """A row per game and method, with its curve."""
     budget = 0.02 if settings.quick else 2.0
     rows: list[Row] = []
-    with one_thread(), _quiet():
+    with one_thread(), without_warnings("eqsolvers"):
         for name in GAMES[:2] if settings.quick else GAMES:
             model = model_of(name)
             for method, spec in solvers(Family.MEAN_FIELD).items():
@@ -100,15 +98,3 @@ def looks() -> list[int]:
     """1, 2, 3, 5, 7, 10, 20, 30, ... up to the limit."""
     decades = range(len(str(LIMIT)))
     return [m * 10**k for k in decades for m in (1, 2, 3, 5, 7) if m * 10**k <= LIMIT]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Methods that do not contract say so; the curves show it."""
-    log = logging.getLogger("eqsolvers")
-    before = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -197,7 +199,11 @@ def killed(config: dict[str, Any], directory: Path) -> Path:
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.ray)])
 def test_run_killed_while_payoffs_are_filled_ends_as_if_nothing_had_happened(
-    whole: tuple[int, dict[str, Any]], workers: int, tmp_path: Path, request: pytest.FixtureRequest
+    whole: tuple[int, dict[str, Any]],
+    workers: int,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if workers:
         request.getfixturevalue("ray_cluster")
@@ -205,15 +211,19 @@ def test_run_killed_while_payoffs_are_filled_ends_as_if_nothing_had_happened(
     journal = run / "journal.sqlite"
     assert rows(journal) >= 20
     assert list_checkpoints(run / "checkpoints") == [0]  # in the middle of the iterations, and of a fill
-    connection = sqlite3.connect(journal)
-    connection.execute("CREATE TABLE seen AS SELECT task FROM results")
-    connection.execute(
-        "CREATE TRIGGER again BEFORE INSERT ON results WHEN NEW.task IN (SELECT task FROM seen) "
-        "BEGIN SELECT RAISE(ABORT, 'computed again'); END"
-    )
-    connection.commit()
-    connection.close()
+    with contextlib.closing(sqlite3.connect(journal)) as connection:
+        done = {task for (task,) in connection.execute("SELECT task FROM results")}
+    added: list[str] = []
+    add = Journal.add
+
+    def recorded(self: Journal, task: Task, result: Any, rank: int = 0) -> None:
+        added.append(json.dumps([task.function, *task.key]))
+        add(self, task, result, rank)
+
+    monkeypatch.setattr(Journal, "add", recorded)
     resume(run)
+    assert added
+    assert not done & set(added)  # nothing was computed again
     step, tree = load_checkpoint(run / "checkpoints")
     assert step == whole[0] == 4
     assert packed(tree["state"]) == packed(whole[1]["state"])
