@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 import eqenvs
-from eqagents.cli import app as cli
 from eqsolvers.scoring import GAPS
 
 COMMAND = Path(sys.executable).with_name("eqenvs")
@@ -46,20 +45,9 @@ Eqenvs = Callable[..., Outcome]
 
 
 @pytest.fixture
-def eqenvs_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Eqenvs:
+def eqenvs_command(call: Callable[..., tuple[int, str, str]]) -> Eqenvs:
     """The command, in this process."""
-
-    def call(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.run()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        return Outcome(status, *capsys.readouterr())
-
-    return call
+    return lambda *arguments: Outcome(*call(*arguments))
 
 
 def real(*arguments: object) -> Outcome:

@@ -6,12 +6,9 @@ In this process, through the `run` that the installed command calls: processes w
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-from eqagents.cli import app as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -34,22 +31,17 @@ def test_python_block_runs(code):
 
 
 @pytest.mark.parametrize("code", SHELL, ids=range(len(SHELL)))
-def test_commands_run(code, tmp_path, monkeypatch, capsys):
+def test_commands_run(code, tmp_path, monkeypatch, call):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     for line in code.splitlines():
         if line in ELSEWHERE:
             continue
-        arguments = line.split()
-        assert arguments[0] == "eqenvs"
-        monkeypatch.setattr(sys, "argv", arguments)
-        try:
-            cli.run()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        assert status == 0, f"{line}\n{capsys.readouterr().err}"
+        program, *arguments = line.split()
+        assert program == "eqenvs"
+        status, _, err = call(*arguments)
+        assert status == 0, f"{line}\n{err}"
 
 
 @pytest.mark.parametrize("line", ELSEWHERE)

@@ -2,10 +2,7 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
-
-from eqagents.cli import app as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
@@ -13,20 +10,16 @@ LINES = [line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, flags=re.M | r
 OTHERS = re.findall(r"^python (benchmarks/\S+)", PAGE, flags=re.M)
 
 
-def test_commands_run_and_every_file_of_the_run_is_on_the_page(tmp_path, monkeypatch, capsys):
+def test_commands_run_and_every_file_of_the_run_is_on_the_page(tmp_path, monkeypatch, call):
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     assert len(LINES) == 4
     for line in LINES:
-        monkeypatch.setattr(sys, "argv", line.split())
-        assert sys.argv[0] == "eqenvs"
-        try:
-            cli.run()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-        assert status == 0, f"{line}\n{capsys.readouterr().err}"
+        program, *arguments = line.split()
+        assert program == "eqenvs"
+        status, _, err = call(*arguments)
+        assert status == 0, f"{line}\n{err}"
     names = {path.name for path in (tmp_path / "runs" / "kuhn").iterdir() if not path.name.startswith(".")}
     told = set(re.findall(r"`([\w.]+)[/`]", PAGE))
     assert names - told <= {"meta_game.json"}  # of the learner

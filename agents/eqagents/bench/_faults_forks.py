@@ -21,8 +21,8 @@ PAUSE = 0.02  # seconds between two looks at who has ended
 class Forked:
     """A forked driver, as far as `subprocess.Popen` is used here."""
 
-    def __init__(self, pid: int, keeper: Forks) -> None:
-        self.pid, self._keeper = pid, keeper
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
         self.returncode: int | None = None
         self._over = threading.Event()
 
@@ -95,7 +95,7 @@ class Forks:
         for line in self._process.stdout:
             said = json.loads(line)
             if "born" in said:
-                self._newest = self._drivers[said["born"]] = Forked(said["born"], self)
+                self._newest = self._drivers[said["born"]] = Forked(said["born"])
                 self._born.release()
             else:
                 self._drivers.pop(said["died"]).over(said["status"])

@@ -78,7 +78,7 @@ def spoiled_npz(data: bytes, rng: np.random.Generator) -> bytes:
     elif kind == 2:
         members[chosen] = spoiled_bytes(members[chosen], rng)
     elif kind == 3:
-        others = ("../../escaped.npy", "/tmp/escaped.npy", "a\x00.npy", "a", "x" * 5000, "a\nb.npy")
+        others = ("../../escaped.npy", "/escaped.npy", "a\x00.npy", "a", "x" * 5000, "a\nb.npy")
         members[others[int(rng.integers(len(others)))]] = members.pop(chosen)
     elif kind == 4:
         return pickle.dumps(_Payload()) if rng.random() < 0.5 else _members(rng)

@@ -218,10 +218,15 @@ def replay(
     directory: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run that a task failed in.")],
 ) -> None:
     """Run the task that a run failed at again, in this process, to see why."""
+    from eqagents.distributed import TaskError
     from eqagents.training.run import replay as again
 
     with busy("going to the task"):
-        task, _ = again(directory)
+        try:
+            task, _ = again(directory)
+        except TaskError as error:
+            err.print(error.details)  # what it is asked for
+            raise
     what = f"task {task.key} ({task.function})"
     out.print(f"{what} does not fail here: `eqenvs resume {shlex.quote(str(directory))}` goes on")
 
@@ -378,3 +383,10 @@ def run() -> None:
     except InputError as error:
         err.print(f"error: {' '.join(str(error).split())}")
         sys.exit(2)
+    except RuntimeError as error:
+        from eqagents.distributed import TaskError
+
+        if not isinstance(error, TaskError):
+            raise
+        err.print(f"error: task {error.key} ({error.function}) failed: {' '.join(error.reason.split())}")
+        sys.exit(1)

@@ -70,15 +70,26 @@ class Interrupt:
 
 @contextmanager
 def interruptible(directory: Path) -> Iterator[Interrupt]:
-    """Ctrl-C, and SIGTERM, end a run after its iteration, with the command that goes on with it."""
+    """Ctrl-C, and SIGTERM, end a run after its iteration, with the command that goes on with it.
+
+    Where a task fails it is said which command runs that again.
+    """
+    from eqagents.distributed import TaskError
+    from eqagents.training.run_directory import RunDirectory
+
+    run, named = RunDirectory(directory), shlex.quote(str(directory))
     interrupt = Interrupt()
     before = {number: signal.signal(number, interrupt.hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with suppress(KeyboardInterrupt):
             yield interrupt
+    except TaskError:
+        if run.failed_file.exists():
+            err.print(f"{run.failed_file} has the traceback; `eqenvs replay {named}` runs it again in one process")
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if interrupt.signal is not None and not (directory / "ended.json").exists():
-        err.print(f"interrupted; `eqenvs resume {shlex.quote(str(directory))}` goes on from the last checkpoint")
+    if interrupt.signal is not None and not run.ended_file.exists():
+        err.print(f"interrupted; `eqenvs resume {named}` goes on from the last checkpoint")
         raise typer.Exit(128 + interrupt.signal)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ logger = logging.getLogger(__name__)
 CACHED_OBJECTS = 512  # published objects that a worker keeps; a population has one per policy
 REFUSALS, PAUSE = 20, 0.1  # times that a task is sent again to a worker that is restarting, and seconds between
 LATE, AT_LEAST = 5.0, 10.0  # times as long as expected, and seconds, after which a call is sent to another worker too
+UNKNOWN = 60.0  # the same, in seconds, where nothing is expected yet
 PARCEL, MOST = 0.03, 256  # seconds of work that are worth a call, which costs about one thousandth; tasks at most
 
 
@@ -60,12 +60,11 @@ class Worker:
     """The driver's view of one worker."""
 
     actor: Any = None  # None: to be made when the next task is sent
-    abandoned: bool = False  # killed by the driver: what was sent to it is lost by nobody's fault
+    abandoned: bool = False  # nobody waits for what was sent to it: its loss is nobody's fault
     released: list[str] = field(default_factory=list)  # ids that its cache may forget
 
     def kill(self) -> None:
         """End its process; Ray cannot cancel a call that runs."""
-        self.abandoned = True
         if self.actor is not None and ray.is_initialized():
             with contextlib.suppress(RayError, ValueError):
                 ray.kill(self.actor, no_restart=True)
@@ -145,8 +144,8 @@ class Crew:
         return max(1, int(PARCEL / max(mean, PARCEL / MOST)))
 
     def late_at(self, parcel: Parcel) -> float:
-        """When a parcel is late, by the monotonic clock; never, where it is not known how long such tasks take."""
-        seconds = [self._seconds.get(entry.task.function, math.inf) for entry in parcel.entries]
+        """When a parcel is late, by the monotonic clock."""
+        seconds = [self._seconds.get(entry.task.function, UNKNOWN / LATE) for entry in parcel.entries]
         return parcel.sent_at + max(AT_LEAST, LATE * sum(seconds))
 
     def lost(self, parcel: Parcel, error: RayError) -> list[TaskError | None]:
@@ -165,7 +164,8 @@ class Crew:
             time.sleep(PAUSE)
             return [None] * len(parcel.entries)
         elif isinstance(error, ActorUnavailableError):  # it may be stuck, and Ray would wait for it
-            self.abandon({parcel.worker})
+            parcel.worker.kill()
+            self._replace(parcel.worker)
         return [self._blamed(entry, error) for entry in parcel.entries]
 
     def _blamed(self, entry: Entry, error: RayError) -> TaskError | None:
@@ -183,6 +183,7 @@ class Crew:
         """Ends workers whose tasks nobody waits for."""
         for worker in workers:
             if not worker.abandoned:
+                worker.abandoned = True
                 worker.kill()
                 self._replace(worker)
 

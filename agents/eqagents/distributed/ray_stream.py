@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
-from eqagents.distributed.crew import LATE, Crew, Entry, Parcel, Worker
+from eqagents.distributed.crew import Crew, Entry, Parcel, Worker
 from eqagents.distributed.executor import Stream, Waiting
 from eqagents.distributed.task import Raised, Task, TaskError, unique
 
@@ -71,35 +71,39 @@ class RayStream(Stream):
         """What came of a parcel: its tasks are done, or wait again."""
         try:
             results = ray.get(reference)
-            if parcel.twin is not None:
-                self._give_up(parcel.twin)
         except (RayActorError, OutOfMemoryError, ObjectLostError) as error:
-            lost = self._crew.lost(parcel, error)
-            if parcel.twin is not None:
-                if not any(lost):
-                    parcel.twin.twin = None  # which goes on
-                    return
-                self._give_up(parcel.twin)
-            for entry, fatal in reversed(list(zip(parcel.entries, lost, strict=True))):
-                if fatal is None:
-                    self._waiting.put_back(entry, entry.rank)
-                else:
-                    self._done.append((entry.task.key, Raised(fatal)))
-            return
+            self._lost(parcel, error)
         except RayError as error:  # the results or an argument cannot be moved between processes
-            if parcel.twin is not None:
-                self._give_up(parcel.twin)
-            if len(parcel.entries) == 1:
-                task = parcel.entries[0].task
-                self._done.append((task.key, Raised(TaskError(task.key, task.function, str(error)))))
-                return
-            for entry in reversed(parcel.entries):  # one by one, to find whose they are
-                entry.single = True
-                self._waiting.put_back(entry, entry.rank)
+            self._unmovable(parcel, error)
+        else:
+            self._give_up(parcel.twin)
+            for entry, (result, seconds) in zip(parcel.entries, results, strict=True):
+                self._crew.took(entry.task, seconds)
+                self._done.append((entry.task.key, result))
+
+    def _lost(self, parcel: Parcel, error: RayError) -> None:
+        """A parcel's worker died: its tasks wait again, but for those that were lost too often, or go on elsewhere."""
+        lost = self._crew.lost(parcel, error)
+        if parcel.twin is not None and not any(lost):
+            parcel.twin.twin = None  # which goes on
             return
-        for entry, (result, seconds) in zip(parcel.entries, results, strict=True):
-            self._crew.took(entry.task, seconds)
-            self._done.append((entry.task.key, result))
+        self._give_up(parcel.twin)
+        for entry, fatal in reversed(list(zip(parcel.entries, lost, strict=True))):
+            if fatal is None:
+                self._waiting.put_back(entry, entry.rank)
+            else:
+                self._done.append((entry.task.key, Raised(fatal)))
+
+    def _unmovable(self, parcel: Parcel, error: RayError) -> None:
+        """Something of a parcel is fit for no other process: its tasks are sent one by one, to find whose it is."""
+        self._give_up(parcel.twin)
+        if len(parcel.entries) == 1:
+            task = parcel.entries[0].task
+            self._done.append((task.key, Raised(TaskError(task.key, task.function, str(error)))))
+            return
+        for entry in reversed(parcel.entries):
+            entry.single = True
+            self._waiting.put_back(entry, entry.rank)
 
     def _dispatch(self) -> None:
         """Sends parcels to the workers with the fewest of this stream, up to the limit."""
@@ -125,13 +129,15 @@ class RayStream(Stream):
         late = [each for each in self._pending.values() if each.waits_alone and self._crew.late_at(each) <= now]
         for worker, parcel in zip(self._free(), late, strict=False):
             task = parcel.entries[0].task
-            message = "task %s (%s) takes %g times as long as others did, and is sent to another worker too"
-            logger.warning(message, task.key, task.function, LATE)
+            message = "task %s (%s) is not done after %.0f s, and is sent to another worker too"
+            logger.warning(message, task.key, task.function, now - parcel.sent_at)
             parcel.late, parcel.twin = True, Parcel(parcel.entries, worker, twin=parcel)
             self._pending[self._crew.send(parcel.twin)] = parcel.twin
 
-    def _give_up(self, parcel: Parcel) -> None:
+    def _give_up(self, parcel: Parcel | None) -> None:
         """Nobody waits for a parcel any more; where it was the late one its worker is ended, which may be stuck."""
+        if parcel is None:
+            return
         parcel.over = True
         if parcel.late:
             self._crew.abandon({parcel.worker})

@@ -114,6 +114,12 @@ class TaskError(RuntimeError):
         self.function = function
         self.details = details
 
+    @property
+    def reason(self) -> str:
+        """One line of the details: the exception, or that the worker was lost."""
+        lines = self.details.strip().splitlines() or [""]
+        return lines[-1] if lines[0].startswith("Traceback") else lines[0].removesuffix(", the last time with:")
+
     def __str__(self) -> str:
         return f"task {self.key} ({self.function}) failed:\n{self.details}"
 

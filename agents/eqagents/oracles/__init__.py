@@ -16,7 +16,7 @@ from eqagents.configuration import NamedSettings
 from eqagents.policies import PolicyRecord, to_policy
 from eqenvs import discovery
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import InputError
+from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.policies import BehaviourPolicy, JointPolicy, for_player
 from eqsolvers.meta import MetaSolution
@@ -147,3 +147,10 @@ def populations_of(situation: Situation, oracle: str) -> Populations:
     if situation.populations is None:
         raise InputError(f"oracle {oracle!r} responds as a member of populations, as in learner 'psro'; use 'exact'")
     return situation.populations
+
+
+def require_two_players(situation: Situation, oracle: str, why: str, use: str) -> None:
+    """Raises UnsupportedGame, naming the oracle, why it has one opponent, and what to use, where there are more."""
+    game = situation.game
+    if game.num_players != 2:
+        raise UnsupportedGame(f"oracle {oracle!r}: {why}, {game.spec.id} has {game.num_players} players; use {use}")

@@ -32,7 +32,7 @@ from pydantic import Field
 
 from eqagents.learners.deep.ppo import loss
 from eqagents.learners.psro._growth import digest
-from eqagents.oracles import Member, OracleResult, OracleSpec, Situation, policy_of, populations_of
+from eqagents.oracles import Member, OracleResult, OracleSpec, Situation, policy_of, populations_of, require_two_players
 from eqagents.oracles._actor_learner import begun, check, judged, one_for_all, played_and_fitted, write
 from eqagents.oracles._plans import others_weights
 from eqagents.oracles._rows import MOST_ROWS, AgainstRows, Conditioned, Told, Watched, widened
@@ -41,7 +41,7 @@ from eqagents.policies import PolicyRecord
 from eqagents.policies.conditioned import RECORD
 from eqagents.rollout.networks import RoleNetwork
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.errors import InputError
 from eqenvs.policies import MixturePolicy, ProductPolicy, uniform_play
 
 
@@ -65,12 +65,8 @@ class NeuPLConfig(ClippedConfig):
 
 def respond(config: NeuPLConfig, situation: Situation) -> OracleResult:
     """The network with the new row; see `Oracle`."""
-    game, player = situation.game, situation.player
-    if game.num_players != 2:
-        raise UnsupportedGame(
-            f"oracle 'neupl': conditions on one opponent's mixture, {game.spec.id} has {game.num_players} players; use "
-            "'ppo'"
-        )
+    player = situation.player
+    require_two_players(situation, config.id, "conditions on one opponent's mixture", "'ppo'")
     populations = populations_of(situation, config.id)
     theirs = populations.members[1 - player]
     before = next((m.record for m in reversed(populations.members[player]) if m.record["kind"] == RECORD.id), None)

@@ -35,7 +35,15 @@ from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, by_id
 from eqagents.learners.psro._growth import digest
-from eqagents.oracles import Member, OracleResult, OracleSpec, Situation, find_oracle, populations_of
+from eqagents.oracles import (
+    Member,
+    OracleResult,
+    OracleSpec,
+    Situation,
+    find_oracle,
+    populations_of,
+    require_two_players,
+)
 from eqagents.oracles._actor_learner import judged
 from eqagents.oracles._plans import PlayerForm, greedy, others_weights, player_form, table_of
 from eqagents.oracles._q_play import learned
@@ -81,11 +89,7 @@ class QMixingConfig(NamedSettings):
 def respond(config: QMixingConfig, situation: Situation) -> OracleResult:
     """The response to the mixture; see `Oracle`."""
     game, player = situation.game, situation.player
-    if game.num_players != 2:
-        raise UnsupportedGame(
-            f"oracle 'q_mixing': answers one opponent at a time, {game.spec.id} has {game.num_players} players; use "
-            "'exact' or 'ppo'"
-        )
+    require_two_players(situation, config.id, "answers one opponent at a time", "'exact' or 'ppo'")
     populations = populations_of(situation, config.id)
     weights = others_weights(populations.meta, player)
     members = [populations.members[1 - player][j] for j in np.flatnonzero(weights > 0).tolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Self
 
 from eqagents.training.config import StopConfig
 from eqsolvers.scoring import Score
@@ -34,6 +35,15 @@ class Standing:
     seconds: float = 0.0
     nash_conv: float | None = None
     gains: tuple[float, ...] = ()
+
+    def to_tree(self) -> dict[str, Any]:
+        """All but the iteration, which is the learner's to say, as checkpoints hold it."""
+        return {"seconds": self.seconds, "nash_conv": self.nash_conv, "gains": list(self.gains)}
+
+    @classmethod
+    def from_tree(cls, iteration: int, tree: dict[str, Any]) -> Self:
+        """The standing at an iteration that a checkpoint holds; what older ones lack is as at the start."""
+        return cls(iteration, tree.get("seconds", 0.0), tree.get("nash_conv"), tuple(tree.get("gains", ())))
 
     def ended(self, iterations: int, stop: StopConfig) -> Ended | None:
         """Why the run has nothing left to do, or None if it has."""

@@ -210,8 +210,7 @@ def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
         )
     with _understood(run, parts.config.learner.id):
         state = parts.learner.from_tree(tree["state"])
-        gains = tuple(tree.get("gains", ()))
-        standing = Standing(parts.learner.iteration(state), tree.get("seconds", 0.0), tree.get("nash_conv"), gains)
+        standing = Standing.from_tree(parts.learner.iteration(state), tree)
     return Point(state, standing, {}, recorded=True)
 
 
@@ -337,9 +336,7 @@ def _record(
     if ended or last or standing.iteration % config.checkpoint.every == 0:
         tree = {
             "identity": _identity(config, parts.game),
-            "seconds": standing.seconds,
-            "nash_conv": standing.nash_conv,
-            "gains": list(standing.gains),
+            **standing.to_tree(),
             "state": learner.to_tree(point.state),
         }
         with _writing(run):

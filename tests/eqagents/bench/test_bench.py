@@ -25,7 +25,6 @@ from eqagents.bench import (
     find_benchmark,
     is_document,
 )
-from eqagents.cli import app as cli
 from eqenvs import discovery
 from eqsolvers.extensive_form._lane_kernel import LaneLoops
 from eqsolvers.extensive_form._lanes import LaneSide
@@ -111,19 +110,12 @@ def test_the_environment_says_what_was_used_and_not_where(quick):
     assert platform.node() not in quick.done.stdout
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        cli.run()
-    return int(stop.value.code or 0)
-
-
-def test_a_file_of_something_else_is_never_replaced(monkeypatch, capsys, tmp_path):
+def test_a_file_of_something_else_is_never_replaced(call, tmp_path):
     for text in ("notes", "[]", '{"benchmark": "bandit"}'):
         (tmp_path / "mine.json").write_text(text)
-        assert call(monkeypatch, "bench", "extensive", "--quick", "--out", tmp_path / "mine.json") == 2
+        status, _, message = call("bench", "extensive", "--quick", "--out", tmp_path / "mine.json")
+        assert status == 2
         assert (tmp_path / "mine.json").read_text() == text
-        message = capsys.readouterr().err
         assert message.count("\n") == 1
         assert "mine.json" in message
 
@@ -132,11 +124,13 @@ def test_a_document_of_the_same_benchmark_may_be_replaced(quick):
     assert is_document(quick.file, find_benchmark("extensive"))
 
 
-def test_a_missing_directory_and_an_unknown_name_are_one_line(monkeypatch, capsys, tmp_path):
-    assert call(monkeypatch, "bench", "extensive", "--quick", "--out", tmp_path / "none" / "x.json") == 2
-    assert "there is no directory" in capsys.readouterr().err
-    assert call(monkeypatch, "bench", "extensiv") == 2
-    assert capsys.readouterr().err == "error: unknown benchmark 'extensiv'; did you mean 'extensive'?\n"
+def test_a_missing_directory_and_an_unknown_name_are_one_line(call, tmp_path):
+    status, _, message = call("bench", "extensive", "--quick", "--out", tmp_path / "none" / "x.json")
+    assert status == 2
+    assert "there is no directory" in message
+    status, _, message = call("bench", "extensiv")
+    assert status == 2
+    assert message == "error: unknown benchmark 'extensiv'; did you mean 'extensive'?\n"
 
 
 def test_every_benchmark_is_named_as_its_file():
@@ -144,13 +138,10 @@ def test_every_benchmark_is_named_as_its_file():
         assert find_benchmark(name).id == name
 
 
-def test_tables_are_printed_in_full_with_the_environment(monkeypatch, capsys, quick):
+def test_tables_are_printed_in_full_with_the_environment(monkeypatch, call, quick):
     monkeypatch.setattr("eqagents.bench.document", lambda benchmark, settings: quick.document)
-    monkeypatch.setattr(sys, "argv", ["eqenvs", "bench", "extensive", "--quick"])
-    with pytest.raises(SystemExit) as stop:
-        cli.run()
-    assert not stop.value.code
-    printed = capsys.readouterr().out
+    status, printed, _ = call("bench", "extensive", "--quick")
+    assert status == 0
     assert "…" not in printed
     for section in quick.document["sections"].values():
         assert section["title"] in printed

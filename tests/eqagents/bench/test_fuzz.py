@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from eqenvs.errors import CheckpointError, InputError
 from eqenvs.graphs import read_edges
 from eqenvs.npz import read_npz
 
+OUTSIDE = Path(tempfile.gettempdir()) / "outside-of-the-case"
 KINDS = (
     "config values",
     "config file",
@@ -55,13 +57,13 @@ def refuse(message: str) -> None:
         (lambda: refuse(""), "lines"),
         (lambda: bytearray(2**31), "over 1024 MiB"),
         (lambda: pickle.loads(b"cos\nsystem\n(S'true'\ntR."), "system"),
-        (lambda: Path("/tmp/outside-of-the-case").open("w").close(), "outside-of-the-case"),
+        (lambda: OUTSIDE.open("w").close(), OUTSIDE.name),
     ],
 )
 def test_the_campaign_sees_what_is_not_clean(case: object, fault: str, tmp_path: Path) -> None:
     assert callable(case)
     outcome, found = fault_of(case, ("config",), tmp_path)
-    Path("/tmp/outside-of-the-case").unlink(missing_ok=True)
+    OUTSIDE.unlink(missing_ok=True)
     assert outcome == "fault"
     assert found is not None
     assert fault in found

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -229,7 +230,7 @@ def test_task_that_is_stuck_is_done_by_another_worker(
         os.kill(stopped, signal.SIGSTOP)
         tasks = [Task((1, k), "eqagents.distributed.probe:draw", {"size": 4}) for k in range(30)]
         found = run_ordered(executor, tasks)
-        assert "takes 5 times as long as others did" in caplog.text
+        assert "s, and is sent to another worker too" in caplog.text
         for mine, theirs in zip(found, run_ordered(InlineExecutor(executor._seed), tasks), strict=True):
             np.testing.assert_array_equal(mine, theirs)
         deadline = time.monotonic() + 20
@@ -237,6 +238,24 @@ def test_task_that_is_stuck_is_done_by_another_worker(
             time.sleep(0.1)
         assert not alive(stopped)
         assert run_ordered(executor, tasks[:3])[0].tolist() == found[0].tolist()  # there are two workers again
+
+
+@pytest.mark.ray
+def test_the_only_task_is_stuck_and_nobody_knows_how_long_it_takes(
+    make_ray: Callable[..., Executor], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor: Any = make_ray(2)
+    with contextlib.closing(executor):
+        probes = [Task((9, k), "eqagents.distributed.probe:process", {}) for k in range(41)]
+        assert len(set(run_ordered(executor, probes[1:]))) == 2  # both workers have begun
+        (stopped,) = run_ordered(executor, probes[:1])
+        os.kill(stopped, signal.SIGSTOP)
+        monkeypatch.setattr(crew, "AT_LEAST", 1.0)
+        monkeypatch.setattr(crew, "UNKNOWN", 2.0)
+        task = Task((1, 0), "eqagents.distributed.probe:draw", {"size": 4})
+        (found,) = run_ordered(executor, [task])  # a lone task goes to the same worker as the one before it
+        assert re.search(r"task \(1, 0\) \(eqagents\.distributed\.probe:draw\) is not done after \d+ s", caplog.text)
+        np.testing.assert_array_equal(found, run_ordered(InlineExecutor(executor._seed), [task])[0])
 
 
 def alive(pid: int) -> bool:

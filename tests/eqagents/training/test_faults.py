@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -132,6 +133,29 @@ def test_task_that_failed_is_run_again_by_itself(broken: Any, whole: Path, tmp_p
     assert same(path, whole)
     with pytest.raises(CheckpointError, match="no task has failed in this run"):
         replay(path)
+
+
+def test_the_command_says_in_one_line_which_task_failed(
+    broken: Any, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    run, file = tmp_path / "run", tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(DATA))
+    status, _, said = call("train", file, "--out", run)
+    assert status == 1
+    *_, before, last = said.splitlines()
+    assert before == f"{run}/failed.json has the traceback; `eqenvs replay {run}` runs it again in one process"
+    assert re.fullmatch(
+        r"error: task \(3, .*\) \(eqagents\.\S+:simulated_cell\) failed: ZeroDivisionError: no such cell", last
+    )
+    assert "Traceback" not in said
+    status, _, said = call("replay", run)
+    assert status == 1
+    assert said.startswith("Traceback")
+    assert said.splitlines()[-1] == last
+    broken()
+    status, printed, _ = call("replay", run)
+    assert status == 0
+    assert "does not fail here" in printed
 
 
 def test_oracle_that_is_broken_is_run_again_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import pytest
 import yaml
 
 import eqenvs
-from eqagents.cli import app as cli
 from eqagents.distributed import Failed
 from eqagents.learners.psro._loop import Enlarged
 from eqagents.learners.psro._responses import Responses
@@ -80,22 +78,15 @@ def interrupted(run: Path, data: dict[str, Any], after: int, *overrides: str) ->
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
+def command(call: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[str, str]]:
     """The `eqenvs` command in this process; it must succeed. Gives what it printed, and what it said on the side."""
 
-    def call(*arguments: object) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
-        capsys.readouterr()
-        status: object = 0
-        try:
-            cli.run()
-        except SystemExit as stop:
-            status = stop.code
-        printed, said = capsys.readouterr()
+    def succeed(*arguments: object) -> tuple[str, str]:
+        status, printed, said = call(*arguments)
         assert not status, said
         return printed, said
 
-    return call
+    return succeed
 
 
 @pytest.fixture

@@ -21,9 +21,10 @@ import numpy as np
 from eqagents.distributed import Handle, Work
 from eqagents.learners.psro._loop import Enlarged, RestrictedGame
 from eqagents.learners.psro._responses import Request, Responses, respond
-from eqagents.oracles import find_oracle
+from eqagents.oracles import OracleResult
 from eqagents.oracles._tasks import RESPOND_TO
-from eqagents.policies import PolicyRecord, to_policy
+from eqagents.oracles.exact import ExactConfig
+from eqagents.policies import to_policy
 from eqenvs.arrays import BoolArray, Float64Array
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game
@@ -94,7 +95,7 @@ class Infosets(RestrictedGame[InfosetsState]):
         self._game, self._model, self._config = game, model, config
         self._spec = config.spec_for(game)
         self._handle = handle
-        self._exact = find_oracle(config.oracle.id).needs_model
+        self._exact = isinstance(config.oracle, ExactConfig)
         # Of the window that was last worked on; both follow from the state.
         self._restriction: tuple[tuple[BoolArray, ...], Restriction] | None = None
         self._process: tuple[dict[str, Any] | None, Process] | None = None
@@ -129,10 +130,9 @@ class Infosets(RestrictedGame[InfosetsState]):
         """Allow what the responses do; solve on, or anew where something was added."""
         requests, n = self._requests(state), self._game.num_players
         responses = yield from respond(requests, n, self._config.oracle.id, iteration)
+        tables = self._tables(responses)
         grown = tuple(
-            old if response is None else old | self._actions(player, response.record)
-            for player, old in enumerate(state.allowed)
-            for response in responses.found(player)
+            old if table is None else old | _preferred(table) for old, table in zip(state.allowed, tables, strict=True)
         )
         added = [int(new.sum() - old.sum()) for old, new in zip(state.allowed, grown, strict=True)]
         if not all(own.any(axis=1).all() for own in grown):
@@ -159,26 +159,33 @@ class Infosets(RestrictedGame[InfosetsState]):
         for player, new in enumerate(added):
             metrics[f"restricted/actions_{player}"] = float(solved.allowed[player].sum())
             metrics[f"restricted/added_{player}"] = float(new)
-        return Enlarged(solved, metrics, responses=responses, gains=self._gains(state, responses))
+        return Enlarged(solved, metrics, responses=responses, gains=self._gains(state, responses, tables))
 
-    def _gains(self, state: InfosetsState, responses: Responses) -> dict[int, float]:
+    def _tables(self, responses: Responses) -> list[Float64Array | None]:
+        """Each player's response; None where the oracle failed."""
+        tables: list[Float64Array | None] = []
+        for player in range(self._game.num_players):
+            (response,) = responses.found(player)
+            policy = None if response is None else to_policy(response.record, self._game, player)
+            tables.append(None if policy is None else player_table(self._model, player, policy))
+        return tables
+
+    def _gains(self, state: InfosetsState, responses: Responses, tables: list[Float64Array | None]) -> dict[int, float]:
         """What each response earns more than the solution of its window does, in the whole game."""
         judge = scorer(self._model)
         values = judge.values(state.solution)
         found = {}
-        for player in range(self._game.num_players):
-            for response in responses.found(player):
-                if response is not None:
-                    tables = list(state.solution)
-                    tables[player] = player_table(self._model, player, to_policy(response.record, self._game, player))
-                    found[player] = float(judge.values(tables)[player] - values[player])
-        return found
-
-    def _actions(self, player: int, record: PolicyRecord) -> BoolArray:
-        """The action that a response prefers at every information set, the first of equals, [I, A]."""
-        table = player_table(self._model, player, to_policy(record, self._game, player))
-        found = np.zeros(table.shape, dtype=bool)
-        found[np.arange(len(table)), table.argmax(axis=1)] = True
+        for player, table in enumerate(tables):
+            if table is None:
+                continue
+            (response,) = responses.of[player]
+            if self._exact and isinstance(response, OracleResult):
+                value = response.metrics["value"]
+            else:
+                joint = [*state.solution]
+                joint[player] = table
+                value = float(judge.values(joint)[player])
+            found[player] = value - float(values[player])
         return found
 
     def _past(self, state: InfosetsState) -> tuple[tuple[Float64Array, ...], int]:
@@ -261,3 +268,10 @@ class Infosets(RestrictedGame[InfosetsState]):
     def from_tree(self, tree: dict[str, Any]) -> InfosetsState:
         """See `Learner`."""
         return InfosetsState(**{**tree, **{name: tuple(tree[name]) for name in PER_PLAYER}})
+
+
+def _preferred(table: Float64Array) -> BoolArray:
+    """The action that a response prefers at every information set, the first of equals, [I, A]."""
+    found = np.zeros(table.shape, dtype=bool)
+    found[np.arange(len(table)), table.argmax(axis=1)] = True
+    return found
