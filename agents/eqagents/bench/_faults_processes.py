@@ -112,7 +112,7 @@ class Driver:
 
     def workers(self) -> list[int]:
         """Its Ray workers that were given their work, by process id."""
-        return [pid for pid in self._belonging() if _command(pid).startswith(("ray::Actor", "ray::Member"))]
+        return [pid for pid in self._belonging() if _command(pid).startswith(("ray::Actor", "ray::GangMember"))]
 
     def said(self) -> str:
         """What it said on standard error."""

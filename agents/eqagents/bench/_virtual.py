@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eqagents.distributed import Executor, Handle, InlineExecutor, Stream, Task
-from eqagents.distributed.executor import Waiting
+from eqagents.distributed.executor import RankedQueue
 
 
 @dataclass
@@ -121,7 +121,7 @@ class VirtualWorkers(Executor):
 class _VirtualStream(Stream):
     def __init__(self, workers: VirtualWorkers) -> None:
         self._workers = workers
-        self._waiting: Waiting[Task] = Waiting()
+        self._waiting: RankedQueue[Task] = RankedQueue()
         self._running: list[tuple[float, int, Task, Any]] = []  # by the time of their end
         self._done: deque[tuple[tuple[int, ...], Any]] = deque()
         self._begun = 0
@@ -163,5 +163,5 @@ class _VirtualStream(Stream):
             heapq.heappush(self._running, (end, self._begun, self._waiting.take(), result))
 
     def close(self) -> None:
-        self._waiting, self._running = Waiting(), []
+        self._waiting, self._running = RankedQueue(), []
         self._done.clear()

@@ -185,17 +185,33 @@ def train(
 
 @app.command()
 def resume(
-    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")],
+    run_or_uri: Annotated[
+        str, typer.Argument(metavar="RUN_OR_URI", help="A run's directory, or where its checkpoints were copied to.")
+    ],
     step: Step = None,
+    directory: Annotated[
+        Path | None, typer.Option("--out", help="Of a URI: the run's new directory; must not exist or be empty.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Go on with an interrupted run from its last checkpoint."""
+    """Go on with an interrupted run from its last checkpoint, or from a copy of it."""
     from eqagents.cli.progress import TrainingDisplay
     from eqagents.training.run import resume as go_on
 
-    with interruptible(directory) as interrupt, TrainingDisplay() as display:
-        go_on(directory, display, interrupt, step=step)
-    _finish(directory, as_json)
+    path, remote = Path(run_or_uri), "://" in run_or_uri
+    if remote and directory is None:
+        raise InputError("resuming from a URI needs --out DIR, the run's new directory")
+    if directory is not None:
+        if not remote:
+            raise InputError(f"--out is of a run that is resumed from a URI; {run_or_uri} is a path")
+        from eqagents.training.remote import fetch
+
+        with busy("fetching the checkpoint"):
+            fetch(run_or_uri, directory, step)
+        path, step = directory, None
+    with interruptible(path) as interrupt, TrainingDisplay() as display:
+        go_on(path, display, interrupt, step=step)
+    _finish(path, as_json)
 
 
 @app.command()

@@ -46,7 +46,7 @@ Busy = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Populations:
+class RunCurves:
     """The regrets of one run's populations in the combined game.
 
     Attributes:
@@ -87,7 +87,7 @@ class Comparison:
     averages: NashAverage | str
     solver: str
     combined: tuple[int, ...] | None
-    populations: Sequence[Populations]
+    populations: Sequence[RunCurves]
     seed: int
 
     def to_json(self) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _combined(contestants: Sequence[Contestant]) -> tuple[list[list[Entrant]], l
 
 def _evaluated(
     game: Game, found: Found, variant: Variant, payoffs: Float64Array, solver: str, every: int, seed: int
-) -> Populations:
+) -> RunCurves:
     steps = list(found.stages)
     steps = [step for step in steps if step % every == 0 or step == steps[-1]]
     chosen = replace(variant, sizes=tuple(found.stages[step] for step in steps))
@@ -227,7 +227,7 @@ def _evaluated(
         }
     nash_conv = {step: _nash_conv(game, found, each) for step, each in curve.items()}
     own = Evaluated(found.stages[steps[-1]], regret(payoffs, variant.policies, found.solution), found.solution)
-    return Populations(name=variant.name, own=own, curve=curve, least=least, nash_conv=nash_conv)
+    return RunCurves(name=variant.name, own=own, curve=curve, least=least, nash_conv=nash_conv)
 
 
 def _nash_conv(game: Game, found: Found, evaluated: Evaluated) -> float | None:
@@ -260,7 +260,7 @@ def _elo_to_json(ratings: EloRatings) -> dict[str, Any]:
     }
 
 
-def _populations_to_json(each: Populations) -> dict[str, Any]:
+def _populations_to_json(each: RunCurves) -> dict[str, Any]:
     return {
         "name": each.name,
         "own": _evaluated_to_json(each.own),

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from eqagents.cli.inputs import loaded
-from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro._loop import DoubleOracle
 from eqagents.oracles import Member, policy_of
+from eqagents.policies.digests import digest
 from eqagents.training.run import Trained
 from eqenvs.errors import InputError
 from eqenvs.game import Game

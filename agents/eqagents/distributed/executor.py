@@ -128,10 +128,10 @@ def run_ordered(
     return [results[task.key] for task in listed]
 
 
-class Waiting(Generic[EntryT]):
+class RankedQueue(Generic[EntryT]):
     """Tasks that are to run: the first of the lowest rank is next.
 
-    >>> waiting = Waiting()
+    >>> waiting = RankedQueue()
     >>> for entry, rank in (("later", 2), ("first", 1), ("second", 1)):
     ...     waiting.add(entry, rank)
     >>> [waiting.take() for _ in range(len(waiting))]
@@ -167,7 +167,7 @@ class Waiting(Generic[EntryT]):
 class _InlineStream(Stream):
     def __init__(self, seed: int, objects: dict[str, Any]) -> None:
         self._seed, self._objects = seed, objects
-        self._waiting: Waiting[Task] = Waiting()
+        self._waiting: RankedQueue[Task] = RankedQueue()
         self._keys: set[tuple[int, ...]] = set()
 
     def __len__(self) -> int:
@@ -188,7 +188,7 @@ class _InlineStream(Stream):
             return task.key, Raised(error)
 
     def close(self) -> None:
-        self._waiting = Waiting()
+        self._waiting = RankedQueue()
         self._keys.clear()
 
 

@@ -28,7 +28,7 @@ class NotJoinedError(Exception):
     """The members did not meet; the port may have been taken since it was looked for."""
 
 
-class Member:
+class GangMember:
     """One of the processes; Ray makes an actor of it."""
 
     def address(self) -> str:
@@ -61,7 +61,7 @@ class Gang:
 
     Args:
         size: how many.
-        actor: `Member` as a Ray actor class, with its resources.
+        actor: `GangMember` as a Ray actor class, with its resources.
     """
 
     def __init__(self, size: int, actor: Any) -> None:

@@ -16,7 +16,7 @@ import ray
 from eqagents.distributed.cluster import import_path, require, start_ray
 from eqagents.distributed.crew import Actor, Crew
 from eqagents.distributed.executor import Executor, Stream
-from eqagents.distributed.gang import Gangs, Member
+from eqagents.distributed.gang import Gangs, GangMember
 from eqagents.distributed.ray_stream import RayStream
 from eqagents.distributed.task import Handle, Task, handles
 from eqenvs.errors import InputError
@@ -78,7 +78,7 @@ class RayExecutor(Executor):
             max_task_retries=0,
             runtime_env={"env_vars": environment},
         )
-        learner: Any = ray.remote(Member).options(
+        learner: Any = ray.remote(GangMember).options(
             num_cpus=0, num_gpus=num_gpus_per_learner, runtime_env={"env_vars": environment}
         )
         self._crew = Crew(actor, seed, workers, in_flight, retries)

@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
 from eqagents.distributed.crew import Crew, Entry, Parcel, Worker
-from eqagents.distributed.executor import Stream, Waiting
+from eqagents.distributed.executor import Stream, RankedQueue
 from eqagents.distributed.task import Raised, Task, TaskError, unique
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class RayStream(Stream):
     def __init__(self, crew: Crew, references: Callable[[Task], dict[str, Any]]) -> None:
         self._crew, self._references = crew, references
         self._keys: set[tuple[int, ...]] = set()
-        self._waiting: Waiting[Entry] = Waiting()
+        self._waiting: RankedQueue[Entry] = RankedQueue()
         self._pending: dict[Any, Parcel] = {}  # by the reference of the results
         self._done: deque[tuple[tuple[int, ...], Any]] = deque()
 
@@ -185,6 +185,6 @@ class RayStream(Stream):
     def close(self) -> None:
         """See `Stream.close`; the workers that were busy for it are ended."""
         self._crew.abandon({parcel.worker for parcel in self._pending.values()})
-        self._waiting, self._done = Waiting(), deque()
+        self._waiting, self._done = RankedQueue(), deque()
         self._pending.clear()
         self._keys.clear()

@@ -39,16 +39,17 @@ class OracleResult:
     also: tuple[PolicyRecord, ...] = ()
 
 
-class Member(Protocol):
-    """One policy of a population."""
+@dataclass(frozen=True)
+class Member:
+    """One policy of a population.
 
-    @property
-    def record(self) -> PolicyRecord:
-        """What is stored."""
+    Attributes:
+        record: what is stored.
+        table: its behaviour table [I, A], or None where it was not tabulated.
+    """
 
-    @property
-    def table(self) -> Float64Array | None:
-        """Its behaviour table [I, A], or None where it was not tabulated."""
+    record: PolicyRecord
+    table: Float64Array | None
 
 
 def policy_of(game: Game, player: int, member: Member) -> BehaviourPolicy:

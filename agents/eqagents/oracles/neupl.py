@@ -31,7 +31,6 @@ import torch
 from pydantic import Field
 
 from eqagents.learners.deep.ppo import loss
-from eqagents.learners.psro._growth import digest
 from eqagents.oracles import Member, OracleResult, OracleSpec, Situation, policy_of, populations_of, require_two_players
 from eqagents.oracles._actor_learner import begun, check, judged, one_for_all, played_and_fitted, write
 from eqagents.oracles._plans import others_weights
@@ -39,6 +38,7 @@ from eqagents.oracles._rows import MOST_ROWS, AgainstRows, Conditioned, Told, Wa
 from eqagents.oracles.ppo import ClippedConfig, learner_of
 from eqagents.policies import PolicyRecord
 from eqagents.policies.conditioned import RECORD
+from eqagents.policies.digests import digest
 from eqagents.rollout.networks import RoleNetwork
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError

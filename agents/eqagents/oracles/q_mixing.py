@@ -34,7 +34,6 @@ import torch
 from pydantic import Field, SerializeAsAny, field_validator
 
 from eqagents.configuration import NamedSettings, by_id
-from eqagents.learners.psro._growth import digest
 from eqagents.oracles import (
     Member,
     OracleResult,
@@ -51,6 +50,7 @@ from eqagents.oracles.dqn import DQNOracleConfig, trained, values_of
 from eqagents.oracles.exact import ExactConfig
 from eqagents.oracles.tabular_q import TabularQConfig, walked
 from eqagents.policies import to_network, to_policy
+from eqagents.policies.digests import digest
 from eqagents.policies.q_mixing import RECORD, q_mixing_record
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import InputError, UnsupportedGame

@@ -37,6 +37,7 @@ from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.models.mean_field import MeanFieldModel, Moment
 from eqenvs.spec import Parameter
 from eqsolvers.mean_field._process import MeanFieldProcess, mean_field_solver
+from eqsolvers.simplex import project_rows
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # Adam's decay rates and its guard
 EMPTY = 1e-9  # mass of a state at which its measure says nothing about what is played there
@@ -167,7 +168,7 @@ class OccupationOptimisation(MeanFieldProcess):
             after[name] = self._arrays[name] - self._rates[name] * mean / (np.sqrt(spread) + TINY)
             after[f"first_{name}"], after[f"second_{name}"] = first, second
         moved = np.where(model.legal, after["measure"], -np.inf)
-        after["measure"] = on_simplex(moved.reshape(*moved.shape[:2], -1)).reshape(moved.shape)
+        after["measure"] = project_rows(moved.reshape(*moved.shape[:2], -1)).reshape(moved.shape)
         self._arrays = after
 
     def measures(self) -> dict[str, float]:
@@ -183,20 +184,6 @@ def _told(operator: str) -> str:
         f"the game's {operator} operator does not take torch tensors; write it against "
         "eqenvs.arrays.namespace(mean_field), with constants from eqenvs.arrays.Constants(...).on(name, mean_field)"
     )
-
-
-def on_simplex(points: Float64Array) -> Float64Array:
-    """The nearest distributions over the last axis, 0 where a point is -inf.
-
-    Held, Wolfe and Crowder (1974), "Validation of subgradient optimization", Mathematical Programming 6.
-    """
-    descending = -np.sort(-points, axis=-1)
-    finite = np.isfinite(descending)
-    excess = np.cumsum(np.where(finite, descending, 0.0), axis=-1) - 1.0
-    count = np.arange(1, points.shape[-1] + 1)
-    positive = (finite & (descending * count > excess)).sum(axis=-1, keepdims=True)
-    level = np.take_along_axis(excess, positive - 1, axis=-1) / positive
-    return np.asarray(np.maximum(points - level, 0.0))
 
 
 SOLVER = mean_field_solver(

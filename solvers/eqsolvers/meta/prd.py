@@ -19,19 +19,7 @@ from eqenvs.arrays import Float64Array
 from eqenvs.spec import Parameter
 from eqsolvers.meta import EmpiricalGame, MetaSolution, MetaSolverSpec, independent
 from eqsolvers.normal_form._scales import largest_range
-
-
-def onto_simplex(point: Float64Array, least: float) -> Float64Array:
-    """The distribution [K] with entries of at least `least` that is nearest to a point [K].
-
-    Duchi, Shalev-Shwartz, Singer and Chandra (2008), "Efficient projections onto the l1-ball", ICML, figure 1.
-    """
-    size, free = len(point), max(0.0, 1.0 - len(point) * least)
-    falling = np.sort(point - least)[::-1]
-    shifts = (np.cumsum(falling) - free) / np.arange(1, size + 1)
-    shift = shifts[np.flatnonzero(falling >= shifts)[-1]]
-    found: Float64Array = np.maximum(point - least - shift, 0.0) + least
-    return found
+from eqsolvers.simplex import project
 
 
 def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
@@ -44,7 +32,7 @@ def solve(game: EmpiricalGame, settings: Mapping[str, Any]) -> MetaSolution:
     for _ in range(settings["steps"]):
         payoffs = [model.gradient(player, strategies) for player in range(len(sizes))]
         strategies = [
-            onto_simplex(x + rate * x * (u - x @ u), low) for x, u, low in zip(strategies, payoffs, least, strict=True)
+            project(x + rate * x * (u - x @ u), low) for x, u, low in zip(strategies, payoffs, least, strict=True)
         ]
         for total, x in zip(sums, strategies, strict=True):
             total += x

@@ -27,6 +27,7 @@ from scipy import linalg
 from scipy.special import entr, logsumexp
 
 from eqenvs.arrays import Float64Array
+from eqsolvers.simplex import project
 
 EPS = float(np.finfo(np.float64).eps)
 VIOLATION = 1e-13  # of a bound, in the unit of the matrix, up to which the answer counts as found
@@ -58,21 +59,6 @@ class Ascent:
     found: bool
 
 
-def onto_simplex(point: Float64Array) -> Float64Array:
-    """The nearest distribution to a point [size].
-
-    Held, Wolfe and Crowder (1974), "Validation of subgradient optimization", Math. Programming 6.
-
-    >>> onto_simplex(np.array([0.75, 0.5, -1.0])).tolist()
-    [0.625, 0.375, 0.0]
-    """
-    falling = np.sort(point)[::-1]
-    excess = np.cumsum(falling) - 1.0
-    last = np.flatnonzero(falling * np.arange(1, len(point) + 1) > excess)[-1]
-    nearest: Float64Array = np.maximum(point - excess[last] / (last + 1), 0.0)
-    return nearest
-
-
 def _called_for(lift: Float64Array, entropy: bool) -> tuple[Float64Array, Float64Array, float]:
     """What minimises `objective(x) - lift @ x` over the distributions.
 
@@ -86,7 +72,7 @@ def _called_for(lift: Float64Array, entropy: bool) -> tuple[Float64Array, Float6
         total = float(logsumexp(lift))
         x = np.exp(lift - total)
         return x, x, -total
-    x = onto_simplex(lift / size)
+    x = project(lift / size)
     return x, (x > 0) / size, float(size / 2 * (x @ x) - lift @ x)
 
 

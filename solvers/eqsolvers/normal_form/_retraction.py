@@ -22,20 +22,12 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqsolvers.normal_form._multilinear import Multilinear
-
-
-def project_on_simplex(point: Float64Array) -> Float64Array:
-    """The nearest distribution to a vector [A]: the positive part of the vector minus a constant."""
-    descending = np.sort(point)[::-1]
-    levels = (np.cumsum(descending) - 1.0) / np.arange(1, len(point) + 1)
-    kept = int(np.flatnonzero(descending > levels)[-1])
-    projected: Float64Array = np.maximum(point - levels[kept], 0.0)
-    return projected
+from eqsolvers.simplex import project
 
 
 def retract(slices: Sequence[slice], point: Float64Array) -> Float64Array:
     """P(z): the players' parts projected, [M]."""
-    return np.concatenate([project_on_simplex(point[s]) for s in slices])
+    return np.concatenate([project(point[s]) for s in slices])
 
 
 def displacement(game: Multilinear, point: Float64Array) -> Float64Array:

@@ -50,7 +50,7 @@ SETTABLE = Parameterised(id="double-oracle", parameters=PARAMETERS)
 SHOWS = 1e-9  # a gain within the restricted game, in payoffs scaled to [1, 2], at which its dictionary is set up again
 
 
-class RestrictedGame:
+class Submatrix:
     """A submatrix of a positive matrix and its optimal dictionary.
 
     Attributes:
@@ -159,7 +159,7 @@ def double_oracle(
     positive = scaled(matrix)
     goal = tolerance / (float(np.ptp(matrix)) or 1.0) / 2
     start = initial or (int(positive.mean(axis=1).argmax()), int(positive.mean(axis=0).argmin()))
-    game = RestrictedGame(positive, *start)
+    game = Submatrix(positive, *start)
     solved, sound = 0, True  # sound: not set up again since an action was last added
     while solved < iterations:
         solved += 1

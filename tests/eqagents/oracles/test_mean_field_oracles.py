@@ -11,7 +11,7 @@ import torch
 import eqenvs
 from eqagents.configuration import validate
 from eqagents.learners.mean_field._experience import Sampler, SamplingConfig, TableAct, rules_of
-from eqagents.learners.mean_field._restricted import RestrictedGame
+from eqagents.learners.mean_field._restricted import MixtureGame
 from eqagents.oracles import Situation, find_oracle
 from eqagents.policies import PolicyRecord, to_policy
 from eqagents.rollout.trajectory import advantages, of_players
@@ -50,7 +50,7 @@ def test_responses_gain_nearly_what_can_be_gained(
     model = game.model()
     assert isinstance(model, MeanFieldModel)
     everybody = tuple(np.eye(len(each))[0] for each in tables)
-    worth = RestrictedGame(model, tables).payoffs(everybody)[player]
+    worth = MixtureGame(model, tables).payoffs(everybody)[player]
     gain = best_response(game, player, uniform(game))[0] - score(game, uniform(game)).values[player]
     assert worth[1] - worth[0] > 0.85 * gain
     assert worth[1] - worth[0] <= gain + 1e-9

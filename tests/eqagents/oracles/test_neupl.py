@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,11 @@ import torch
 
 import eqenvs
 from eqagents.distributed import InlineExecutor
-from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro.psro import PSROConfig, build
-from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
+from eqagents.oracles import Member, OracleResult, Populations, Situation, find_oracle
 from eqagents.oracles._rows import AgainstRows, Conditioned, Told, Watched, widened
 from eqagents.policies import MaskedMLP, tabular_record, to_network, to_policy
+from eqagents.policies.digests import digest
 from eqagents.rollout.games import Games
 from eqagents.rollout.networks import ActorCritic, NetworkConfig
 from eqagents.rollout.play import rollout
@@ -27,12 +26,6 @@ from eqsolvers.meta import MetaSolution
 from eqsolvers.scoring import score
 
 SMALL = {"updates": 25, "num_envs": 64, "steps": 2, "hidden": [16], "learning_rate": 2e-2, "value_episodes": 2}
-
-
-@dataclass(frozen=True)
-class Member:
-    record: dict[str, Any]
-    table: Float64Array | None
 
 
 def situation(

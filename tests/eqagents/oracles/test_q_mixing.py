@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +11,9 @@ import eqenvs
 from eqagents.configuration import validate
 from eqagents.distributed import InlineExecutor
 from eqagents.learners.psro.psro import PSROConfig, build
-from eqagents.oracles import OracleResult, Populations, Situation, find_oracle
+from eqagents.oracles import Member, OracleResult, Populations, Situation, find_oracle
 from eqagents.policies import tabular_record, to_policy
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
-from eqenvs.arrays import Float64Array
 from eqenvs.errors import CheckpointError, InputError, UnsupportedGame
 from eqenvs.policies import MixturePolicy, ProductPolicy, TabularPolicy, uniform, uniform_play
 from eqenvs.simulation import simulate
@@ -28,12 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DQN = {"id": "dqn", "updates": 20, "num_envs": 32, "steps": 16, "hidden": [32], "learning_rate": 2e-2}
-
-
-@dataclass(frozen=True)
-class Member:
-    record: dict[str, Any]
-    table: Float64Array | None
 
 
 def situation(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import eqenvs
@@ -14,7 +12,7 @@ from eqenvs.arrays import Constants
 from eqenvs.errors import UnsupportedGame
 from eqenvs.models.mean_field import CommonNoise, MeanFieldModel
 from eqenvs.testing.mean_field import random_policy
-from eqsolvers.mean_field.mf_omo import SOLVER, OccupationOptimisation, on_simplex
+from eqsolvers.mean_field.mf_omo import SOLVER, OccupationOptimisation
 from eqsolvers.result import Status
 
 
@@ -145,20 +143,6 @@ def test_both_starts_are_uniform_policies():
         process = OccupationOptimisation(model, start=start)
         np.testing.assert_allclose(process.current(), process.dynamics.uniform(), atol=1e-15)
     assert process.measures()["flow_violation"] == pytest.approx(0.0, abs=1e-15)
-
-
-@given(seed=st.integers(0, 1000), size=st.integers(1, 6), out=st.booleans())
-def test_projections_onto_the_simplex_obey_their_variational_inequality(seed, size, out):
-    rng = np.random.default_rng(seed)
-    point = rng.normal(size=(2, size))
-    if out and size > 1:
-        point[:, 0] = -np.inf
-    found = on_simplex(point)
-    np.testing.assert_allclose(found.sum(axis=-1), 1.0, atol=1e-12)
-    assert (found >= 0).all()
-    kept = point[:, np.isfinite(point[0])], found[:, np.isfinite(point[0])]
-    other = rng.dirichlet(np.ones(kept[0].shape[1]), size=20)
-    assert (((kept[0] - kept[1])[:, None] * (other - kept[1][:, None])).sum(axis=-1) <= 1e-12).all()
 
 
 def test_random_policies_are_no_equilibria():

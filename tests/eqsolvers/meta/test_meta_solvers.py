@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqenvs.models import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqsolvers.meta import NoMetaSolutionError, find_meta_solver, meta_solver_ids
 from eqsolvers.meta._solved import matrix_equilibrium
-from eqsolvers.meta.prd import onto_simplex
 from eqsolvers.scoring import score
 
 
@@ -155,18 +151,6 @@ def test_projected_replicator_dynamics_leave_a_least_probability_and_average_to_
     np.testing.assert_allclose(near.strategies[1], [3 / 8, 5 / 8, 0], atol=0.01)  # the average's error falls as 1/time
     dominated = find_meta_solver("prd")(np.array([[[1.0], [0]], [[0.0], [0]]]), {"exploration": 0.3, "steps": 4000})
     np.testing.assert_allclose(dominated.strategies[0], [0.9, 0.1], atol=0.02)  # 0.3 / (2 + 1) is the least
-
-
-@settings(deadline=None, max_examples=50)
-@given(point=arrays(np.float64, st.integers(1, 6), elements=st.floats(-3, 3)), share=st.floats(0, 1))
-def test_projection_is_the_nearest_point(point: np.ndarray, share: float) -> None:
-    """Optimality: no feasible direction from the projection towards another feasible point comes nearer."""
-    least = share / len(point)
-    found = onto_simplex(point, least)
-    assert found.sum() == pytest.approx(1)
-    assert (found >= least - 1e-12).all()
-    for corner in least + (1 - len(point) * least) * np.eye(len(point)):
-        assert (point - found) @ (corner - found) <= 1e-9
 
 
 def test_bargaining_takes_the_profile_with_the_largest_product_of_gains() -> None:

@@ -16,7 +16,7 @@ from eqsolvers.normal_form import _conic, _even
 from eqsolvers.normal_form._conic import ConicProgramError, most_even
 from eqsolvers.normal_form._epsilon import Epsilon, loosened
 from eqsolvers.normal_form._even import even_device
-from eqsolvers.normal_form._even_dual import ascend, bounded_maximum, judged, onto_simplex
+from eqsolvers.normal_form._even_dual import ascend, bounded_maximum, judged
 from eqsolvers.normal_form._incentives import scaled_incentives
 
 RANDOM = NormalFormModel(np.random.default_rng(3).normal(size=(3, 2, 4, 3)))
@@ -33,15 +33,6 @@ def degenerate(seed: int, *sizes: int) -> NormalFormModel:
     for axis in range(1, payoffs.ndim):
         payoffs = np.concatenate([payoffs, np.take(payoffs, [0], axis=axis)], axis=axis)
     return NormalFormModel(payoffs)
-
-
-@given(point=hnp.arrays(np.float64, st.integers(1, 6), elements=FINITE))
-def test_the_nearest_distribution_leaves_every_other_on_the_far_side(point: np.ndarray) -> None:
-    nearest = onto_simplex(point)
-    assert nearest.min() >= 0
-    assert nearest.sum() == pytest.approx(1, abs=1e-12)
-    for vertex in np.eye(len(point)):  # (point - nearest) . (other - nearest) <= 0 is the condition of projections
-        assert (point - nearest) @ (vertex - nearest) <= 1e-9
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 
 import eqenvs
 from eqenvs.arrays import Float64Array
@@ -14,7 +13,7 @@ from eqenvs.errors import InputError
 from eqenvs.models import NormalFormModel
 from eqsolvers.normal_form import logit, simplicial
 from eqsolvers.normal_form._multilinear import Multilinear
-from eqsolvers.normal_form._retraction import displacement, project_on_simplex, retract
+from eqsolvers.normal_form._retraction import displacement, retract
 from eqsolvers.normal_form.simplicial import SOLVER, _Simplex, solve, solve_level
 from eqsolvers.result import Status
 from eqsolvers.scoring import score
@@ -36,29 +35,6 @@ def pursuit(weights: tuple[float, float, float]) -> NormalFormModel:
             if (own == other) == (player < 2):
                 payoffs[(player, *profile)] = weights[player] if other == 0 else 1.0
     return NormalFormModel(payoffs)
-
-
-@settings(max_examples=40, deadline=None)
-@given(point=st.lists(st.floats(-5, 5), min_size=1, max_size=6))
-def test_projection_is_the_nearest_distribution(point: list[float]) -> None:
-    array = np.array(point)
-    nearest = project_on_simplex(array)
-    assert (nearest >= 0).all()
-    assert nearest.sum() == pytest.approx(1.0)
-    # The variational inequality of the projection, at the corners.
-    assert ((array - nearest) @ (np.eye(len(array)) - nearest).T).max() <= 1e-12
-
-
-def test_projection_agrees_with_a_general_optimiser() -> None:
-    point = np.array([0.9, -0.2, 0.6, 0.1])
-    found = minimize(
-        lambda y: ((y - point) ** 2).sum(),
-        np.full(4, 0.25),
-        bounds=[(0, 1)] * 4,
-        constraints={"type": "eq", "fun": lambda y: y.sum() - 1},
-        options={"ftol": 1e-14},
-    )
-    np.testing.assert_allclose(project_on_simplex(point), found.x, atol=1e-6)
 
 
 @settings(max_examples=60, deadline=None)

@@ -136,7 +136,7 @@ def test_double_oracle_stops_at_its_limit() -> None:
 
 def test_a_restricted_game_grown_by_rows_and_columns_is_the_one_solved_at_once() -> None:
     matrix = np.random.default_rng(4).uniform(1, 2, (12, 9))
-    grown = double_oracle.RestrictedGame(matrix, 3, 3)
+    grown = double_oracle.Submatrix(matrix, 3, 3)
     for action in (5, 0, 8, 7, 1):
         grown.add_column(action)
         grown.add_row(action)

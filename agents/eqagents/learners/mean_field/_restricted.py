@@ -21,12 +21,13 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.models.mean_field import MeanFieldModel
 from eqsolvers.mean_field._dynamics import Dynamics
+from eqsolvers.simplex import project
 
 Mixture = tuple[Float64Array, ...]  # the shares of each population, [K_p]
 HALVINGS = 60
 
 
-class RestrictedGame:
+class MixtureGame:
     """Some policies of each population of a model.
 
     Args:
@@ -76,23 +77,13 @@ def gap(payoffs: Mixture, mixture: Mixture) -> float:
     return float(sum(own.max() - own @ shares for own, shares in zip(payoffs, mixture, strict=True)))
 
 
-def project(point: Float64Array) -> Float64Array:
-    """The nearest distribution (Held, Wolfe and Crowder 1974)."""
-    falling = np.sort(point)[::-1]
-    excess = np.cumsum(falling) - 1.0
-    count = int(np.flatnonzero(falling * np.arange(1, len(point) + 1) > excess)[-1]) + 1
-    found: Float64Array = np.maximum(point - excess[count - 1] / count, 0.0)
-    found /= found.sum()
-    return found
-
-
 def nash(
     payoffs_of: Callable[[Mixture], Mixture], start: Mixture, rounds: int, tolerance: float
 ) -> tuple[Mixture, float]:
     """A mixture that no policy gains from leaving, and its gap.
 
     Args:
-        payoffs_of: see `RestrictedGame.payoffs`.
+        payoffs_of: see `MixtureGame.payoffs`.
         start: where to begin.
         rounds: the most steps.
         tolerance: the gap to stop at, in payoff.
@@ -157,7 +148,7 @@ def _matched(regret: Float64Array) -> Float64Array:
     return regret / total if total > 0 else np.full(len(regret), 1 / len(regret))
 
 
-def against(game: RestrictedGame, device: Device) -> tuple[Float64Array, float]:
+def against(game: MixtureGame, device: Device) -> tuple[Float64Array, float]:
     """The best response to a device [M, P, S, A], in games whose moves do not depend on the mean field; the CCE gap.
 
     Who commits before the draw meets the mean of the rewards in the mixtures' mean fields.

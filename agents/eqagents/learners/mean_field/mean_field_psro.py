@@ -33,13 +33,12 @@ from eqagents.configuration import NamedSettings, Settings
 from eqagents.distributed import Executor, Flow, Handle, Task, Work
 from eqagents.learners import LearnerSpec
 from eqagents.learners.mean_field._oracles import mean_field_oracle
-from eqagents.learners.mean_field._restricted import Device, RestrictedGame, against, coarse_correlated, gap, nash
-from eqagents.learners.psro._loop import DoubleOracle, Enlarged, LoopState
-from eqagents.learners.psro._loop import RestrictedGame as LoopGame
+from eqagents.learners.mean_field._restricted import Device, MixtureGame, against, coarse_correlated, gap, nash
+from eqagents.learners.psro._loop import DoubleOracle, Enlarged, LoopState, RestrictedGame
 from eqagents.learners.psro._members import Members
-from eqagents.learners.psro._population import RESPOND, Member, joint_policy
+from eqagents.learners.psro._population import RESPOND, joint_policy
 from eqagents.learners.psro._responses import PAYOFF_PHASE, Request, respond
-from eqagents.oracles import OracleResult, Populations
+from eqagents.oracles import Member, OracleResult, Populations
 from eqagents.oracles._tasks import reporting
 from eqagents.oracles.exact import ExactConfig
 from eqagents.policies import PolicyRecord, tabular_record, uniform_record
@@ -136,14 +135,14 @@ def respond_to_device(
     return OracleResult(tabular_record(table), {"cce_gap": found}, episodes=0)
 
 
-def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> RestrictedGame:
+def _restricted(game: Game, members: Sequence[Sequence[Member]]) -> MixtureGame:
     model = game.model()
     assert isinstance(model, MeanFieldModel)  # by the learner
     tables = [np.stack([member.table for member in own if member.table is not None]) for own in members]
-    return RestrictedGame(model, tables)
+    return MixtureGame(model, tables)
 
 
-class Mixtures(LoopGame[MixturesState]):
+class Mixtures(RestrictedGame[MixturesState]):
     """The game between sets of policies, in which payoffs are not linear in the mixtures; a `RestrictedGame`."""
 
     def __init__(self, game: Game, config: MeanFieldPSROConfig, flow: Flow) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eqagents.distributed import Flow, Handle, Job, Task, Work
-from eqagents.learners.psro._population import MAKE, Member
+from eqagents.learners.psro._population import MAKE
 from eqagents.learners.psro._responses import MEMBER_PHASE
+from eqagents.oracles import Member
 from eqagents.policies import PolicyRecord, to_table
 from eqenvs.arrays import IntArray
 from eqenvs.game import Game

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqagents.learners.psro._population import Member
+from eqagents.oracles import Member
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
 from eqenvs.game import Game

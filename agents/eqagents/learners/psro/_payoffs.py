@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from eqagents.configuration import Settings
-from eqagents.learners.psro._population import Member
+from eqagents.oracles import Member
 from eqagents.policies.records import to_policy
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import InputError

@@ -17,7 +17,7 @@ import numpy as np
 from eqagents.distributed import Flow, Handle, Work
 from eqagents.learners.psro import _meta
 from eqagents.learners.psro._filling import Filling
-from eqagents.learners.psro._growth import Marks, gain, gain_half_width, joined
+from eqagents.learners.psro._growth import gain, gain_half_width, with_responses
 from eqagents.learners.psro._loop import Enlarged, RestrictedGame
 from eqagents.learners.psro._members import Members
 from eqagents.learners.psro._outside import KnownGame
@@ -27,6 +27,7 @@ from eqagents.learners.psro._responses import PAYOFF_PHASE, Request, respond
 from eqagents.learners.psro._symmetry import shared_rows, symmetric_solution
 from eqagents.oracles import Populations, find_oracle
 from eqagents.policies import PolicyRecord, uniform_record
+from eqagents.policies.digests import Marks
 from eqenvs.arrays import Float64Array, IntArray
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -151,7 +152,9 @@ class Policies(RestrictedGame[PoliciesState]):
             records = [response.record for response, _ in found]
             records += [record for response, _ in found for record in response.also]  # which have no target
             old = state.populations[player]
-            grown[player], places[player] = joined(old, records, self._marks, keep_repeats=self._config.keep_repeats)
+            grown[player], places[player] = with_responses(
+                old, records, self._marks, keep_repeats=self._config.keep_repeats
+            )
         populations = self._everybody(grown)
         idle = tuple(
             np.concatenate([old, np.zeros(len(new) - len(old), dtype=np.int64)])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from eqagents.configuration import NamedSettings
-from eqagents.oracles import OracleResult, Populations, Situation, find_oracle, policy_of
+from eqagents.oracles import Member, OracleResult, Populations, Situation, find_oracle, policy_of
 from eqagents.oracles._tasks import reporting
 from eqagents.policies.records import PolicyRecord, to_policy
 from eqenvs.arrays import Float64Array, IntArray
@@ -25,19 +24,6 @@ from eqenvs.spec import Family
 from eqsolvers.meta import MetaSolution
 
 MAKE, RESPOND = (f"{__name__}:{name}" for name in ("make_member", "respond"))
-
-
-@dataclass(frozen=True)
-class Member:
-    """One policy of a population.
-
-    Attributes:
-        record: what is stored.
-        table: its behaviour table [I, A], or None where the run does not tabulate.
-    """
-
-    record: PolicyRecord
-    table: Float64Array | None
 
 
 def make_member(

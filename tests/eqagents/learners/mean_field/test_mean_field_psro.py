@@ -13,12 +13,11 @@ from eqagents.distributed import InlineExecutor
 from eqagents.learners import find_learner
 from eqagents.learners.mean_field._restricted import (
     Device,
-    RestrictedGame,
+    MixtureGame,
     against,
     coarse_correlated,
     gap,
     nash,
-    project,
 )
 from eqagents.learners.mean_field.mean_field_psro import MeanFieldPSRO
 from eqagents.learners.psro._loop import DoubleOracle
@@ -28,14 +27,14 @@ from eqenvs.policies import MixturePolicy, ProductPolicy, TabularPolicy, uniform
 from eqsolvers.scoring import score
 
 
-def restricted(game: eqenvs.Game, sizes: tuple[int, ...], seed: int = 0) -> RestrictedGame:
+def restricted(game: eqenvs.Game, sizes: tuple[int, ...], seed: int = 0) -> MixtureGame:
     rng, tables = np.random.default_rng(seed), []
     for states, size in zip(game.information_states, sizes, strict=True):
         weight = rng.random((size, *states.masks.shape)) ** 4 * states.masks
         tables.append(weight / weight.sum(axis=-1, keepdims=True))
     model = game.model()
     assert isinstance(model, MeanFieldModel)
-    return RestrictedGame(model, tables)
+    return MixtureGame(model, tables)
 
 
 @pytest.mark.parametrize(
@@ -65,22 +64,11 @@ def test_the_mixtures_mean_payoff_is_the_value_of_the_mixture_by_the_exact_score
     assert gap(payoffs, shares) <= scored.nash_conv + 1e-9
 
 
-def test_projection_is_the_nearest_distribution() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        point = rng.normal(size=4)
-        found = project(point)
-        assert found.min() >= 0
-        assert found.sum() == pytest.approx(1)
-        others = rng.dirichlet(np.ones(4), size=200)
-        assert (np.square(others - point).sum(axis=1) >= np.square(found - point).sum() - 1e-12).all()
-
-
 def test_nash_of_two_pure_choices_is_two_thirds() -> None:
     game = eqenvs.make("left_right")
     model = game.model()
     assert isinstance(model, MeanFieldModel)
-    found = RestrictedGame(model, [np.stack([np.tile(row, (6, 1)) for row in np.eye(2)])])
+    found = MixtureGame(model, [np.stack([np.tile(row, (6, 1)) for row in np.eye(2)])])
     mixture, left = nash(found.payoffs, (np.array([0.0, 1.0]),), 200, 1e-12)
     assert mixture[0] == pytest.approx([2 / 3, 1 / 3], abs=1e-9)
     assert left == pytest.approx(0, abs=1e-9)

@@ -12,11 +12,11 @@ import eqenvs
 from eqagents.configuration import validate
 from eqagents.distributed import Executor, InlineExecutor, TaskError
 from eqagents.learners import find_learner
-from eqagents.learners.psro._growth import digest
 from eqagents.learners.psro._population import joint_policy
 from eqagents.learners.psro.psro import PSRO, PSROConfig, PSROState, build
 from eqagents.oracles import OracleResult, Situation, exact
 from eqagents.policies import tabular_record
+from eqagents.policies.digests import digest
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError, UnknownNameError, UnsupportedGame
 from eqsolvers.meta import EmpiricalGame, MetaSolution, NoMetaSolutionError, nash
