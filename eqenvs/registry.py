@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from eqenvs import discovery
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from eqenvs.envs.aec import GameAECEnv
     from eqenvs.envs.parallel import GameParallelEnv
 
-PACKAGE = "eqenvs.games"
+PACKAGE, INTEROP = "eqenvs.games", "eqenvs.interop"
 
 
 def game_ids() -> list[str]:
@@ -24,9 +25,17 @@ def game_ids() -> list[str]:
 def spec(game_id: str) -> GameSpec:
     """What the file of a game says about it.
 
+    Args:
+        game_id: a registry id, or a scheme of `eqenvs.interop` and what it reads, such as "openspiel:kuhn_poker".
+
     Raises:
-        UnknownNameError: naming the nearest id.
+        UnknownNameError: naming the nearest id or scheme.
+        InputError: the scheme cannot read it.
     """
+    scheme, colon, reference = game_id.partition(":")
+    if colon:
+        read: Callable[[str], GameSpec] = discovery.load(INTEROP, "scheme", scheme, "spec")
+        return read(reference)
     found: GameSpec = discovery.load(PACKAGE, "game", game_id, "SPEC")
     return found
 
@@ -35,7 +44,7 @@ def make(game_id: str, /, **parameters: Any) -> Game:
     """A game instance.
 
     Args:
-        game_id: registry id, such as "leduc_poker".
+        game_id: registry id, such as "leduc_poker", or one of a scheme; see `spec`.
         **parameters: the game's own parameters; see `eqenvs.spec(game_id).parameters`.
 
     Raises:
