@@ -65,12 +65,20 @@ class Tree:
         return int(self.payoffs.shape[1])
 
     def levels(self) -> list[tuple[IntArray, IntArray]]:
-        """The histories of each depth, and the history before each of them (-1 before the first)."""
+        """The histories of each depth, and the history before each of them (-1 before the first).
+
+        Raises:
+            GameDefinitionError: not every history follows from the first, once.
+        """
         found = [(np.zeros(1, dtype=np.int64), np.full(1, -1, dtype=np.int64))]
+        size, reached = len(self.player), 1
         while True:
             level = found[-1][0]
             counts = self.num_children[level]
             parent = np.repeat(level, counts)
+            reached += len(parent)
+            if reached > size or (not len(parent) and reached < size):
+                raise GameDefinitionError(f"tree: {size} histories must follow from the first once, {reached} do")
             if not len(parent):
                 return found
             offset = np.arange(len(parent)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -88,9 +96,11 @@ def numbered(count: int, most: int) -> Float32Array:
     """
     numbers = np.arange(count)[:, None]
     if most <= ONE_HOT:
-        return (numbers == np.arange(max(1, most))).astype(np.float32)
-    bits: Float32Array = (numbers >> np.arange((most - 1).bit_length()) & 1).astype(np.float32)
-    return bits
+        marks = numbers == np.arange(max(1, most))
+    else:
+        marks = (numbers >> np.arange((most - 1).bit_length())) % 2 == 1
+    shown: Float32Array = marks.astype(np.float32)
+    return shown
 
 
 class TreeState(NamedTuple):
@@ -122,10 +132,8 @@ def _last_decisions(tree: Tree, masks: BoolArray, place: IntArray) -> tuple[IntA
 
 def _check(tree: Tree) -> None:
     """Raises GameDefinitionError where the arrays do not fit together."""
-    size, inner = len(tree.player), tree.num_children > 0
-    reached = sum(len(level) for level, _ in tree.levels()) if size else 0
-    if reached != size:
-        raise GameDefinitionError(f"tree: {size} histories, of which {reached} follow from the first")
+    inner = tree.num_children > 0
+    tree.levels()
     if (inner != (tree.player != TERMINAL)).any():
         raise GameDefinitionError("tree: histories with no children must be ends, and ends have none")
     for player, mask in enumerate(tree.masks):

@@ -9,13 +9,15 @@ import socket
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import ray
+from ray.exceptions import RayError
 
-from eqenvs.errors import InputError
+from eqagents.distributed.config import BUILT_IN
+from eqenvs.errors import InputError, nearest
 
 
 def start_ray(workers: int, address: str | None, object_store_memory: int | None) -> None:
@@ -70,9 +72,9 @@ def _connect(address: str) -> None:
         ray.init(
             address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"py_modules": packages}
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = str(error).strip().partition("\n")[0]
-        hint = "a cluster that asks for a token needs RAY_AUTH_MODE=token here"
+        hint = "a cluster that asks for a token needs it here too, and RAY_AUTH_MODE=token"
         raise InputError(f"address {address!r}: {reason}; {hint}") from error
 
 
@@ -100,9 +102,29 @@ def import_path() -> str:
     )
 
 
-def require(resource: str, needed: float, workers: int) -> None:
-    """Raises InputError where the cluster has less of a resource than the workers need."""
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    available = resources.get(resource, 0.0)
-    if needed > available:
-        raise InputError(f"workers={workers} need {needed:g} {resource}s; the Ray cluster has {available:g}")
+def require_room(count: int, each: Mapping[str, float], what: str) -> None:
+    """Checks that the nodes that are there can hold the processes: Ray would wait for ever for one that fits nowhere.
+
+    Args:
+        count: of processes.
+        each: resources that each of them reserves on one node.
+        what: to call them in an error, such as "workers=4".
+
+    Raises:
+        InputError: they cannot.
+    """
+    needs = {name: amount for name, amount in each.items() if amount > 0}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    for name, amount in needs.items():
+        there = sum(node.get(name, 0.0) for node in nodes)
+        if amount * count > there * (1 + 1e-9):
+            unit = f"{name}s" if name in BUILT_IN else f"of the resource {name!r}"
+            known = {other for node in nodes for other in node if other not in BUILT_IN and ":" not in other}
+            hint = "" if there or name in BUILT_IN else f"; {nearest(name, known)}" if known else "; it has no others"
+            raise InputError(f"{what} need {amount * count:g} {unit}; the Ray cluster has {there:g}{hint}")
+    if not needs:
+        return
+    room = sum(min(int(node.get(name, 0.0) / amount + 1e-9) for name, amount in needs.items()) for node in nodes)
+    if room < count:
+        wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items())
+        raise InputError(f"{what} need {wanted} each, on one node; the nodes of the Ray cluster have room for {room}")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from eqagents.configuration import Settings
+
+BUILT_IN = {
+    "CPU": "a worker reserves one CPU",
+    "GPU": "use num_gpus_per_worker or num_gpus_per_learner",
+    "memory": "memory is not reserved",
+    "object_store_memory": "shared memory is not reserved",
+}  # what Ray does not take as a custom resource, and what there is instead
 
 
 class ExecutorConfig(Settings):
@@ -26,6 +34,13 @@ class ExecutorConfig(Settings):
     num_gpus_per_learner: float = Field(
         default=0.0, ge=0.0, description="GPUs that each learner process (fit.processes) reserves"
     )
+    resources_per_worker: dict[str, float] = Field(
+        default_factory=dict,
+        description="custom Ray resources that each worker reserves, by name: it runs on a node that has them",
+    )
+    resources_per_learner: dict[str, float] = Field(
+        default_factory=dict, description="the same for each learner process (fit.processes)"
+    )
     in_flight: int = Field(
         default=2,
         ge=1,
@@ -38,6 +53,16 @@ class ExecutorConfig(Settings):
         ge=80_000_000,
         description="shared memory of a Ray started here, in bytes; null fits it to /dev/shm, at most 2 GiB",
     )
+
+    @field_validator("resources_per_worker", "resources_per_learner")
+    @classmethod
+    def _custom_and_positive(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, amount in value.items():
+            if name in BUILT_IN:
+                raise ValueError(f"{name!r} is no custom resource; {BUILT_IN[name]}")
+            if not 0 < amount < math.inf:
+                raise ValueError(f"{name!r} must be an amount > 0, got {amount:g}")
+        return value
 
     @model_validator(mode="after")
     def _address_needs_workers(self) -> Self:

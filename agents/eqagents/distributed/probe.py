@@ -40,6 +40,14 @@ def process(seed: np.random.SeedSequence) -> int:
     return os.getpid()
 
 
+def node(seed: np.random.SeedSequence) -> str:
+    """Returns the id of the Ray node that runs it."""
+    import ray
+
+    found: str = ray.get_runtime_context().get_node_id()
+    return found
+
+
 def torch_sum(seed: np.random.SeedSequence, size: int) -> tuple[int, float]:
     """Returns torch's thread count, and a float32 sum whose bits depend on it.
 

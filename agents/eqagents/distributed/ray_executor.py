@@ -9,20 +9,21 @@ function share calls, by what tasks of that function took so far.
 from __future__ import annotations
 
 import weakref
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import ray
 
-from eqagents.distributed.cluster import import_path, require, start_ray
+from eqagents.distributed.cluster import import_path, require_room, start_ray
 from eqagents.distributed.crew import Actor, Crew
 from eqagents.distributed.executor import Executor, Stream
-from eqagents.distributed.gang import Gangs, GangMember
+from eqagents.distributed.gang import GangMember, Gangs
 from eqagents.distributed.ray_stream import RayStream
 from eqagents.distributed.task import Handle, Task, handles
 from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class RayExecutor(Executor):
@@ -39,6 +40,8 @@ class RayExecutor(Executor):
         address: Ray cluster to connect to; None: this machine.
         num_gpus_per_worker: GPUs that each worker reserves, >= 0; fractions share one.
         num_gpus_per_learner: GPUs that each process of `together` reserves, >= 0.
+        resources_per_worker: custom resources that each worker reserves, by name; it runs on a node that has them.
+        resources_per_learner: the same for each process of `together`.
         in_flight: calls sent to a worker before it answers, >= 1; with no retries, one is sent at a time.
         retries: times that a task is sent again after the loss of its worker, >= 0. A task that was lost once has a
             worker for itself from then on, so that none is blamed for what its neighbour does.
@@ -46,7 +49,7 @@ class RayExecutor(Executor):
 
     Raises:
         ValueError: an argument out of range.
-        InputError: the cluster has fewer CPUs or GPUs than the workers need, or cannot be reached.
+        InputError: the cluster's nodes have no room for the workers, or for a learner, or it cannot be reached.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class RayExecutor(Executor):
         address: str | None = None,
         num_gpus_per_worker: float = 0.0,
         num_gpus_per_learner: float = 0.0,
+        resources_per_worker: Mapping[str, float] = MappingProxyType({}),
+        resources_per_learner: Mapping[str, float] = MappingProxyType({}),
         in_flight: int = 2,
         retries: int = 3,
         object_store_memory: int | None = None,
@@ -74,18 +79,22 @@ class RayExecutor(Executor):
         actor: Any = ray.remote(Actor).options(
             num_cpus=1,
             num_gpus=num_gpus_per_worker,
+            resources=dict(resources_per_worker),
             max_restarts=-1,
             max_task_retries=0,
             runtime_env={"env_vars": environment},
         )
         learner: Any = ray.remote(GangMember).options(
-            num_cpus=0, num_gpus=num_gpus_per_learner, runtime_env={"env_vars": environment}
+            num_cpus=0,
+            num_gpus=num_gpus_per_learner,
+            resources=dict(resources_per_learner),
+            runtime_env={"env_vars": environment},
         )
         self._crew = Crew(actor, seed, workers, in_flight, retries)
         self._gangs = Gangs(learner, retries)
         try:
-            require("CPU", workers, workers)
-            require("GPU", num_gpus_per_worker * workers, workers)
+            require_room(workers, {"CPU": 1, "GPU": num_gpus_per_worker, **resources_per_worker}, f"workers={workers}")
+            require_room(1, {"GPU": num_gpus_per_learner, **resources_per_learner}, "learner processes")
         except InputError:
             self.close()
             raise

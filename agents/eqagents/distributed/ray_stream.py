@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, RayError
 
 from eqagents.distributed.crew import Crew, Entry, Parcel, Worker
-from eqagents.distributed.executor import Stream, RankedQueue
+from eqagents.distributed.executor import RankedQueue, Stream
 from eqagents.distributed.task import Raised, Task, TaskError, unique
 
 logger = logging.getLogger(__name__)

@@ -59,7 +59,8 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     nobody = tree.player.copy()
     nobody[ends[0]] = 0
     for changed, message in (
-        (replace(tree, num_children=fewer), "histories, of which"),
+        (replace(tree, num_children=fewer), "58 histories must follow from the first once, "),
+        (replace(tree, first_child=np.zeros_like(tree.first_child)), "58 histories must follow from the first once, "),
         (replace(tree, player=nobody), "must be ends"),
         (replace(tree, masks=(np.ones((6, 3), dtype=bool), tree.masks[1])), "player 0's histories have other numbers"),
     ):
