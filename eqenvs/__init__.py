@@ -6,6 +6,8 @@
 30
 """
 
+import gymnasium
+
 from eqenvs import policies
 from eqenvs.errors import InputError, UnsupportedGame
 from eqenvs.game import Game, repeated
@@ -14,6 +16,13 @@ from eqenvs.spec import Fact, Family, GameSpec, Parameter
 from eqenvs.unfolding import unfold
 
 __version__ = "0.1.0"
+
+# Gymnasium looks for "eqenvs:Exploit-v0" in its registry when it has imported this package.
+gymnasium.register(
+    "Exploit-v0",
+    entry_point="eqenvs.envs.exploiter:ExploiterEnv",
+    vector_entry_point="eqenvs.envs.exploiter:ExploiterVectorEnv",
+)
 
 __all__ = [
     "Fact",

@@ -216,8 +216,7 @@ class PolicyPlayer:
         self._rng = rng
         self._roles = tuple(range(num_players)) if roles is None else tuple(roles)
         owners = max(self._roles) + 1
-        profiles, weights = components(policy, owners)
-        drawn = _draw(weights, episodes, rng)
+        profiles, self._weights = components(policy, owners)
         told = {
             index: _StageDevice(profile, num_players, episodes, rng)
             for index, profile in enumerate(profiles)
@@ -227,20 +226,28 @@ class PolicyPlayer:
             (told[index],) * owners if index in told else player_entries(profile, owners)
             for index, profile in enumerate(profiles)
         ]
-        self._choices: list[tuple[list[BehaviourPolicy | _StageDevice], IntArray]] = []
-        for player in range(num_players):
-            members: list[BehaviourPolicy | _StageDevice] = []
-            chosen = np.zeros(episodes, dtype=np.int64)
+        self._members: list[list[BehaviourPolicy | _StageDevice]] = [[] for _ in range(num_players)]
+        # Of each player and profile, where its members begin, and their weights.
+        self._mixtures: list[list[tuple[int, Float64Array]]] = [[] for _ in range(num_players)]
+        for player, members in enumerate(self._members):
             role = self._roles[player]
-            for index, entry in enumerate(entries):
+            for entry in entries:
                 own, own_weights = private_mixture(entry[role], role)
-                rows = np.flatnonzero(drawn == index)
-                chosen[rows] = len(members) + _draw(own_weights, len(rows), rng)
                 for member in own:
                     if not isinstance(member, _StageDevice):
                         require_behaviour(member)
+                self._mixtures[player].append((len(members), own_weights))
                 members += own
-            self._choices.append((members, chosen))
+        self._drawn = np.zeros((num_players, episodes), dtype=np.int64)
+        self.redraw(np.arange(episodes))
+
+    def redraw(self, episodes: IntArray) -> None:
+        """Draw the components of some episodes [M], which begin anew."""
+        drawn = _draw(self._weights, len(episodes), self._rng)
+        for chosen, mixtures in zip(self._drawn, self._mixtures, strict=True):
+            for index, (first, weights) in enumerate(mixtures):
+                rows = np.flatnonzero(drawn == index)
+                chosen[episodes[rows]] = first + _draw(weights, len(rows), self._rng)
 
     def __call__(self, decisions: Decisions) -> IntArray:
         """Sampled actions for the rows, [M] int64."""
@@ -255,12 +262,11 @@ class PolicyPlayer:
         Raises:
             PolicyError: if a component gives no distribution over the legal actions.
         """
-        components, drawn = self._choices[player]
-        which = drawn[episodes]
+        members, which = self._members[player], self._drawn[player, episodes]
         result = np.zeros(states.masks.shape)
         for index in np.unique(which):
             rows = np.flatnonzero(which == index)
-            component, asked = components[index], states.rows(rows)
+            component, asked = members[index], states.rows(rows)
             if isinstance(component, _StageDevice):
                 result[rows] = component.told(player, episodes[rows], asked)
             else:
