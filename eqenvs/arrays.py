@@ -80,7 +80,7 @@ def joined_rows(states: Sequence[StateT]) -> StateT:
 
 def scatter(values: Array, rows: Array, new: Array) -> Array:
     """A copy of `values` [B, ...] whose `rows` ([M] int) are `new` [M, ...]."""
-    copy = namespace(values).asarray(values, copy=True)
+    copy = values.copy() if type(values) is np.ndarray else namespace(values).asarray(values, copy=True)
     copy[rows] = new
     return copy
 

@@ -359,11 +359,26 @@ class TableEnv:
             InputError: if there is no such player, or `reset` was not called.
             UnsupportedGame: in an extensive-form game, whose model says only what the player to move sees.
         """
-        require_player("final_observations", player, self._players, started=self._node is not None)
+        point = self._final_points("final_observations", player)
+        seen = self._graph.observations[point, player]
+        return np.where((self._final >= 0)[:, None], seen, np.float32(0))
+
+    def final_masks(self, player: int) -> BoolArray:
+        """The legal actions of `player` that go with `final_observations`; see `VectorEnv.final_masks`.
+
+        Raises:
+            InputError: as `final_observations`.
+            UnsupportedGame: as `final_observations`.
+        """
+        found: BoolArray = self._graph.masks[self._final_points("final_masks", player), player]
+        return found
+
+    def _final_points(self, method: str, player: int) -> IntArray:
+        """Decision points after the last step, [B]; any where a game is over."""
+        require_player(method, player, self._players, started=self._node is not None)
         if not self._together:
             raise UnsupportedGame("final observations of an extensive-form game: use vector_env, which asks the rules")
-        seen = self._graph.observations[np.maximum(self._final, 0), player]
-        return np.where((self._final >= 0)[:, None], seen, np.float32(0))
+        return np.maximum(self._final, 0)
 
     def _look(self, rewards: Float64Array, terminated: BoolArray, truncated: BoolArray) -> VectorStep:
         graph, games = self._graph, self.num_envs

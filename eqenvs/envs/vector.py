@@ -7,7 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqenvs.arrays import Array, Backend, BoolArray, IntArray, everywhere, map_state, namespace, put_rows, scatter
+from eqenvs.arrays import (
+    Array,
+    Backend,
+    BoolArray,
+    IntArray,
+    everywhere,
+    make_backend,
+    map_state,
+    namespace,
+    put_rows,
+    scatter,
+)
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.kernels import compiled
 from eqenvs.models.information_states import masks_where_acting
@@ -25,6 +36,32 @@ def first_illegal(actions: IntArray, point: IntArray, masks: BoolArray) -> int:
             if action < 0 or action >= masks.shape[2] or not masks[point[game], mover, action]:
                 return int(game * movers + mover)
     return -1
+
+
+@compiled
+def count_stage(
+    turn: IntArray, cycles: IntArray, most: int, terminated: BoolArray, truncated: BoolArray, ended: IntArray
+) -> int:
+    """Another stage of each game: `cycles` counts it, or is 0 in the games that end, which are told; how many do.
+
+    Args:
+        turn: [B] who is to move.
+        cycles: [B] stages made, changed.
+        most: stages after which games are truncated; 0 for no bound.
+        terminated: [B] written.
+        truncated: [B] written.
+        ended: [B], its first entries become the numbers of the games that ended.
+    """
+    count = 0
+    for game in range(len(turn)):
+        stages = cycles[game] + 1
+        over = turn[game] == TERMINAL
+        cut = not over and 0 < most <= stages
+        terminated[game], truncated[game] = over, cut
+        cycles[game] = 0 if over or cut else stages
+        ended[count] = game
+        count += over or cut
+    return count
 
 
 class VectorStep(NamedTuple):
@@ -111,6 +148,8 @@ class VectorEnv:
         self.max_cycles = rules.default_max_cycles if max_cycles is None else checked_count("max_cycles", max_cycles)
         self._backend = backend
         self._chance = bool(rules.num_chance_outcomes or rules.chance_draws)  # else openings pay nothing
+        self._numpy = backend.xp is make_backend().xp
+        self._first: Any = None  # how every game begins, a batch of one, where chance has no say in it
         self._rows = np.arange(self.num_envs)
         self._stream = backend.stream(None)
         self._state: Any = None
@@ -186,31 +225,51 @@ class VectorEnv:
             raise IllegalActionError("step() needs games in progress; call reset() first")
         xp, device, _ = self._backend
         rules = self.rules
-        actions = xp.asarray(actions, device=device)
-        self._check(actions)
-        actions = xp.astype(actions, xp.int64)
+        if not (self._numpy and type(actions) is np.ndarray):
+            actions = xp.asarray(actions, device=device)
+        actions = self._checked(actions)
         if rules.simultaneous:
             by_chance = (self.num_envs, rules.num_columns - rules.num_players)
             actions = xp.concat([actions, xp.zeros(by_chance, dtype=xp.int64, device=device)], axis=1)
         state, turn, rewards = advance(rules, self._state, actions, self._stream)
         if self._chance:
             rewards, self._opening = rewards + self._opening, xp.zeros_like(rewards)
+        terminated, truncated, ended = self._stage_over(turn)
+        self._final = state
+        if ended.shape[0]:
+            fresh, fresh_turn, opening = self._begun(ended.shape[0])
+            state = fresh if self._chance and ended.shape[0] == self.num_envs else put_rows(state, ended, fresh)
+            turn = scatter(turn, ended, fresh_turn)
+            if self._chance:
+                self._opening = scatter(self._opening, ended, opening)
+        self._state, self._turn = state, turn
+        return self._look(rewards, terminated, truncated)
+
+    def _stage_over(self, turn: Array) -> tuple[Array, Array, Array]:
+        """Count the stage; which games terminated and were truncated by it, [B] bool, and the numbers of both."""
+        xp = self._backend.xp
+        if self._numpy:
+            terminated, truncated = np.empty(self.num_envs, dtype=np.bool_), np.empty(self.num_envs, dtype=np.bool_)
+            ended = np.empty(self.num_envs, dtype=np.int64)
+            count = count_stage(turn, self._cycles, self.max_cycles or 0, terminated, truncated, ended)
+            return terminated, truncated, ended[:count]
         self._cycles = self._cycles + 1
         terminated = turn == TERMINAL
         truncated = xp.zeros_like(terminated)
         if self.max_cycles is not None:
             truncated = (self._cycles >= self.max_cycles) & ~terminated
-        self._final = state
         ended = xp.nonzero(terminated | truncated)[0]
-        if ended.shape[0]:
-            fresh, fresh_turn, opening = start(rules, ended.shape[0], self._backend, self._stream)
-            state = fresh if ended.shape[0] == self.num_envs else put_rows(state, ended, fresh)
-            turn = scatter(turn, ended, fresh_turn)
-            if self._chance:
-                self._opening = scatter(self._opening, ended, opening)
-            self._cycles = scatter(self._cycles, ended, xp.zeros_like(ended))
-        self._state, self._turn = state, turn
-        return self._look(rewards, terminated, truncated)
+        self._cycles = xp.where(terminated | truncated, 0, self._cycles)
+        return terminated, truncated, ended
+
+    def _begun(self, count: int) -> tuple[Any, Array, Array]:
+        """New games as `start` gives them; a single one to stand for all where they begin alike."""
+        if self._chance:
+            return start(self.rules, count, self._backend, self._stream)
+        if self._first is None:
+            self._first = start(self.rules, 1, self._backend, self._stream)
+        found: tuple[Any, Array, Array] = self._first
+        return found
 
     def observations(self, player: int) -> Array:
         """What `player` sees now, whoever is to move: [B, D] float32.
@@ -238,25 +297,30 @@ class VectorEnv:
         return self.rules.information_state(self._final, everywhere(self._cycles, player))
 
     def final_masks(self, player: int) -> Array:
-        """The legal actions of `player` that go with `final_observations`, [B, A] bool; anything after a game's end."""
+        """The legal actions of `player` that go with `final_observations`, [B, A] bool; anything after a game's end.
+
+        A player who does not move there has only action 0.
+        """
         require_player("final_masks", player, self.rules.num_players, started=self._state is not None)
         masks = self.rules.legal_actions(self._final, everywhere(self._cycles, player))
-        return (
-            masks_where_acting(masks, self.rules.acting(self._final)[:, player]) if self.rules.simultaneous else masks
-        )
+        if self.rules.simultaneous:
+            return masks_where_acting(masks, self.rules.acting(self._final)[:, player])
+        return masks_where_acting(masks, self.rules.turn(self._final) == player)
 
-    def _check(self, actions: Array) -> None:
+    def _checked(self, actions: Array) -> Array:
+        """A copy of the actions as int64: rules may keep it, the caller may change its own."""
         shape = (self.num_envs, self.rules.num_players) if self.rules.simultaneous else (self.num_envs,)
         if tuple(actions.shape) != shape:
             raise IllegalActionError(f"actions must have shape {shape}, got {tuple(actions.shape)}")
-        xp = namespace(actions)
-        if not xp.isdtype(actions.dtype, "integral"):
+        xp = self._backend.xp
+        if not (actions.dtype.kind in "iu" if self._numpy else xp.isdtype(actions.dtype, "integral")):
             raise IllegalActionError(f"actions must be integers, got {actions.dtype}")
         games, width = self.num_envs, self.rules.max_actions
-        if type(actions) is np.ndarray:
-            chosen = np.ascontiguousarray(actions.reshape(games, -1), dtype=np.int64)
-            entry = first_illegal(chosen, self._rows, self._masks.reshape(games, -1, width))
+        if self._numpy:
+            chosen = actions.astype(np.int64, order="C")
+            entry = first_illegal(chosen.reshape(games, -1), self._rows, self._masks.reshape(games, -1, width))
         else:
+            chosen = xp.astype(actions, xp.int64)
             inside = (actions >= 0) & (actions < width)
             index = xp.clip(actions, 0, width - 1)[..., None]
             legal = inside & xp.take_along_axis(self._masks, index, axis=-1)[..., 0]
@@ -270,6 +334,7 @@ class VectorEnv:
                 f"game {game}: action {int(xp.reshape(actions, (-1,))[entry])} is illegal here; legal actions: "
                 f"{[int(a) for a in mask]}"
             )
+        return chosen
 
     def _look(self, rewards: Array, terminated: Array, truncated: Array) -> VectorStep:
         rules, state, turn = self.rules, self._state, self._turn
@@ -280,5 +345,6 @@ class VectorEnv:
         else:
             keys, observations, masks = rules.seen_by_all(state)
             masks = masks_where_acting(masks, rules.acting(state))
-        self._masks = xp.asarray(masks, copy=True)  # the caller may write to what it gets
+        # The caller may write to what it gets.
+        self._masks = masks.copy() if self._numpy else xp.asarray(masks, copy=True)
         return VectorStep(turn, observations, masks, keys, rewards, terminated, truncated)

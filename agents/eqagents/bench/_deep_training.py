@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -50,19 +51,28 @@ def learner_of(game: Game, *, envs: int = ENVS, steps: int = STEPS) -> ActorLear
 
 
 class Ours:
-    """An iteration, and what it took."""
+    """Iterations, and what they took."""
 
     def __init__(self, learner: ActorLearner) -> None:
         self._learner, self._state = learner, learner.init(np.random.SeedSequence(0))
-        self.decisions, self.played, self.learned, self.bytes = 0.0, 0.0, 0.0, 0.0
+        self.decisions, self.bytes = 0.0, 0.0
+        self._played: list[float] = []
+        self._learned: list[float] = []
 
     def __call__(self, iterations: int) -> None:
         """Some iterations."""
         for _ in range(iterations):
             self._state, metrics = self._learner.step(self._state)
             self.decisions = metrics["samples/decisions"]
-            self.played, self.learned = metrics["time/played_s"], metrics["time/learned_s"]
+            self._played.append(metrics["time/played_s"])
+            self._learned.append(metrics["time/learned_s"])
             self.bytes = metrics["memory/rollout_bytes"]
+
+    @property
+    def play_share(self) -> float:
+        """Of an iteration's time, by the medians."""
+        played, learned = statistics.median(self._played), statistics.median(self._learned)
+        return played / (played + learned)
 
 
 def _peer(name: str, envs: int, steps: int) -> Callable[[int], None] | None:
@@ -102,12 +112,12 @@ def _peer(name: str, envs: int, steps: int) -> Callable[[int], None] | None:
 
 
 def _random_play(games: Games, steps: int) -> float:
-    """Seconds of as many stages with the first legal action: the environments alone."""
+    """CPU seconds of as many stages with the first legal action: the environments alone."""
     shown = games.begin(0)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(steps):
         shown = games.step(shown.masks.int().argmax(dim=-1)).shown
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 class _Saved:
@@ -149,15 +159,16 @@ def section(settings: Settings) -> Section:
             peer = _peer(name, envs, steps)
             measured = paired({"eqenvs": ours, "open_spiel": peer}, settings)
             seconds = medians(measured)
-            alone = _random_play(Games(game, envs), steps)
-            whole = ours.played + ours.learned
+            games = Games(game, envs)
+            alone = statistics.median(_random_play(games, steps) for _ in range(settings.rounds))
+            environment = alone / seconds["eqenvs"]
             row: Row = {
                 "game": name,
                 "eqenvs": ours.decisions / seconds["eqenvs"],
                 "open_spiel": envs * steps / seconds["open_spiel"] if peer else None,
-                "environment": alone / whole,
-                "inference": (ours.played - alone) / whole,
-                "learning": ours.learned / whole,
+                "environment": environment,
+                "inference": ours.play_share - environment,
+                "learning": 1 - ours.play_share,
                 "rollout_mb": ours.bytes / 1e6,
                 "update_mb": _update_bytes(learner, round(ours.decisions), game) / 1e6,
             }
@@ -200,15 +211,15 @@ def batches(settings: Settings) -> Section:
         for envs in BATCHES[:1] if settings.quick else BATCHES:
             steps = 16
             ours = Ours(learner_of(game, envs=envs, steps=steps))
-            measured = paired({"eqenvs": ours}, settings)
+            seconds = medians(paired({"eqenvs": ours}, settings))["eqenvs"]
             games = Games(game, envs)
             alone = min(map(partial(_random_play, games), [steps] * settings.rounds))
             rows.append(
                 {
                     "games": envs,
-                    "samples": ours.decisions / medians(measured)["eqenvs"],
+                    "samples": ours.decisions / seconds,
                     "environment_steps": envs * steps / alone,
-                    "play_steps": envs * steps / ours.played,
+                    "play_steps": envs * steps / (seconds * ours.play_share),
                     "rollout_mb": ours.bytes / 1e6,
                 }
             )

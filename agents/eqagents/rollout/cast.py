@@ -132,9 +132,10 @@ class Cast:
         masks, observations = shown.masks.reshape(-1, width), shown.observations.reshape(batch * movers, -1)
         if not self._seats:
             log_policy = self.behaviour.log_policy(self.networks, observations, roles, masks, drawn)
-            mine = torch.ones_like(players, dtype=torch.bool)
+            learns = shown.decides
         else:
             mine = self.learning[players]
+            learns = mine.view(batch, movers) & shown.decides
             log_policy = torch.empty(masks.shape, device=self._device)
             own = torch.nonzero(mine)[:, 0]
             seen = observations[own], roles[own], masks[own], drawn[own]
@@ -143,7 +144,6 @@ class Cast:
             keys = shown.keys.reshape(batch * movers, -1)
             self._members.fill(log_policy, others, drawn[others], players, observations, masks, keys)
         actions = sample(log_policy.exp(), self.generator)
-        learns = mine.view(batch, movers) & shown.decides
         return Acted(actions.view(batch, movers), log_policy.view(shown.masks.shape), learns, drawn.view(batch, movers))
 
 

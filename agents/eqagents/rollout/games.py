@@ -113,6 +113,13 @@ class Games:
         """What a player saw at the end of the last stage, before new games began: [B, D] float32."""
         return _tensor(self._env.final_observations(player))
 
+    def final_decides(self, player: int) -> Tensor:
+        """Whether a player had a choice there: [B] bool; anything where a game was over.
+
+        Environments that are not rules often tell nothing at the end: then everybody has.
+        """
+        return _tensor(self._env.final_masks(player)).sum(dim=-1) != 1
+
     def all_observations(self, shown: Shown) -> Tensor:
         """What all players see now, side by side: [B, N * D] float32.
 

@@ -15,8 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from eqagents.rollout import _estimates
 
 
 class Rollout(NamedTuple):
@@ -35,7 +38,8 @@ class Rollout(NamedTuple):
         rewards: [T, B, N] float32, received by the stage.
         over: [T, B] bool, the game ended by its rules in the stage.
         cut: [T, B] bool, the game was truncated in the stage.
-        cut_values: [T, B, N] float32, the critic's of the states that were cut off; 0 elsewhere.
+        cut_values: [T, B, N] float32, the critic's of the states that were cut off, or, for a player who has no choice
+            there, of its last decision; 0 elsewhere.
         next_values: [B, N] float32, the critic's after the last stage.
         next_known: [B, N] bool, for whom there is one: those who decide there.
     """
@@ -145,6 +149,36 @@ def advantages(rollout: Rollout, discount: float, decay: float) -> Advantages:
         discount: a stage.
         decay: lambda of the estimate, from 0 (one step) to 1 (returns).
     """
+    if rollout.values.device.type != "cpu":
+        return advantages_by_arrays(rollout, discount, decay)
+    found, usable = torch.zeros_like(rollout.values), torch.zeros_like(rollout.learns)
+    # Compiled for contiguous arrays alone; all of a rollout's are, but for those of some of its players.
+    players, learns = (np.ascontiguousarray(part) for part in (rollout.players, rollout.learns))
+    ended, next_known = (np.ascontiguousarray(part) for part in (rollout.over | rollout.cut, rollout.next_known))
+    values, rewards, cut_values, next_values = (
+        np.ascontiguousarray(part)
+        for part in (rollout.values, rollout.rewards, rollout.cut_values, rollout.next_values)
+    )
+    _estimates.estimated(
+        players,
+        learns,
+        ended,
+        values,
+        rewards,
+        cut_values,
+        next_values,
+        next_known,
+        _estimates.longest_waits(players, learns, ended, next_known),
+        np.float32(discount),
+        np.float32(decay),
+        found.numpy(),
+        usable.numpy(),
+    )
+    return Advantages(found, found + rollout.values, usable)
+
+
+def advantages_by_arrays(rollout: Rollout, discount: float, decay: float) -> Advantages:
+    """What `advantages` does, as operations on whole arrays of any device."""
     value, known = rollout.next_values.clone(), rollout.next_known.clone()
     ahead, paid = torch.zeros_like(value), torch.zeros_like(value)
     found, usable = torch.zeros_like(rollout.values), torch.zeros_like(rollout.learns)

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from eqagents.rollout import Cast, Games, NetworkConfig, Rollout, advantages, rollout, transitions
+from eqagents.rollout import play as play_module
+from eqagents.rollout.games import Source
 from eqagents.rollout.task import networks_of, play
-from eqagents.rollout.trajectory import joined
+from eqagents.rollout.trajectory import advantages_by_arrays, joined, of_players
 from eqenvs import make
 
 
@@ -109,6 +111,80 @@ def test_advantages_are_those_of_the_definition(game_id: str, parameters: dict[s
         np.testing.assert_array_equal(ours.known.numpy(), known)
         np.testing.assert_allclose(ours.advantages.numpy()[known], expected[known], atol=2e-5)
         np.testing.assert_allclose(ours.returns.numpy()[known], (expected + found.values.numpy())[known], atol=2e-5)
+
+
+@pytest.mark.parametrize("game_id", ["leduc_poker", "grid_soccer"])
+def test_the_compiled_estimates_are_those_by_arrays_to_the_bit(game_id: str) -> None:
+    found, _ = played(game_id, steps=40)
+    several = [found]
+    if game_id == "grid_soccer":
+        noise = torch.rand(found.cut.shape, generator=torch.Generator().manual_seed(2))
+        values = torch.rand(found.cut_values.shape, generator=torch.Generator().manual_seed(3))
+        cut = (noise < 0.1) & ~found.over
+        several.append(found._replace(cut=cut, cut_values=values * cut[:, :, None]))
+        several.append(of_players(found, torch.tensor([1])))  # its arrays are not contiguous
+        missing = torch.rand(found.learns.shape, generator=torch.Generator().manual_seed(4)) < 0.3
+        several.append(found._replace(learns=found.learns & ~missing))
+    for each in several:
+        for discount, decay in ((1.0, 0.95), (0.9, 0.3)):
+            ours, arrays = advantages(each, discount, decay), advantages_by_arrays(each, discount, decay)
+            assert all(map(torch.equal, ours, arrays))
+            assert 0 < int(ours.known.sum()) < ours.known.numel() or game_id == "grid_soccer"
+
+
+@pytest.mark.parametrize(
+    ("game_id", "central"), [("leduc_poker", False), ("leduc_poker", True), ("grid_soccer", False)]
+)
+def test_values_are_the_critics_of_every_stage_however_many_a_pass(
+    game_id: str, central: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = make(game_id)
+    networks = networks_of(game, NetworkConfig(hidden=(8,), centralised_critic=central), seed=3)
+    for rows in (1, 25, 10**6):
+        monkeypatch.setattr(play_module, "PASS_ROWS", rows)
+        games = Games(game, 6, source="rules")
+        cast = Cast(game, networks, {}, 6, torch.Generator().manual_seed(1))
+        found, _ = play_module.rollout(games, cast, games.begin(5), 9, central=central)
+        for t in range(9):
+            roles = games.roles[found.players[t]].reshape(-1)
+            with torch.no_grad():
+                expected = networks.values(found.states[t].flatten(0, 1), roles).view(found.values[t].shape)
+            torch.testing.assert_close(found.values[t], expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("source", ["rules", "table", "torch"])
+def test_who_does_not_move_where_a_game_is_cut_is_bootstrapped_from_its_last_decision(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alternating offers: one player moves at a time, and critics are fitted to the moves."""
+    game = make("sequential_bargaining", num_units=3, discount=0.3)
+    games = Games(game, 8, source=source)
+    networks = networks_of(game, NetworkConfig(hidden=(8,)), seed=3)
+    with torch.no_grad():
+        for part in networks.critic.parameters():  # values that are told apart
+            part.add_(torch.rand(part.shape, generator=torch.Generator().manual_seed(7)))
+    critics: list[list[torch.Tensor]] = [[], []]
+    asked = games.final_observations
+
+    def overheard(player: int) -> torch.Tensor:
+        observations = asked(player)
+        critics[player].append(networks.values(observations, torch.full((8,), player)))
+        return observations
+
+    monkeypatch.setattr(games, "final_observations", overheard)
+    cast = Cast(game, networks, {}, 8, torch.Generator().manual_seed(1))
+    found, _ = rollout(games, cast, games.begin(5), 60)
+    stages = found.cut.any(dim=1).nonzero()[:, 0].tolist()
+    cuts = found.cut.nonzero().tolist()
+    assert len(cuts) > 5
+    for t, b in cuts:
+        before = [stage for stage in range(t) if found.over[stage, b] or found.cut[stage, b]]
+        mover = int(found.learns[t, b].nonzero())
+        last = [stage for stage in range(max(before, default=-1) + 1, t + 1) if found.learns[stage, b, mover]]
+        assert found.cut_values[t, b, mover] == found.values[last[-1], b, mover]
+        next_mover = critics[1 - mover][stages.index(t)][b]
+        torch.testing.assert_close(found.cut_values[t, b, 1 - mover], next_mover, atol=1e-6, rtol=1e-6)
+    assert bool((found.cut_values[~found.cut] == 0).all())
 
 
 def test_whole_returns_less_the_baseline_at_decay_one() -> None:

@@ -14,9 +14,10 @@ from pettingzoo.test.max_cycles_test import max_cycles_test
 
 import eqenvs
 from eqenvs.arrays import make_backend
-from eqenvs.envs.vector import VectorEnv
-from eqenvs.errors import IllegalActionError
+from eqenvs.envs.vector import VectorEnv, count_stage
+from eqenvs.errors import IllegalActionError, UnsupportedGame
 from eqenvs.games.extensive_form.kuhn_poker import KuhnPoker, KuhnState
+from eqenvs.rules import TERMINAL
 from eqenvs.simulation import decision_points
 from eqenvs.testing import check_tree_matches_env
 
@@ -200,3 +201,56 @@ def test_rules_that_offer_no_action_are_named_as_such():
     env.reset(seed=0)
     with pytest.raises(IllegalActionError, match="game 0: the rules give whoever is to move no legal action"):
         env.step(np.zeros(3, dtype=np.int64))
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_stages_are_counted_as_by_arrays(most):
+    rng = np.random.default_rng(most)
+    for games in (1, 2, 50):
+        turn, cycles = rng.choice([TERMINAL, 0, 1], games), rng.integers(0, 4, games)
+        over = turn == TERMINAL
+        cut = ~over & (cycles + 1 >= most) if most else np.zeros(games, dtype=bool)
+        expected = np.where(over | cut, 0, cycles + 1)
+        terminated, truncated, ended = np.empty(games, dtype=bool), np.empty(games, dtype=bool), np.full(games, -1)
+        count = count_stage(turn, cycles, most, terminated, truncated, ended)
+        np.testing.assert_array_equal(terminated, over)
+        np.testing.assert_array_equal(truncated, cut)
+        np.testing.assert_array_equal(cycles, expected)
+        np.testing.assert_array_equal(ended[:count], np.flatnonzero(over | cut))
+
+
+@pytest.mark.parametrize("games", [1, 3])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_what_the_caller_writes_to_a_step_changes_no_later_one(games, library):
+    """Games without chance begin as one that is kept."""
+    env, written = (eqenvs.make("tic_tac_toe").vector_env(games, library=library) for _ in range(2))
+    steps = [env.reset(seed=0), written.reset(seed=0)]
+    for _ in range(25):
+        first_legal = np.argmax(np.asarray(steps[0].masks), axis=-1)
+        for part in steps[1]:
+            part[...] = 0
+        steps = [env.step(first_legal), written.step(first_legal)]
+        for left, right in zip(*steps, strict=True):
+            np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
+
+
+def test_who_does_not_move_at_the_end_has_only_its_first_action():
+    """Games cut after three moves, when player 1 is to move: alternating offers of 5 actions, and cells on a board."""
+    game = eqenvs.make("sequential_bargaining", num_units=3)
+    for env in (game.vector_env(4, max_cycles=3), game.table_env(4, max_cycles=3)):
+        env.reset(seed=0)
+        for mover in (0, 1, 0):
+            step = env.step(np.tile([1 - mover, mover], (4, 1)))  # whoever moves offers to keep nothing
+        assert step.truncated.all()
+        np.testing.assert_array_equal(env.final_masks(0), [[True] + [False] * 4] * 4)
+        np.testing.assert_array_equal(env.final_masks(1), [[True] * 5] * 4)
+    board = eqenvs.make("tic_tac_toe").vector_env(4, max_cycles=3)
+    board.reset(seed=0)
+    for cell in (0, 4, 2):
+        board.step(np.full(4, cell))
+    np.testing.assert_array_equal(board.final_masks(0), [[True] + [False] * 8] * 4)
+    np.testing.assert_array_equal(board.final_masks(1), [[False, True, False, True, False, True, True, True, True]] * 4)
+    kuhn = eqenvs.make("kuhn_poker").table_env(2)
+    kuhn.reset(seed=0)
+    with pytest.raises(UnsupportedGame, match="use vector_env"):
+        kuhn.final_masks(0)

@@ -40,6 +40,8 @@ from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy, ProductPolicy
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -55,8 +57,6 @@ class Terms:
     iteration: int
     magnet: Tensor | None
 
-
-_LOG = logging.getLogger(__name__)
 
 # From (log-probabilities [n, A] of the policy that is fitted, the batch, further terms) to its loss.
 Loss: TypeAlias = Callable[[Tensor, Batch, Terms], Tensor]
@@ -295,7 +295,7 @@ class ActorLearner:
         roles = torch.tensor(rules.roles, device=self._device)
         batch = batch_of(rollout, roles, rules.discount, config.trace, standardised=config.fit.standardised)
         if len(batch.actions) == 0:
-            _LOG.warning(
+            logger.warning(
                 "iteration %d: no decision's consequences were seen within play.steps %d, nothing is learnt; raise it",
                 state.iteration + 1,
                 config.play.steps,

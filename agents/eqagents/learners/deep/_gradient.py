@@ -24,7 +24,7 @@ class GradientSteps:
         self._networks, self._clip = networks, clip
         self._parts = {name: list(part.parameters()) for name, part in parts.items()}
         self._optimiser: Any = torch.optim.Adam(
-            [{"params": part, "lr": 1.0} for part in self._parts.values()], lr=1.0, eps=1e-5
+            [{"params": part, "lr": 1.0} for part in self._parts.values()], lr=1.0, eps=1e-5, foreach=True
         )
         names = {parameter: name for name, parameter in networks.named_parameters()}
         self._names = [names[parameter] for part in self._parts.values() for parameter in part]

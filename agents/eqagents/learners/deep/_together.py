@@ -6,7 +6,8 @@ there are, so that number belongs to the learner and not to the executor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -30,6 +31,19 @@ PulledLoss: TypeAlias = Callable[[ActorCritic | None, Tensor, Batch], Tensor]
 FITS = 1  # after the iteration and the task's number in the key, apart from the keys of play
 
 
+class ShareError(InputError):
+    """What is wrong with a share of the fit, where any other InputError is about the processes."""
+
+
+@contextlib.contextmanager
+def _of_a_share() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise ShareError(str(error)) from error
+
+
+@_of_a_share()
 def share(
     seed: np.random.SeedSequence,
     *,
@@ -59,6 +73,9 @@ def share(
 
     Returns:
         Weights, what Adam remembers, metrics and the memory that it took.
+
+    Raises:
+        ShareError: if the device is absent, a number is not finite, or memory does not suffice.
     """
     device = require_torch_device(torch, config.device)
     networks = networks_of(game, network).to(device)
@@ -95,7 +112,8 @@ def fit_together(
     """Fit in `config.processes` processes; `game` is published. Returns as `share`, metrics averaged.
 
     Raises:
-        InputError: if there are too few decisions for every process to have one in every minibatch.
+        InputError: if there are too few decisions for every process to have one in every minibatch, the processes
+            cannot be had, or one of them raises it.
     """
     count, decisions = config.processes, len(batch.actions)
     if decisions < count * config.minibatches:
@@ -117,6 +135,11 @@ def fit_together(
         )
         for rank in range(count)
     ]
-    results = executor.together(tasks)
+    try:
+        results = executor.together(tasks)
+    except ShareError:
+        raise
+    except InputError as error:
+        raise InputError(f"config: fit.processes: {error}") from error
     metrics = {name: float(np.mean([each["metrics"][name] for each in results])) for name in results[0]["metrics"]}
     return {**results[0], "metrics": metrics, "bytes": max(each["bytes"] for each in results)}

@@ -12,7 +12,11 @@ import eqenvs
 from eqagents.configuration import by_id
 from eqagents.distributed import Executor, InlineExecutor
 from eqagents.learners import find_learner
-from eqagents.learners.deep._engine import ActorLearner, ActorLearnerState
+from eqagents.learners.deep import ppo
+from eqagents.learners.deep._batch import Batch
+from eqagents.learners.deep._config import FitConfig
+from eqagents.learners.deep._engine import ActorLearner, ActorLearnerState, _Pulled
+from eqagents.learners.deep._together import fit_together
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
 from eqenvs.errors import InputError
 from eqsolvers.scoring import score
@@ -266,3 +270,38 @@ def test_several_processes_fit_as_one_would(here_and_spread: tuple[Executor, Exe
         make(fit={"processes": 2}).init(
             np.random.SeedSequence(7)
         )  # what was learned elsewhere can be looked at without
+
+
+class Refuses(InlineExecutor):
+    """Has no processes to work at the same time."""
+
+    def together(self, tasks: Any) -> Any:
+        raise InputError(f"the {len(tasks)} processes were lost 3 times")
+
+
+@pytest.mark.parametrize(
+    ("executor", "message"),
+    [
+        (Refuses(3), r"^config: fit\.processes: the 1 processes were lost 3 times$"),
+        (InlineExecutor(3), r"^device 'cuda:99' is absent"),  # not about the processes
+    ],
+)
+def test_an_error_of_processes_names_their_setting(executor: Executor, message: str) -> None:
+    learner = make("ppo")
+    state = learner.init(np.random.SeedSequence(7))
+    game, network = eqenvs.make("kuhn_poker"), learner._config.network
+    batch = Batch(
+        observations=torch.zeros(4, game.rules.observation_size),
+        states=torch.zeros(4, game.rules.observation_size),
+        masks=torch.ones(4, 2, dtype=torch.bool),
+        roles=torch.zeros(4, dtype=torch.int64),
+        actions=torch.zeros(4, dtype=torch.int64),
+        log_policy=torch.full((4, 2), 0.5).log(),
+        advantages=torch.zeros(4),
+        returns=torch.zeros(4),
+    )
+    config = FitConfig(minibatches=1, device="cuda:99")
+    with pytest.raises(InputError, match=message):
+        fit_together(
+            executor, game, network, config, state.weights, {}, None, batch, _Pulled(ppo.loss, learner._config, 0), 0
+        )

@@ -73,6 +73,12 @@ def test_quantal_curriculum_has_a_temperature_for_each_role() -> None:
     assert float(found) == pytest.approx(-LINEAR + pulls + FROM_OLD / 0.5, abs=1e-6)
 
 
+def test_a_log_probability_that_is_not_a_number_is_not_hidden() -> None:
+    policy = torch.tensor([[float("nan"), -1.0]])
+    assert bool(entropy(policy).isnan().all())
+    assert bool(divergence(policy, policy).isnan().all())
+
+
 def test_terms_leave_illegal_actions_out_and_have_finite_gradients() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.0]], requires_grad=True)
     masks = torch.tensor([[True, True, False]])
