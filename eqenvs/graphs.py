@@ -27,6 +27,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray, read_only
 from eqenvs.errors import InputError, nearest
+from eqenvs.given_files import read_text
 
 COMMENTS = "#%"
 NARROW = 1e-10  # width of the bracket at which the fit of s stops
@@ -120,21 +121,8 @@ def _near(name: str, known: dict[str, int]) -> str:
 
 def _lines(path: str | Path) -> list[tuple[int, str]]:
     """The lines that say something, with their numbers."""
-    try:
-        if Path(path).exists() and not Path(path).is_file():  # a pipe would be waited for, a device may have no end
-            raise InputError(f"{path}: cannot be read: it is not a regular file")
-        # Editors of some systems begin a file with a mark, which would become part of the first vertex's name.
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: cannot be read: it is no UTF-8 text") from None
-    except InputError:
-        raise
-    except ValueError:  # null characters, lone surrogates
-        raise InputError(f"{path!r}: cannot be read: no file can have this name") from None
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         for mark in COMMENTS:
             line = line.split(mark, 1)[0]
         if line.strip():

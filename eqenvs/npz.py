@@ -47,20 +47,35 @@ def read_npz(file: IO[bytes], max_bytes: int) -> dict[str, np.ndarray[Any, Any]]
             total = sum(member.file_size for member in members)
             if total > max_bytes:
                 raise ValueError(f"its arrays take {total:,} bytes, at most {max_bytes:,} are expected")
-            return {member.filename.removesuffix(".npy"): _array(archive.read(member), member) for member in members}
+            return {
+                member.filename.removesuffix(".npy"): _array(archive.read(member), repr(member.filename))
+                for member in members
+            }
     except _FAULTS as error:
         raise ValueError(f"it is no npz file ({error})") from error
 
 
-def _array(data: bytes, member: zipfile.ZipInfo) -> np.ndarray[Any, Any]:
+def read_array(data: bytes) -> np.ndarray[Any, Any]:
+    """The array, writable, of an `.npy` file's bytes.
+
+    Raises:
+        ValueError: they are none, are damaged, or hold Python objects.
+    """
+    try:
+        return _array(data, "it")
+    except _FAULTS as error:
+        raise ValueError(f"it is no npy file ({error})") from error
+
+
+def _array(data: bytes, name: str) -> np.ndarray[Any, Any]:
     stream = io.BytesIO(data)
     reader = _HEADERS.get(npy_format.read_magic(stream))
     if reader is None:
-        raise ValueError(f"{member.filename!r} has an unknown version")
+        raise ValueError(f"{name} has an unknown version")
     shape, fortran, dtype = reader(stream)
     if dtype.hasobject:
-        raise ValueError(f"{member.filename!r} holds Python objects")
+        raise ValueError(f"{name} holds Python objects")
     there = len(data) - stream.tell()
     if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != there:
-        raise ValueError(f"{member.filename!r} declares {dtype} {shape}, which are not its {there} bytes")
+        raise ValueError(f"{name} declares {dtype} {shape}, which are not its {there} bytes")
     return np.ndarray(shape, dtype, buffer=bytearray(data[stream.tell() :]), order="F" if fortran else "C")

@@ -20,6 +20,7 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
 from eqenvs.game import Game
+from eqenvs.given_files import read_text
 from eqenvs.interop._given import given
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.models.normal_form import NormalFormModel
@@ -28,7 +29,6 @@ from eqenvs.rules import CHANCE, TERMINAL
 from eqenvs.spec import GameSpec
 from eqenvs.tree_rules import Tree, numbered
 
-MAX_BYTES = 1 << 30
 TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([{}])|([^\s{}",]+)|(,))', re.DOTALL)
 EXACT = 10**12  # largest denominator of a chance
 
@@ -53,15 +53,7 @@ def read(path: Path) -> NormalFormModel | Tree:
     Raises:
         InputError: see `spec`.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: has more than {MAX_BYTES >> 20} MiB")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text ({error.reason} at byte {error.start})") from error
-    words = _Words(str(path), text)
+    words = _Words(str(path), read_text(path))
     kind = words.word()
     if kind == "NFG":
         return _nfg(words)

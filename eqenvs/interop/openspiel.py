@@ -29,6 +29,7 @@ from eqenvs.spec import GameSpec
 from eqenvs.tree_rules import Tree, TreeRules, numbered
 
 MAX_SIZE = 5_000_000  # histories that are read
+MAX_BYTES = 1 << 30  # of the information sets' names and of what is seen there
 SCHEME = "openspiel"
 
 
@@ -54,7 +55,7 @@ def spec(reference: str) -> GameSpec:
     Raises:
         InputError: OpenSpiel is absent, or knows no such game or parameter.
         UnsupportedGame: it is a mean-field game, or one whose chance or information states are not told.
-        GameTooLargeError: it has more than 5 million histories.
+        GameTooLargeError: it has more than 5 million histories, or says more than a GiB of its information states.
     """
     game = _loaded(reference)
     source = "OpenSpiel, Lanctot et al. (2019), arXiv 1908.09453"
@@ -70,8 +71,8 @@ def _loaded(reference: str) -> Any:
         raise unknown_name("OpenSpiel game", name, library.registered_names())
     try:
         game = library.load_game(reference)
-    except library.SpielError as error:
-        reason = " ".join(str(error).split())
+    except (library.SpielError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())  # of C++, or of a loader's map::at
         raise InputError(f"{SCHEME}: cannot load {reference!r}: {reason}") from error
     kind = game.get_type()
     where = f"{SCHEME}:{reference}"
@@ -89,7 +90,7 @@ class _Decision(NamedTuple):
 
     label: str
     actions: list[int]
-    view: list[float]
+    view: Float32Array
 
 
 class _Infosets:
@@ -98,12 +99,19 @@ class _Infosets:
     def __init__(self) -> None:
         self.number: dict[str, int] = {}
         self.found: list[_Decision] = []
+        self.bytes = 0
 
     def at(self, label: str, actions: list[int], view: Callable[[], list[float]], where: str) -> int:
         number = self.number.get(label)
         if number is None:
             number = self.number[label] = len(self.found)
-            self.found.append(_Decision(label, actions, view()))
+            self.found.append(_Decision(label, actions, np.array(view(), dtype=np.float32)))
+            self.bytes += len(label) + self.found[-1].view.nbytes
+            if self.bytes > MAX_BYTES:
+                raise GameTooLargeError(
+                    f"{where}: {number + 1:,} information states of a player take more than {MAX_BYTES >> 20:,} MiB; "
+                    "use smaller parameters"
+                )
         elif self.found[number].actions != actions:
             raise UnsupportedGame(
                 f"{where}: information state {label!r} has legal actions {self.found[number].actions} and {actions}"
@@ -119,7 +127,7 @@ def tree_of(game: Any, where: str) -> Tree:
         where: what it is called in messages.
 
     Raises:
-        GameTooLargeError: it has more than 5 million histories.
+        GameTooLargeError: see `spec`.
         UnsupportedGame: an information state has different legal actions.
     """
     players, kind = game.num_players(), game.get_type()
@@ -168,7 +176,7 @@ def tree_of(game: Any, where: str) -> Tree:
         chance=np.array(chance),
         payoffs=payoffs,
         masks=tuple(_masks(own.found, width) for own in infosets),
-        observations=tuple(_views(own.found, max(len(each.found) for each in infosets)) for own in infosets),
+        observations=_views(infosets),
         infoset_labels=tuple([each.label for each in own.found] for own in infosets),
         action_labels=tuple([names[p].get(action, str(action)) for action in range(width)] for p in range(players)),
     )
@@ -187,11 +195,13 @@ def _masks(found: list[_Decision], width: int) -> np.ndarray[Any, np.dtype[np.bo
     return mask
 
 
-def _views(found: list[_Decision], most: int) -> Float32Array:
-    """What OpenSpiel says is seen, [I, D]; the information set's number where it says nothing."""
-    if found and found[0].view:
-        return np.array([each.view for each in found], dtype=np.float32)
-    return numbered(len(found), most)
+def _views(infosets: list[_Infosets]) -> tuple[Float32Array, ...]:
+    """What OpenSpiel says is seen, [I, D] by player; the information set's number where it says nothing."""
+    most = max(len(own.found) for own in infosets)
+    width = max((len(own.found[0].view) for own in infosets if own.found), default=0)
+    if not width:
+        return tuple(numbered(len(own.found), most) for own in infosets)
+    return tuple(np.array([each.view for each in own.found], np.float32).reshape(-1, width) for own in infosets)
 
 
 def to_game(game: Game, *, max_cycles: int | None = None) -> Any:

@@ -10,6 +10,7 @@ numbered from 0, and then N columns of payoffs.
 from __future__ import annotations
 
 import csv
+import io
 import math
 from pathlib import Path
 
@@ -17,9 +18,11 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import GameTooLargeError, InputError
+from eqenvs.given_files import read_bytes, read_text
 from eqenvs.interop._given import given
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.models.numbers import MAX_NUMBERS
+from eqenvs.npz import read_array
 from eqenvs.spec import GameSpec
 
 
@@ -36,10 +39,7 @@ def spec(reference: str) -> GameSpec:
     readers = {".npy": _array, ".csv": _csv}
     if path.suffix not in readers:
         raise InputError(f"table:{reference}: must be a .npy or .csv file")
-    try:
-        payoffs = readers[path.suffix](path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    payoffs = readers[path.suffix](path)
     try:
         model = NormalFormModel(payoffs)
     except InputError as error:
@@ -48,34 +48,34 @@ def spec(reference: str) -> GameSpec:
 
 
 def _array(path: Path) -> Float64Array:
+    data = read_bytes(path)
     try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (ValueError, EOFError) as error:
+        found = read_array(data)
+    except ValueError as error:
         raise InputError(f"{path}: is no array of NumPy ({error})") from error
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
-        raise InputError(f"{path}: must be an array of numbers")
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"{path}: must be an array of numbers, not of {found.dtype}")
     if found.size > MAX_NUMBERS:
         raise GameTooLargeError(f"{path}: has {found.size:,} payoffs, the limit is {MAX_NUMBERS:,}")
-    payoffs: Float64Array = np.array(found, dtype=np.float64)
+    payoffs = found.astype(np.float64)
     return np.stack([payoffs, -payoffs]) if payoffs.ndim == 2 else payoffs
 
 
 def _csv(path: Path) -> Float64Array:
     lines: dict[tuple[int, ...], list[float]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.reader(file)
-            width = len(next(rows, []))
-            if width < 2 or width % 2:
-                raise InputError(f"{path}, line 1: needs a column of actions and one of payoffs for each player")
-            for row in rows:
-                if row:
-                    where = f"{path}, line {rows.line_num}"
-                    actions, payoffs = _line(row, width, where)
-                    if actions in lines:
-                        raise InputError(f"{where}: joint action {actions} came before")
-                    lines[actions] = payoffs
-    except (UnicodeDecodeError, csv.Error) as error:
+        rows = csv.reader(io.StringIO(read_text(path), newline=""))
+        width = len(next(rows, []))
+        if width < 2 or width % 2:
+            raise InputError(f"{path}, line 1: needs a column of actions and one of payoffs for each player")
+        for row in rows:
+            if row:
+                where = f"{path}, line {rows.line_num}"
+                actions, payoffs = _line(row, width, where)
+                if actions in lines:
+                    raise InputError(f"{where}: joint action {actions} came before")
+                lines[actions] = payoffs
+    except csv.Error as error:
         raise InputError(f"{path}: is no CSV text ({error})") from error
     if not lines:
         raise InputError(f"{path}: has no joint actions")

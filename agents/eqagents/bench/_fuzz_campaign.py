@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from eqagents.bench._fuzz_given import GivenCases
 from eqagents.bench._fuzz_inputs import Case, ConfigCases, DatasetCases, GraphCases, ParameterCases, PolicyCases
 from eqagents.bench._fuzz_runs import RunCases
 from eqagents.bench._fuzz_watch import fault_of
@@ -50,7 +51,7 @@ class Outcome:
 
 def makers(directory: Path) -> dict[str, Maker]:
     """How cases of each kind are made."""
-    configs, graphs, runs = ConfigCases(), GraphCases(), RunCases(directory)
+    configs, graphs, runs, given = ConfigCases(), GraphCases(), RunCases(directory), GivenCases(directory)
     return {
         "config values": configs.values,
         "config file": configs.text,
@@ -63,6 +64,8 @@ def makers(directory: Path) -> dict[str, Maker]:
         "metrics, score, end, failure, environment": runs.files,
         "edge list": graphs.case,
         "path of a graph": graphs.path,
+        "Gambit file": given.gambit,
+        "table of payoffs": given.table,
         "game parameter": ParameterCases().case,
         "data set": DatasetCases(directory).case,
     }

@@ -61,7 +61,7 @@ def test_what_is_wrong_with_a_table_is_one_line(text: str, message: str, tmp_pat
 
 def test_arrays_that_are_none_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "bad.npy"
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
         eqenvs.make(f"table:{file}")
     for content in (b"", b"PK", b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (3,)}"):
         file.write_bytes(content)
