@@ -15,7 +15,8 @@ from eqenvs.interop import gambit
 from eqenvs.models import NormalFormModel
 
 GAMES = ("kuhn_poker", "signalling", "chicken", "majority_voting")
-WORDS = (*"0 1 2 -1 99999999999 1e999 nan 1/0 1/3 { } c p t x".split(), '""', '"', "", "\n")
+NUMBERS = ("0", "1", "2", "-1", "99999999999", "1e999", "nan", "1/0", "1/3")
+WORDS = (*NUMBERS, "{", "}", "c", "p", "t", "x", '""', '"', "", "\n")
 TABLE = "a,b,u,v\n0,0,1,2\n0,1,3,4.5\n1,0,-1,0\n1,1,1e3,7\n"
 
 
