@@ -67,7 +67,8 @@ def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(config_file: Path) -> Path:
     """A finished run, made by the installed command; to be read only."""
     run = config_file.parent / "finished"
-    outcome = real("train", config_file, "--out", run, "--set", "iterations=10", "--json")
+    settings = ("--set", "iterations=10", "--set", "checkpoint.every=1")
+    outcome = real("train", config_file, "--out", run, *settings, "--json")
     summary = outcome.json()
     assert summary["iteration"] == 10
     assert summary["score"]["nash_conv"] < 1e-9

@@ -250,8 +250,4 @@ class _Site:
         if "Traceback (most recent call last)" in said:
             done.wrong.append(f"traceback: {said.strip().splitlines()[-1][:300]}")
         elif status and not by_fault:
-            if "remove it to go on without" in said and "journal.sqlite" in said:
-                for file in self.run.glob("journal.sqlite*"):
-                    file.unlink()
-            else:
-                done.wrong.append(f"exit status {status}: {said.strip()[-300:]}")
+            done.wrong.append(f"exit status {status}: {said.strip()[-300:]}")

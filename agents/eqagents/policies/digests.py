@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,3 +46,7 @@ class Marks:
         if id(record) not in self._found:
             self._found[id(record)] = record, digest(record)
         return self._found[id(record)][1]
+
+    def keep(self, records: Iterable[PolicyRecord]) -> None:
+        """Forget all others: nobody will ask for them again."""
+        self._found = {id(each): self._found[id(each)] for each in records if id(each) in self._found}

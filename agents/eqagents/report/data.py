@@ -101,12 +101,21 @@ def load_report_data(directory: Path) -> ReportData:
             {name: math.nan if value is None else float(value) for name, value in record.items()} for record in records
         ),
         score=run.score(),
-        meta_game=None if meta_game is None else _meta_game(meta_game, str(run.artefact_file("meta_game"))),
+        meta_game=None if meta_game is None else meta_game_of(meta_game, str(run.artefact_file("meta_game"))),
         stopped=None if ended is None else ended.stopped,
     )
 
 
-def _meta_game(entry: Mapping[str, Any], where: str) -> MetaGame:
+def meta_game_of(entry: Mapping[str, Any], where: str) -> MetaGame:
+    """The empirical game that a learner keeps as its artefact `meta_game`.
+
+    Args:
+        entry: the artefact.
+        where: what to call it in an error.
+
+    Raises:
+        InputError: it is malformed.
+    """
     for name in ("payoffs", "meta_strategies", "labels"):
         if not isinstance(entry.get(name), list):
             raise InputError(f"{where}: {name!r} is missing or not a list")

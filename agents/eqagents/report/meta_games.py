@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eqagents.report.heat_maps import HeatMap
 from eqagents.report.html import panel, panels
 from eqagents.report.svg import heat_map
 
@@ -52,17 +53,32 @@ def others_at_meta_strategy(meta_game: MetaGame) -> NDArray[np.float64]:
     return payoffs
 
 
-def _map(meta_game: MetaGame) -> str:
+def empirical_game(meta_game: MetaGame) -> HeatMap:
+    """What is shown of a meta-game: payoffs to player 0, and how players 0 and 1 mix their strategies."""
     rows, columns = (_most_played(weights) for weights in meta_game.meta_strategies[:2])
-    return heat_map(
-        others_at_meta_strategy(meta_game)[np.ix_(rows, columns)],
+    return HeatMap(
         title="Payoff to player 0 for each pair of strategies",
+        values=others_at_meta_strategy(meta_game)[np.ix_(rows, columns)],
         row_labels=[meta_game.labels[0][r] for r in rows],
         column_labels=[meta_game.labels[1][c] for c in columns],
         row_weights=[meta_game.meta_strategies[0][r] for r in rows],
         column_weights=[meta_game.meta_strategies[1][c] for c in columns],
         row_title="player 0",
         column_title="player 1",
+    )
+
+
+def _map(meta_game: MetaGame) -> str:
+    shown = empirical_game(meta_game)
+    return heat_map(
+        shown.values,
+        title=shown.title,
+        row_labels=shown.row_labels,
+        column_labels=shown.column_labels,
+        row_weights=shown.row_weights,
+        column_weights=shown.column_weights,
+        row_title=shown.row_title,
+        column_title=shown.column_title,
     )
 
 

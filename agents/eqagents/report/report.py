@@ -12,6 +12,7 @@ from eqagents.report.meta_games import meta_games
 from eqagents.report.scores import scores
 from eqagents.report.style import CSS, SCRIPT
 from eqagents.report.svg import escape
+from eqagents.training.metrics import flattened
 from eqagents.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -144,14 +145,8 @@ def _settings(title: str, tables: Sequence[Mapping[str, str]], names: Sequence[s
     return f"<h2>{title}</h2><div class='scroll'><table>{thead}<tbody>{''.join(rows)}</tbody></table></div>\n"
 
 
-def _flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Nested mappings as one, with dotted keys."""
-    if not isinstance(value, dict) or (prefix and not value):
-        return {prefix: "null" if value is None else str(value)}
-    flat: dict[str, str] = {}
-    for key, item in value.items():
-        flat |= _flatten(item, f"{prefix}.{key}" if prefix else str(key))
-    return flat
+def _flatten(value: Mapping[str, Any]) -> dict[str, str]:
+    return {key: "null" if item is None else str(item) for key, item in flattened(value).items()}
 
 
 def _reproduce(runs: Sequence[ReportData]) -> str:

@@ -208,11 +208,11 @@ def heat_map(
     grid_x = left + bar + 6
     cell = min((width - grid_x - 10) / columns, 48.0, max(4.0, 440.0 / rows))
     every = max(1, math.ceil(13 / cell))  # labels are this far apart, to stay legible
-    upright = cell * every < 7.0 * max(len(_shorten(label)) for label in column_labels)
+    upright = cell * every < 7.0 * max(len(shorten(label)) for label in column_labels)
     top = 26.0 + (84.0 if upright else 14.0)
     grid_y = top + bar + 6
     # Bars share one scale, so that two players' weights compare; relative to the largest, or a wide mix would vanish.
-    longest = max((_fraction(w) for w in (*row_weights, *column_weights)), default=0.0) or 1.0
+    longest = max((fraction(w) for w in (*row_weights, *column_weights)), default=0.0) or 1.0
     height = grid_y + rows * cell + 48
     # Surface-coloured gaps keep neighbours apart; in a large map they would eat the cells.
     gap = 2.0 if cell >= 12 else 0.0
@@ -229,21 +229,21 @@ def heat_map(
             )
         )
     for r, (label, weight) in enumerate(zip(row_labels, row_weights, strict=True)):
-        length, y = bar * _fraction(weight) / longest, grid_y + r * cell
+        length, y = bar * fraction(weight) / longest, grid_y + r * cell
         tip = escape(f"{label}: played with probability {format_number(weight)}")
         parts.append(_rect(grid_x - 6 - length, y, length, cell - gap, "weight", tip))
         if r % every == 0:
-            parts.append(_text(left - 6, y + (cell - gap) / 2 + 4, _shorten(label), "end small"))
+            parts.append(_text(left - 6, y + (cell - gap) / 2 + 4, shorten(label), "end small"))
     for c, (label, weight) in enumerate(zip(column_labels, column_weights, strict=True)):
-        length, x = bar * _fraction(weight) / longest, grid_x + c * cell
+        length, x = bar * fraction(weight) / longest, grid_x + c * cell
         tip = escape(f"{label}: played with probability {format_number(weight)}")
         parts.append(_rect(x, grid_y - 6 - length, cell - gap, length, "weight", tip))
         middle = x + (cell - gap) / 2
         if c % every == 0 and upright:
             turn = f'transform="translate({middle + 4:.1f} {top - 6:.1f}) rotate(-90)"'
-            parts.append(f'<text {turn} class="small">{escape(_shorten(label))}</text>')
+            parts.append(f'<text {turn} class="small">{escape(shorten(label))}</text>')
         elif c % every == 0:
-            parts.append(_text(middle, top - 6, _shorten(label), "mid small"))
+            parts.append(_text(middle, top - 6, shorten(label), "mid small"))
     parts.append(_text(grid_x, 14, f"{column_title} →", "small"))
     parts.append(_text(left - 6, grid_y - 8, f"{row_title} ↓", "end small"))
     parts.append(_colour_key(limit, grid_x, grid_y + rows * cell + 16))
@@ -317,11 +317,13 @@ def _rect(x: float, y: float, width: float, height: float, css: str, tip: str = 
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" class="{css}"{extra}/>'
 
 
-def _shorten(label: str) -> str:
-    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1] + "…"
+def shorten(label: str, length: int = MAX_LABEL) -> str:
+    """The label, cut to `length` characters."""
+    return label if len(label) <= length else label[: length - 1] + "…"
 
 
-def _fraction(weight: float) -> float:
+def fraction(weight: float) -> float:
+    """A weight as a share in [0, 1]; 0 where it is not finite."""
     return min(1.0, max(0.0, weight)) if math.isfinite(weight) else 0.0
 
 

@@ -53,8 +53,20 @@ class ScoreConfig(Settings):
 class CheckpointConfig(Settings):
     """When the state is stored, and how much of the past is kept."""
 
-    every: int = Field(default=1, ge=1, description="iterations between checkpoints; the last one is always stored")
+    every: int | None = Field(
+        default=None,
+        ge=1,
+        description="iterations between checkpoints; null: as often as takes 2 % of the run's time; the last one is "
+        "always stored",
+    )
     keep: int = Field(default=3, ge=1, description="checkpoints kept")
+    copy_to: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a place that each checkpoint is copied to, under the run's id: an absolute path or a URI of "
+        "pyarrow.fs (file, s3, gs, abfs, hdfs), needs eqenvs[cloud]; what cannot be copied is warned of, and tried "
+        "again at the next checkpoint; null: nowhere",
+    )
 
 
 class StopConfig(Settings):

@@ -15,14 +15,14 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 import zipfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from eqagents.distributed import Executor, Failed, Handle, Raised, Stream, Task
 from eqagents.training.trees import packed, unpacked
@@ -30,55 +30,65 @@ from eqenvs.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 FORMAT_VERSION = 3
+TABLES = {  # as SQLite keeps the statements
+    "after": "CREATE TABLE after (version INTEGER, step INTEGER)",
+    "results": "CREATE TABLE results (task TEXT PRIMARY KEY, rank INTEGER, structure TEXT, arrays BLOB, sha256 TEXT)",
+}
+SUFFIXES = ("-wal", "-shm", "-journal", "")  # of the files that a database may have
+# What SQLite says of a file that cannot be read, and what is not the file's fault.
+UNREADABLE = (
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_DATA,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+)
+ELSEWHERE = (
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_AUTH,
+)
+_T = TypeVar("_T")
 
 
 class Journal:
     """The results that came after one checkpoint.
+
+    A file that turns out to be damaged is set aside, with a warning, and a fresh one taken: what it held is computed
+    again.
 
     Args:
         file: of the run; made if missing.
         step: of the checkpoint; results after another one are dropped.
 
     Raises:
-        CheckpointError: if the file is no journal.
+        CheckpointError: if the file cannot be written to, as where the disk is full.
     """
 
     def __init__(self, file: Path, step: int) -> None:
-        self._file = file
-        with _explained(file):
-            self._connection = sqlite3.connect(file, isolation_level=None)
-            kinds = self._connection.execute("SELECT type FROM sqlite_schema WHERE type IN ('view', 'trigger')")
-            if kinds.fetchone() is not None:  # they are programs
-                raise sqlite3.DatabaseError("it has views or triggers")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("CREATE TABLE IF NOT EXISTS after (version INTEGER, step INTEGER)")
-            found = self._connection.execute("SELECT version, step FROM after").fetchall()
-            if found != [(FORMAT_VERSION, step)]:
-                self._connection.execute("DROP TABLE IF EXISTS results")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS results "
-                "(task TEXT PRIMARY KEY, rank INTEGER, structure TEXT, arrays BLOB, sha256 TEXT)"
-            )
-            if found == [(FORMAT_VERSION, step)]:
-                kept = len(self)
-                if kept:
-                    logger.info("%d results since checkpoint %d are kept", kept, step)
-            else:
-                self.begin(step)
+        self._file, self._step = file, step
+        try:
+            self._connection = _opened(file, step)
+        except sqlite3.DatabaseError as error:
+            self._connection = self._renewed(error)
+        if count := len(self):
+            logger.info("%d results since checkpoint %d are kept", count, step)
 
     def __len__(self) -> int:
         """How many results there are."""
-        ((count,),) = self._connection.execute("SELECT COUNT(*) FROM results")
+        ((count,),) = self._all("SELECT COUNT(*) FROM results")
         return int(count)
 
     def begin(self, step: int) -> None:
         """There is a new checkpoint: drop what is in it, all but the results of tasks of later ranks."""
-        with _explained(self._file), self._connection:
-            self._connection.execute("BEGIN")
-            self._connection.execute("DELETE FROM results WHERE rank <= ?", (step,))
-            self._connection.execute("DELETE FROM after")
-            self._connection.execute("INSERT INTO after VALUES (?, ?)", (FORMAT_VERSION, step))
+        self._step = step
+        self._do(lambda connection: _begun(connection, "DELETE FROM results WHERE rank <= ?", (step,), step))
 
     def add(self, task: Task, result: Any, rank: int = 0) -> None:
         """Keep a result.
@@ -93,60 +103,158 @@ class Journal:
         """
         structure, arrays = packed(result)
         row = (_name(task), rank, structure, arrays, _sha256(structure, arrays))
-        with _explained(self._file):
-            self._connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", row)
+        try:
+            self._all("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", row)
+        except (OverflowError, sqlite3.DataError) as error:  # a gigabyte, or two
+            logger.warning("%s: the result of task %s is not kept (%s)", self._file, task.key, error)
 
     def find(self, task: Task) -> tuple[Any] | None:
         """The result of a task, in a tuple; None where there is none, or it is damaged, which is warned of."""
-        with _explained(self._file):
-            rows = self._connection.execute(
-                "SELECT structure, arrays, sha256 FROM results WHERE task = ?", (_name(task),)
-            )
-            row = rows.fetchone()
-        if row is None:
+        rows = self._all("SELECT structure, arrays, sha256 FROM results WHERE task = ?", (_name(task),))
+        if not rows:
             return None
         try:
-            structure, arrays, stated = row
+            structure, arrays, stated = rows[0]
             if _sha256(structure, arrays) != stated:
                 raise ValueError("it does not have its sha256")
             return (unpacked(structure, arrays),)
         except (ValueError, TypeError, LookupError, AttributeError, zipfile.BadZipFile) as error:
             message = "%s: the result of task %s is damaged (%s), and computed again"
-            logger.warning(message, self._file, task.key, str(error).partition("\n")[0])
+            logger.warning(message, self._file, task.key, _reason(error))
             return None
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
+    def _all(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        return self._do(lambda connection: connection.execute(statement, values).fetchall())
+
+    def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Does something with the file, and again with a fresh one where it turns out to be damaged."""
+        try:
+            return work(self._connection)
+        except (sqlite3.ProgrammingError, sqlite3.DataError):  # not the file's fault
+            raise
+        except sqlite3.DatabaseError as error:
+            with contextlib.suppress(sqlite3.DatabaseError):
+                self._connection.close()
+            self._connection = self._renewed(error)
+        try:
+            return work(self._connection)
+        except (sqlite3.ProgrammingError, sqlite3.DataError):
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _unwritable(self._file, error) from error
+
+    def _renewed(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
+        """A connection to a fresh journal, in place of the one that is damaged."""
+        if not _is_damage(error, self._file):
+            raise _unwritable(self._file, error) from error
+        try:
+            aside = _set_aside(self._file)
+            message = "%s: is damaged (%s), and now %s; what was computed since checkpoint %d is computed again"
+            logger.warning(message, self._file, _reason(error), aside.name, self._step)
+            return _opened(self._file, self._step)
+        except (OSError, sqlite3.DatabaseError) as again:
+            raise _unwritable(self._file, again) from again
+
 
 def kept(file: Path) -> int:
     """How many results a journal holds, which another process may be writing; 0 where there is none."""
-    if not file.exists():
+    if not file.is_file():
         return 0
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            if not _schema(connection).items() <= TABLES.items():
+                return 0
             ((count,),) = connection.execute("SELECT COUNT(*) FROM results").fetchall()
             return int(count)
     except sqlite3.DatabaseError:  # it is being made
         return 0
 
 
+def _opened(file: Path, step: int) -> sqlite3.Connection:
+    """A connection to the results since a checkpoint.
+
+    Raises:
+        sqlite3.DatabaseError: the file is damaged, or cannot be written to.
+    """
+    for suffix in SUFFIXES:
+        part = Path(f"{file}{suffix}")
+        if os.path.lexists(part) and not part.is_file():  # a pipe would be waited for
+            raise sqlite3.DatabaseError(f"{part.name} is not a regular file")
+    connection = sqlite3.connect(file, isolation_level=None)
+    try:
+        # Before anything else is asked: views and triggers are programs, and other tables somebody else's.
+        if not _schema(connection).items() <= TABLES.items():
+            raise sqlite3.DatabaseError("it has other tables, views or triggers than a journal")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        for table in TABLES.values():
+            connection.execute(table.replace("TABLE", "TABLE IF NOT EXISTS", 1))
+        if connection.execute("SELECT version, step FROM after").fetchall() != [(FORMAT_VERSION, step)]:
+            _begun(connection, "DELETE FROM results", (), step)
+    except BaseException:
+        with contextlib.suppress(sqlite3.DatabaseError):
+            connection.close()
+        raise
+    return connection
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, str]:
+    """The statements that made what is in a database, by name."""
+    return dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+
+
+def _begun(connection: sqlite3.Connection, dropping: str, values: tuple[int, ...], step: int) -> None:
+    """Drops results, and says after which checkpoint the others are."""
+    with connection:
+        connection.execute("BEGIN")
+        connection.execute(dropping, values)
+        connection.execute("DELETE FROM after")
+        connection.execute("INSERT INTO after VALUES (?, ?)", (FORMAT_VERSION, step))
+
+
+def _set_aside(file: Path) -> Path:
+    """Renames a journal, and returns its new name.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    aside, number = file.with_name(f"{file.name}.damaged"), 1
+    while os.path.lexists(aside):
+        number += 1
+        aside = file.with_name(f"{file.name}.damaged.{number}")
+    for suffix in SUFFIXES:  # the file itself last: a death in the middle leaves one that is still damaged
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{file}{suffix}").rename(f"{aside}{suffix}")
+    return aside
+
+
+def _is_damage(error: sqlite3.DatabaseError, file: Path) -> bool:
+    """Whether an error is the file's fault; otherwise the disk is full, or may not be written to."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # Python's own errors have none
+    if code & 0xFF == sqlite3.SQLITE_READONLY:
+        # So it is called, too, where the file's header has a wrong version, or the file was removed.
+        return os.access(file.parent, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))
+    return code in UNREADABLE or code & 0xFF not in ELSEWHERE
+
+
+def _unwritable(file: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{file}: cannot be written to ({_reason(error)}); the run can be resumed when this is mended"
+    )
+
+
+def _reason(error: Exception) -> str:
+    """One line: SQLite cites what it found in the file."""
+    return str(error).partition("\n")[0]
+
+
 def _sha256(structure: str, arrays: bytes) -> str:
     """SQLite itself does not notice a bit that changed."""
     return hashlib.sha256(structure.encode() + b"\0" + arrays).hexdigest()
-
-
-@contextlib.contextmanager
-def _explained(file: Path) -> Iterator[None]:
-    """Raises CheckpointError, of one line, for what SQLite says."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:  # the disk is full, or may not be written to
-        reason = f"cannot be written to ({error}); the run can be resumed when this is mended"
-        raise CheckpointError(f"{file}: {reason}") from error
-    except sqlite3.DatabaseError as error:
-        raise CheckpointError(f"{file}: is no journal of a run ({error}); remove it to go on without") from error
 
 
 def _name(task: Task) -> str:
@@ -264,20 +372,7 @@ class JournalledExecutor(Executor):
 
     def close(self) -> None:
         """See `Executor`."""
-        self._close_journal()
-        self._executor.close()
-
-    def __enter__(self) -> Self:
-        self._executor.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close_journal()
-        self._executor.__exit__(kind, error, trace)
-
-    def _close_journal(self) -> None:
         if self._recording.journal is not None:
             self._recording.journal.close()
             self._recording.journal = None
+        self._executor.close()

@@ -1,7 +1,10 @@
-"""Metrics of a run: one JSON line a step, and the same scalars as TensorBoard events.
+"""Metrics of a run: one JSON line a step, and the same scalars as TensorBoard events, beside pictures and settings.
 
 The JSON lines are the record that programs read; the events can be made again from them. A line is
 `{"step": 3, "time": 1.7e9, "nash_conv": 0.1}`: time in unix seconds, null for a value that is NaN or infinite.
+
+TensorBoard's HPARAMS tab has a row for each run, with the settings that `describe` wrote and the last value of every
+metric. What all rows have in common is not written: it would be of one run, and TensorBoard finds it by itself.
 """
 
 from __future__ import annotations
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from eqagents.report.heat_maps import HeatMap
+
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD = "tensorboard"
 _RESERVED = frozenset({"step", "time"})
+RGB = 3  # TensorBoard's number for the colours of an image
 
 
 class MetricsWriter:
@@ -60,6 +66,48 @@ class MetricsWriter:
         self._lines.write(json.dumps(record, allow_nan=False) + "\n")
         self._lines.flush()
         self._write_events(step, now, values)
+
+    def show(self, step: int, pictures: Mapping[str, HeatMap]) -> None:
+        """Appends pictures to the TensorBoard events, and flushes them.
+
+        Args:
+            step: >= 0.
+            pictures: by name.
+        """
+        if not pictures:
+            return
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        from eqagents.report.heat_maps import png
+
+        values = []
+        for name, picture in pictures.items():
+            data, width, height = png(picture)
+            image = Summary.Image(width=width, height=height, colorspace=RGB, encoded_image_string=data)
+            values.append(Summary.Value(tag=name, image=image))
+        self._write_values(step, time.time(), values)
+
+    def describe(self, settings: Mapping[str, Any]) -> None:
+        """Writes the run's hyper-parameters for TensorBoard, once: where it starts, before its first metrics.
+
+        Args:
+            settings: nested; those that are None or empty mappings are left out, lists are written as JSON.
+        """
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.hparams.metadata import NULL_TENSOR, SESSION_START_INFO_TAG, create_summary_metadata
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
+
+        info = SessionStartInfo(start_time_secs=time.time())
+        for name, value in flattened(settings).items():
+            if isinstance(value, bool):
+                info.hparams[name].bool_value = value
+            elif isinstance(value, int | float):
+                info.hparams[name].number_value = value
+            elif value not in (None, {}):
+                info.hparams[name].string_value = value if isinstance(value, str) else json.dumps(value, default=str)
+        metadata = create_summary_metadata(HParamsPluginData(session_start_info=info))
+        entry = Summary.Value(tag=SESSION_START_INFO_TAG, metadata=metadata, tensor=NULL_TENSOR)
+        self._write_values(0, time.time(), [entry])
 
     def truncate(self, step: int) -> None:
         """Drops the metrics of later steps, for a run that goes on from `step`, and a last line that is incomplete.
@@ -112,12 +160,33 @@ class MetricsWriter:
         self._events = EventFileWriter(str(events))
 
     def _write_events(self, step: int, now: float, values: Mapping[str, float]) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        self._write_values(step, now, [Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+
+    def _write_values(self, step: int, now: float, values: list[Any]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
-        self._events.add_event(Event(wall_time=now, step=step, summary=summary))
+        if self._events is None:
+            self._open()
+        self._events.add_event(Event(wall_time=now, step=step, summary=Summary(value=values)))
         self._events.flush()
+
+
+def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings as one, with dotted names; an empty one stays as it is.
+
+    >>> flattened({"a": {"b": 1, "c": {}}, "d": [2]})
+    {'a.b': 1, 'a.c': {}, 'd': [2]}
+    """
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            flat |= {f"{name}.{below}": item for below, item in flattened(value).items()}
+        else:
+            flat[str(name)] = value
+    return flat
 
 
 def read_metrics(directory: Path) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +15,15 @@ import eqenvs
 from eqagents.configuration import validate
 from eqagents.distributed import Executor, InlineExecutor, Task, TaskError, make_executor
 from eqagents.learners import HIGHEST_GAIN, Learner, find_learner
-from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from eqagents.training.checkpoint import Cadence, list_checkpoints, load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig
 from eqagents.training.files import remove_temporaries, write_json
 from eqagents.training.journal import Journal, JournalledExecutor
 from eqagents.training.log import RunLog
 from eqagents.training.metrics import MetricsWriter
+from eqagents.training.pictures import due, pictures
 from eqagents.training.progress import OnProgress, Progress, Standing, StopAsked
+from eqagents.training.remote import copying, require_place
 from eqagents.training.replay import Seen, Watch
 from eqagents.training.run_directory import RunDirectory
 from eqagents.training.scoring import is_exact, require_oracles, score_as
@@ -51,10 +53,11 @@ def train(
     with ExitStack() as stack:
         parts = _build(config, stack)
         require_oracles(config.score, parts.game, parts.executor)
-        start = _start(parts)  # before anything is written: it may be refused
+        require_place(config.checkpoint.copy_to)
+        course = _Course(_start(parts))  # before anything is written: it may be refused
         run = RunDirectory.create(path, config.model_dump(mode="json"))
         stack.enter_context(run.locked())
-        _go(parts, run, start, on_progress, stop_asked)
+        _go(parts, run, course, on_progress, stop_asked)
     return run
 
 
@@ -85,7 +88,8 @@ def resume(
         stack.enter_context(run.locked())
         parts = _build(_config_of(run), stack)
         require_oracles(parts.config.score, parts.game, parts.executor)
-        _go(parts, run, _standing(run, parts, step), on_progress, stop_asked)
+        require_place(parts.config.checkpoint.copy_to)
+        _go(parts, run, _Course(_standing(run, parts, step)), on_progress, stop_asked)
     return run
 
 
@@ -187,6 +191,7 @@ class Point:
         standing: see `Standing`.
         metrics: of the iteration.
         score: where it was due.
+        policy: that was scored.
         recorded: whether it comes from a checkpoint, and its metrics are written.
     """
 
@@ -194,7 +199,21 @@ class Point:
     standing: Standing
     metrics: dict[str, float]
     score: Score | None = None
+    policy: JointPolicy | None = None
     recorded: bool = False
+
+
+@dataclass
+class _Course:
+    """Where a run is. Nobody else holds its points.
+
+    Where an earlier state lives, memories of experience keep all that they replaced since.
+
+    Attributes:
+        point: it.
+    """
+
+    point: Point
 
 
 def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
@@ -249,26 +268,33 @@ def _scored(parts: _Parts, point: Point) -> Point:
     if standing.iteration % config.score.every and not standing.ended(config.iterations, config.stop):
         return point
     started = time.perf_counter()
-    scored = score_as(config.score, parts.game, learner.average_policy(point.state), config.seed, parts.executor)
+    policy = learner.average_policy(point.state)
+    scored = score_as(config.score, parts.game, policy, config.seed, parts.executor)
     measures = {f"measures/{name}": value for name, value in learner.measures(point.state).items()}
     timing = {"time/score_s": time.perf_counter() - started}
     metrics = {**point.metrics, **score_metrics(scored), **measures, **timing}
-    return replace(point, standing=replace(standing, nash_conv=scored.nash_conv_or_none), metrics=metrics, score=scored)
+    standing = replace(standing, nash_conv=scored.nash_conv_or_none)
+    return replace(point, standing=standing, metrics=metrics, score=scored, policy=policy)
 
 
-def _go(parts: _Parts, run: RunDirectory, start: Point, on_progress: OnProgress, stop_asked: StopAsked) -> None:
+def _go(parts: _Parts, run: RunDirectory, course: _Course, on_progress: OnProgress, stop_asked: StopAsked) -> None:
     """Iterate to the end, and keep a log of it; a task that fails is named in a file."""
+    start, recorded = course.point.standing, course.point.recorded
     with RunLog(run.log_file, run.id()) as log:
-        log.iteration = start.standing.iteration
-        if not start.recorded:
+        log.iteration = start.iteration
+        if not recorded:
             log.event("begun")
-        elif start.standing.ended(parts.config.iterations, parts.config.stop) is None:
+        elif start.ended(parts.config.iterations, parts.config.stop) is None:
             log.event("resumed from the checkpoint")
         remove_temporaries(run.path)
         run.failed_file.unlink(missing_ok=True)
         try:
-            parts.executor.write_to(Journal(run.journal_file, start.standing.iteration))
-            _loop(parts, run, start, on_progress, stop_asked, log)
+            parts.executor.write_to(Journal(run.journal_file, start.iteration))
+            with copying(run, parts.config.checkpoint) as copied:
+                if recorded:
+                    copied(start.iteration)
+                out = _Out(MetricsWriter(run.path), Cadence(parts.config.checkpoint.every), copied, on_progress)
+                _loop(parts, run, course, out, stop_asked, log)
         except TaskError as error:
             log.event(f"failed at task {error.key} ({error.function})")
             stored = {"function": error.function, "key": list(error.key), "details": error.details}
@@ -292,26 +318,43 @@ def _writing(run: RunDirectory) -> Iterator[None]:
         raise CheckpointError(f"{run.path}: {reason}") from error
 
 
-def _loop(
-    parts: _Parts, run: RunDirectory, point: Point, on_progress: OnProgress, stop_asked: StopAsked, log: RunLog
-) -> None:
+@dataclass(frozen=True)
+class _Out:
+    """What is told of each iteration.
+
+    Attributes:
+        writer: of metrics.
+        cadence: of checkpoints.
+        copied: called with the step of each checkpoint.
+        on_progress: see `train`.
+    """
+
+    writer: MetricsWriter
+    cadence: Cadence
+    copied: Callable[[int], None]
+    on_progress: OnProgress
+
+
+def _loop(parts: _Parts, run: RunDirectory, course: _Course, out: _Out, stop_asked: StopAsked, log: RunLog) -> None:
     """Iterate to the end, or until it is asked to stop, writing metrics, artefacts and checkpoints."""
     config = parts.config
-    with MetricsWriter(run.path) as writer:
+    with out.writer:
         with _writing(run):
-            writer.truncate(point.standing.iteration if point.recorded else -1)
-        if not point.recorded:
-            _record(parts, run, point, writer, on_progress)
-        while (ended := point.standing.ended(config.iterations, config.stop)) is None:
+            out.writer.truncate(course.point.standing.iteration if course.point.recorded else -1)
+        if not course.point.recorded:
+            with _writing(run):
+                out.writer.describe(_identity(config, parts.game))
+            _record(parts, run, course.point, out)
+        while (ended := course.point.standing.ended(config.iterations, config.stop)) is None:
             run.ended_file.unlink(missing_ok=True)
-            point = _next(parts, point)
-            log.iteration = point.standing.iteration
+            course.point = _next(parts, course.point)
+            log.iteration = course.point.standing.iteration
             asked = stop_asked()
-            _record(parts, run, point, writer, on_progress, last=asked)
-            if asked and point.standing.ended(config.iterations, config.stop) is None:
+            _record(parts, run, course.point, out, last=asked)
+            if asked and course.point.standing.ended(config.iterations, config.stop) is None:
                 log.event("stopped as asked, with a checkpoint")
                 return
-    standing = point.standing
+    standing = course.point.standing
     facts = {"iteration": standing.iteration, "seconds": standing.seconds, "nash_conv": standing.nash_conv}
     if not run.ended_file.exists():
         log.event(f"ended: {ended.value}")
@@ -319,32 +362,29 @@ def _loop(
         write_json(run.ended_file, {"stopped": ended.value, **facts})
 
 
-def _record(
-    parts: _Parts,
-    run: RunDirectory,
-    point: Point,
-    writer: MetricsWriter,
-    on_progress: OnProgress,
-    *,
-    last: bool = False,
-) -> None:
+def _record(parts: _Parts, run: RunDirectory, point: Point, out: _Out, *, last: bool = False) -> None:
     """Write everything, and store the state last: a checkpoint vouches for what is before it."""
     config, learner, standing = parts.config, parts.learner, point.standing
     ended = standing.ended(config.iterations, config.stop)
     with _writing(run):
-        writer.write(standing.iteration, point.metrics)
-    if ended or last or standing.iteration % config.checkpoint.every == 0:
-        tree = {
-            "identity": _identity(config, parts.game),
-            **standing.to_tree(),
-            "state": learner.to_tree(point.state),
-        }
-        with _writing(run):
-            for name, data in learner.artefacts(point.state).items():
-                write_json(run.artefact_file(name), data)
-            save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)
-        parts.executor.checkpointed(standing.iteration)
-    on_progress(Progress(standing.iteration, config.iterations, point.metrics, point.score, ended))
+        out.writer.write(standing.iteration, point.metrics)
+        if point.policy is not None and (ended or due(standing.iteration // config.score.every)):
+            drawn = point.policy if is_exact(config.score, parts.game) else None
+            out.writer.show(standing.iteration, pictures(parts.game, drawn, learner.artefacts(point.state)))
+    if ended or last or out.cadence.due(standing.iteration):
+        with out.cadence.storing():
+            tree = {
+                "identity": _identity(config, parts.game),
+                **standing.to_tree(),
+                "state": learner.to_tree(point.state),
+            }
+            with _writing(run):
+                for name, data in learner.artefacts(point.state).items():
+                    write_json(run.artefact_file(name), data)
+                save_checkpoint(run.checkpoints, standing.iteration, tree, keep=config.checkpoint.keep)
+            parts.executor.checkpointed(standing.iteration)
+            out.copied(standing.iteration)
+    out.on_progress(Progress(standing.iteration, config.iterations, point.metrics, point.score, ended))
 
 
 def score_metrics(scored: Score) -> dict[str, float]:

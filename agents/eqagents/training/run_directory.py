@@ -12,7 +12,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 CONFIG_FILE = "config.yaml"
 ENVIRONMENT_FILE = "environment.json"
 LOCK_FILE = ".lock"
+LOCK_TRIES = 10  # and the seconds between them: whoever looks at the run holds it for microseconds
+LOCK_PAUSE = 0.02
 _DISTRIBUTIONS = (
     "eqenvs",
     "gymnasium",
@@ -75,14 +78,18 @@ class RunDirectory:
             config: values that YAML and JSON hold.
 
         Raises:
-            CheckpointError: the path holds a run, is a directory with something else in it, or is no directory.
+            CheckpointError: the path holds a run, is a directory with something else in it, or is no directory; or it
+                cannot be written to, as where the disk is full. It can be made there when this is mended.
         """
         cls.require_free(path)
         text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
         run = cls(path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(run.environment_file, {"run": uuid4().hex, **environment()})
-        write_text(run.config_file, text)  # last: it is what makes the directory a run
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            with run.locked():
+                cls.require_free(path)  # nobody made a run here since
+                write_json(run.environment_file, {"run": uuid4().hex, **environment()})
+                write_text(run.config_file, text)  # last: it is what makes the directory a run
         return run
 
     @staticmethod
@@ -92,16 +99,17 @@ class RunDirectory:
         Raises:
             CheckpointError: the path holds a run, is a directory with something else in it, or is no directory.
         """
-        if _is_run(path):
-            command = f"eqenvs resume {shlex.quote(str(path))}"
-            raise CheckpointError(f"{path} holds a run; resume it with `{command}`, or choose another --out")
-        above = next(parent for parent in path.absolute().parents if parent.exists())
-        if not above.is_dir():
-            raise CheckpointError(f"{path} cannot be made: {above} is not a directory; choose another --out")
-        if path.exists() and not path.is_dir():
-            raise CheckpointError(f"{path} is not a directory; choose another --out")
-        if path.exists() and not all(_is_left_over(entry) for entry in path.iterdir()):
-            raise CheckpointError(f"{path} is not empty and holds no run; choose another --out")
+        with _looking(path):
+            if _is_run(path):
+                command = f"eqenvs resume {shlex.quote(str(path))}"
+                raise CheckpointError(f"{path} holds a run; resume it with `{command}`, or choose another --out")
+            above = next(parent for parent in path.absolute().parents if parent.exists())
+            if not above.is_dir():
+                raise CheckpointError(f"{path} cannot be made: {above} is not a directory; choose another --out")
+            if path.exists() and not path.is_dir():
+                raise CheckpointError(f"{path} is not a directory; choose another --out")
+            if path.exists() and not all(_is_left_over(entry) for entry in path.iterdir()):
+                raise CheckpointError(f"{path} is not empty and holds no run; choose another --out")
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -110,35 +118,50 @@ class RunDirectory:
         Raises:
             CheckpointError: there is none; the message names the run nearest to it in the parent directory.
         """
-        if _is_run(path):
-            return cls(path)
-        reason = f"it has no {CONFIG_FILE}" if path.is_dir() else "there is no such directory"
-        raise CheckpointError(f"{path} holds no run: {reason}{_beside(path)}")
+        with _looking(path):
+            if _is_run(path):
+                return cls(path)
+            reason = f"it has no {CONFIG_FILE}" if path.is_dir() else "there is no such directory"
+            raise CheckpointError(f"{path} holds no run: {reason}{_beside(path)}")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes from writing to the run; the lock goes with the process, however it ends.
 
         Raises:
-            CheckpointError: another process holds it.
+            CheckpointError: another process holds it, or the directory cannot be written to.
         """
-        with (self.path / LOCK_FILE).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise CheckpointError(f"{self.path}: another process is training this run") from None
+        with ExitStack() as stack:
+            with _writing(self.path):
+                file = stack.enter_context((self.path / LOCK_FILE).open("a"))
+                for left in reversed(range(LOCK_TRIES)):
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        if not left:
+                            raise CheckpointError(f"{self.path}: another process is training this run") from None
+                        time.sleep(LOCK_PAUSE)
             yield
 
     def is_locked(self) -> bool:
-        """Whether a process is at the run."""
+        """Whether a process is at the run.
+
+        The kernel can be asked of a lock of this kind only by taking one: a shared one here, for a moment. So others do
+        not see each other, and `locked` tries again.
+
+        Raises:
+            CheckpointError: the directory cannot be read.
+        """
         file = self.path / LOCK_FILE
-        if not file.exists():
-            return False
-        with file.open() as opened:
-            try:
-                fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return True
+        with _looking(self.path):
+            if not file.exists():
+                return False
+            with file.open() as opened:
+                try:
+                    fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return True
         return False
 
     @property
@@ -304,13 +327,31 @@ def _git_commit(package: Path) -> str | None:
         return None
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raises CheckpointError, of one line, where a run cannot be written to: no space, no right, a read-only disk."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written to ({error})") from error
+
+
+@contextmanager
+def _looking(path: Path) -> Iterator[None]:
+    """Raises CheckpointError, of one line, where it cannot be seen what is at a path."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
 def _is_run(path: Path) -> bool:
     return (path / CONFIG_FILE).is_file()
 
 
 def _is_left_over(entry: Path) -> bool:
     """Whether a `create` that was killed before it ended can have made the file."""
-    return entry.name == ENVIRONMENT_FILE or entry.name.startswith(".tmp-")
+    return entry.name in (ENVIRONMENT_FILE, LOCK_FILE) or entry.name.startswith(".tmp-")
 
 
 def _beside(path: Path) -> str:

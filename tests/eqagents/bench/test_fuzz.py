@@ -31,18 +31,24 @@ KINDS = (
     "policy file",
     "checkpoint",
     "checkpoint, right checksums",
+    "run of such a checkpoint",
+    "journal",
+    "metrics, score, end, failure, environment",
     "edge list",
     "path of a graph",
+    "Gambit file",
+    "table of payoffs",
     "game parameter",
     "data set",
 )
 
 
 def test_spoiled_inputs_are_valid_or_refused_in_one_line() -> None:
-    found = campaign(200, 7, kinds=KINDS)
+    found = campaign(20 * len(KINDS), 7, kinds=KINDS)
     assert [finding for each in found.values() for finding in each.findings] == []
     assert {kind: each.valid + each.refused for kind, each in found.items()} == dict.fromkeys(KINDS, 20)
-    assert all(each.refused for each in found.values())
+    # A spoiled journal is set aside, or its results are computed again.
+    assert all(each.refused for kind, each in found.items() if kind != "journal")
 
 
 def refuse(message: str) -> None:

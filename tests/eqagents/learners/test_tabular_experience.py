@@ -84,6 +84,7 @@ def test_a_run_is_trained_resumed_and_evaluated(tmp_path: Path) -> None:
             "game": {"id": "random_markov_game", "parameters": {"num_states": 2, "horizon": 2, "zero_sum": True}},
             "learner": {"id": "tabular_experience", "method": "nash-q", "iterations_per_step": 40, "num_envs": 2},
             "iterations": 3,
+            "checkpoint": {"every": 1},
         }
     )
     run = train(config, tmp_path / "run")

@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import os
+import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from eqagents.training.checkpoint import Cadence, list_checkpoints, load_checkpoint, outlived, save_checkpoint
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -248,3 +250,32 @@ def test_death_at_any_moment_of_a_save_leaves_a_checkpoint_that_loads(
             break
     assert survived > 1
     assert left  # the last save was not interrupted
+
+
+def test_cadence_is_every_so_many_iterations_or_by_what_checkpoints_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    cadence = Cadence(3)
+    assert [step for step in range(8) if cadence.due(step)] == [0, 3, 6]
+    cadence, stored = Cadence(None), []
+    for step in range(1000):  # iterations of .11 s; storing takes 20 ms, from the 500th on 60 ms
+        if cadence.due(step):
+            with cadence.storing():
+                now += 0.06 if step >= 500 else 0.02
+            stored.append(step)
+        now += 0.11
+    assert stored[0] == 0
+    assert {second - first for first, second in pairwise(stored)} == {10, 28}
+    assert stored[-1] > 940
+
+
+def test_failed_save_is_no_checkpoint_for_the_cadence() -> None:
+    cadence = Cadence(None)
+    with contextlib.suppress(OSError), cadence.storing():
+        raise OSError
+    assert cadence.due(1)
+
+
+def test_outlived_keeps_the_last_before_a_step() -> None:
+    assert outlived([1, 2, 3], 3, 3) == []
+    assert outlived([9, 3, 1, 2], 3, 1) == [9, 1, 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -19,12 +20,13 @@ import yaml
 from eqagents.distributed import Failed, InlineExecutor, Task, run_ordered
 from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
 from eqagents.training.config import parse_config
-from eqagents.training.journal import Journal, JournalledExecutor
+from eqagents.training.journal import Journal, JournalledExecutor, kept
 from eqagents.training.run import resume, train
 from eqagents.training.trees import packed
 from eqenvs.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CALLS: list[int] = []
@@ -141,14 +143,193 @@ def test_a_damaged_result_is_computed_again(change: str, tmp_path: Path, caplog:
     assert CALLS == [0]
 
 
-def test_what_is_no_journal_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "journal.sqlite"
-    file.write_bytes(b"no database" * 100)
-    with pytest.raises(CheckpointError, match=r"journal\.sqlite: is no journal of a run"):
-        Journal(file, 0)
+def ran(file: Path, step: int = 0, count: int = 2) -> list[Any]:
+    with executor_at(file, step) as executor:
+        return run_ordered(executor, tasks(count))
+
+
+def statement(text: str) -> Callable[[Path], None]:
+    def spoil(file: Path) -> None:
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.executescript(text)
+
+    return spoil
+
+
+def a_directory(file: Path) -> None:
     file.unlink()
+    (file / "in it").mkdir(parents=True)
+
+
+def a_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+SPOILS: dict[str, Callable[[Path], None]] = {
+    "no database": lambda file: file.write_bytes(b"no database" * 100) and None,
+    "its end lost": lambda file: os.truncate(file, file.stat().st_size // 2),
+    "a view": statement("DROP TABLE results; CREATE VIEW results AS SELECT 1 AS task"),
+    "a view without end": statement(
+        "DROP TABLE after; CREATE VIEW after AS "
+        "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c) SELECT x AS version, x AS step FROM c"
+    ),
+    "a trigger": statement("CREATE TRIGGER t BEFORE DELETE ON results BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    "other columns": statement("DROP TABLE results; CREATE TABLE results (task INTEGER)"),
+    "another column": statement("ALTER TABLE after ADD COLUMN more"),
+    "another table": statement("CREATE TABLE mine (a)"),
+    "malformed": statement(
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE results (' WHERE name = 'results'"
+    ),
+    "a directory": a_directory,
+    "a pipe": a_pipe,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+def test_a_damaged_journal_is_set_aside(
+    spoil: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "journal.sqlite"
+    for name in ("journal.sqlite.damaged", "journal.sqlite.damaged.2"):
+        whole = ran(file)
+        caplog.clear()
+        spoil(file)
+        assert kept(file) in (0, 2)
+        CALLS.clear()
+        again = ran(file)
+        assert CALLS == [0, 1]
+        (record,) = caplog.records
+        told = record.getMessage()
+        assert told.startswith(f"{file}: is damaged (")
+        assert told.endswith(f"), and now {name}; what was computed since checkpoint 0 is computed again")
+        assert "\n" not in told
+        assert os.path.lexists(tmp_path / name)
+        assert [one["draw"].tobytes() for one in again] == [other["draw"].tobytes() for other in whole]
+        assert kept(file) == 2  # the fresh one serves
+        CALLS.clear()
+        ran(file)
+        assert CALLS == []
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_any_byte_of_a_killed_runs_journal_may_be_wrong(suffix: str, tmp_path: Path) -> None:
+    """The result is the same, wherever the damage is; at most it is computed again."""
+    place, copies = tmp_path / "run", tmp_path / "copies"
+    place.mkdir()
+    with executor_at(place / "journal.sqlite", 0) as executor:
+        whole = run_ordered(executor, tasks(2))
+        parts = {part.name: part.read_bytes() for part in place.iterdir()}  # as a killed process leaves them
+    assert set(parts) == {"journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"}
+    data = parts[f"journal.sqlite{suffix}"]
+    rng = np.random.default_rng(0)
+    header = range(min(len(data), 100))
+    for count, position in enumerate([*header, *map(int, rng.integers(len(data), size=100))]):
+        copy = copies / str(count)
+        copy.mkdir(parents=True)
+        for name, content in parts.items():
+            (copy / name).write_bytes(content)
+        spoiled = bytearray(data)
+        spoiled[position] ^= int(rng.integers(1, 256))
+        (copy / f"journal.sqlite{suffix}").write_bytes(spoiled if count % 4 else data[:position])
+        found = ran(copy / "journal.sqlite")
+        assert [one["draw"].tobytes() for one in found] == [other["draw"].tobytes() for other in whole], position
+
+
+@pytest.mark.parametrize("moment", ["find", "add", "checkpoint"])
+def test_damage_in_the_middle_of_a_run_does_not_end_it(
+    moment: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "journal.sqlite"
     with executor_at(file, 0) as executor:
+        stream = executor.stream()
+        stream.send(tasks(2))
+        stream.receive()
+        if moment == "add":
+            statement("DROP TABLE results")(file)
+            stream.receive()
+        elif moment == "find":
+            statement("ALTER TABLE results RENAME COLUMN task TO other")(file)
+            stream.send(tasks(3)[2:])
+        else:
+            stream.receive()
+            statement("DROP TABLE after")(file)
+            executor.checkpointed(1)
+        (record,) = caplog.records
+        assert "now journal.sqlite.damaged; what was computed since" in record.getMessage()
+        while len(stream):
+            stream.receive()
+    assert kept(file) == {"find": 2, "add": 1, "checkpoint": 0}[moment]
+    CALLS.clear()
+    ran(file, step=1 if moment == "checkpoint" else 0, count=3)
+    assert {"find": [0], "add": [0, 2], "checkpoint": [0, 1, 2]}[moment] == CALLS
+
+
+def test_a_header_that_forbids_writing_is_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "journal.sqlite"
+    ran(file)
+    data = bytearray(file.read_bytes())
+    data[18] = 7  # a write version that no SQLite knows
+    file.write_bytes(data)
+    CALLS.clear()
+    ran(file, count=3)
+    assert CALLS == [2]
+    assert "is damaged (attempt to write a readonly database)" in caplog.text
+
+
+def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    with executor_at(file, 0) as executor:
+        for part in tmp_path.glob("journal.sqlite*"):
+            part.unlink()
+        run_ordered(executor, tasks(2))
+    assert kept(file) in (0, 2)
+    assert len(ran(file)) == 2
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Files that must not grow, as where the disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def refused(call: Callable[[], Any], directory: Path) -> None:
+    """It ends in one line, and nothing is set aside."""
+    with pytest.raises(CheckpointError, match=r"cannot be written to .* resumed when this is mended") as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    assert not list(directory.glob("*damaged*"))
+
+
+def test_what_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    refused(lambda: Journal(tmp_path / "none" / "journal.sqlite", 0), tmp_path)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_full_disk_at_the_start_is_one_line(tmp_path: Path) -> None:
+    refused(lambda: Journal(tmp_path / "journal.sqlite", 0), tmp_path)
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    journal = Journal(file, 0)
+    journal.add(tasks(1)[0], 1)
+    journal._connection.execute("PRAGMA max_page_count = 5")
+    refused(lambda: journal.add(tasks(2)[1], np.zeros(10_000)), tmp_path)
+    journal.close()
+    assert Journal(file, 0).find(tasks(1)[0]) == (1,)
+
+
+def test_a_result_too_large_is_not_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "journal.sqlite"
+    with executor_at(file, 0) as executor:
+        executor._recording.journal._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 300)  # type: ignore[union-attr]
         run_ordered(executor, tasks(1))
+    assert "the result of task (2, 0) is not kept (string or blob too big)" in caplog.text
+    assert kept(file) == 0
 
 
 CONFIG = {

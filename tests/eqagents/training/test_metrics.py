@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from eqagents.report.heat_maps import HeatMap, png
 from eqagents.training.metrics import MetricsWriter, read_metrics
 from eqenvs.errors import CheckpointError
 
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
 
 def scalars(directory: Path) -> dict[str, list[tuple[int, float]]]:
     """What TensorBoard shows."""
+    found = events(directory)
+    return {tag: [(e.step, e.value) for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+
+
+def events(directory: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(directory / "tensorboard"))
-    events.Reload()
-    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    found = EventAccumulator(str(directory / "tensorboard"))
+    found.Reload()
+    return found
+
+
+def picture(value: float) -> HeatMap:
+    labels = {"row_labels": ["r"], "column_labels": ["c", "d"], "row_title": "row", "column_title": "column"}
+    return HeatMap(title="t", values=np.array([[value, 1.0]]), **labels)
 
 
 def steps(directory: Path) -> list[int]:
@@ -138,3 +149,88 @@ def test_full_disk_is_told_once_and_closes_the_files(tmp_path):
     assert events._async_writer._closed
     whole.close()
     assert [row["step"] for row in read_metrics(tmp_path)] == [0]
+
+
+def test_tensorboard_shows_pictures_as_they_were_drawn(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        for step in (0, 2):
+            writer.show(step, {"a/b": picture(step)})
+        writer.show(3, {})
+    shown = events(tmp_path).Images("a/b")
+    assert [each.step for each in shown] == [0, 2]
+    for each, value in zip(shown, (0, 2), strict=True):
+        assert (each.encoded_image_string, each.width, each.height) == png(picture(value))
+    assert read_metrics(tmp_path) == []
+
+
+def test_tensorboard_hides_the_pictures_of_steps_that_are_written_again(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as writer:
+        for step in (1, 2, 4):
+            writer.write(step, {"x": step})
+            writer.show(step, {"a": picture(step)})
+        writer.truncate(2)
+        writer.show(3, {"a": picture(30)})
+    shown = events(tmp_path).Images("a")
+    assert [each.step for each in shown] == [1, 2, 3]
+    assert shown[-1].encoded_image_string == png(picture(30)).data
+
+
+SETTINGS = {
+    "game": "g",
+    "learner": {"id": "l", "rate": 0.5, "steps": 3, "fast": True, "none": None, "empty": {}, "list": [1, "two"]},
+}
+
+
+def rows(logdir: Path) -> dict[str, tuple[dict[str, Any], dict[str, float]]]:
+    """The rows of TensorBoard's HPARAMS tab: settings and last metrics by directory."""
+    from tensorboard import context
+    from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+    from tensorboard.plugins import base_plugin
+    from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+    multiplexer = plugin_event_multiplexer.EventMultiplexer()
+    multiplexer.AddRunsFromDirectory(str(logdir))
+    multiplexer.Reload()
+    provider = data_provider.MultiplexerDataProvider(multiplexer, str(logdir))
+    tensorboard = base_plugin.TBContext(multiplexer=multiplexer, logdir=str(logdir), data_provider=provider)
+    every = [api_pb2.STATUS_UNKNOWN, api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE, api_pb2.STATUS_RUNNING]
+    request = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=100, allowed_statuses=every)
+    backend = backend_context.Context(tensorboard)
+    answer = list_session_groups.Handler(context.RequestContext(), backend, "", request).run()
+    return {
+        group.name: (
+            {name: getattr(value, value.WhichOneof("kind")) for name, value in group.hparams.items()},
+            {value.name.tag: value.value for value in group.metric_values},
+        )
+        for group in answer.session_groups
+    }
+
+
+def test_hyper_parameters_are_a_row_with_the_last_metrics_however_often_the_run_is_resumed(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path / "run") as writer:
+        writer.describe(SETTINGS)
+        for step in range(4):
+            writer.write(step, {"x": step})
+            writer.show(step, {"a": picture(step)})
+        writer.truncate(2)
+        writer.write(3, {"x": 30})
+    with MetricsWriter(tmp_path / "run") as writer:  # killed before its first checkpoint: it starts again
+        writer.truncate(-1)
+        writer.describe(SETTINGS)
+        writer.write(0, {"x": 0.5})
+    settings = {"game": "g", "learner.id": "l", "learner.rate": 0.5, "learner.steps": 3, "learner.fast": True}
+    assert rows(tmp_path) == {"run/tensorboard": (settings | {"learner.list": '[1, "two"]'}, {"x": 0.5})}
+
+
+def test_runs_of_different_settings_are_rows_of_one_table(tmp_path: Path) -> None:
+    for name, settings in (
+        ("a", {"learner": {"id": "one", "rate": 1.0}}),
+        ("b", {"learner": {"id": "two", "beta": 2}}),
+    ):
+        with MetricsWriter(tmp_path / name) as writer:
+            writer.describe(settings)
+            writer.write(0, {"x": 1.0})
+    assert {name: row[0]["learner.id"] for name, row in rows(tmp_path).items()} == {
+        "a/tensorboard": "one",
+        "b/tensorboard": "two",
+    }

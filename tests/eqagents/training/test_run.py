@@ -36,7 +36,7 @@ EXACT = {
     "game": {"id": "kuhn_poker"},
     "learner": {"id": "psro", "oracle": {"id": "exact"}},
     "iterations": 4,
-    "checkpoint": {"keep": 2},
+    "checkpoint": {"every": 1, "keep": 2},
 }
 LEARNED = {
     "game": {"id": "kuhn_poker"},

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import getpass
 import json
 import os
 import platform
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +98,102 @@ def test_death_in_create_leaves_a_directory_that_can_be_taken(
         assert RunDirectory.open(tmp_path / "run").config() == CONFIG
     else:
         assert RunDirectory.create(tmp_path / "run", CONFIG).config() == CONFIG
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("function", ["mkdir", "fsync", "open"])
+def test_what_cannot_be_written_is_one_line_and_can_be_tried_again(
+    code: int, function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, path = getattr(os, function), tmp_path / "runs" / "run"
+
+    for survived in range(10):
+        left = survived
+
+        def fails(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                raise OSError(code, os.strerror(code))
+            left -= 1
+            return original(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, function, fails)
+            refusal: CheckpointError | None = None
+            try:
+                RunDirectory.create(path, CONFIG)
+            except CheckpointError as error:
+                refusal = error
+        if refusal is None:
+            break
+        assert str(refusal).startswith(f"{path} cannot be written to ([Errno {code}]")
+        assert "\n" not in str(refusal)
+        if (path / "config.yaml").exists():  # it was only not made durable
+            assert RunDirectory.open(path).config() == CONFIG
+            return
+        assert not list(tmp_path.rglob(".tmp-*"))
+    assert survived > 0
+    assert RunDirectory.open(path).config() == CONFIG
+
+
+def test_paths_that_cannot_be_looked_at_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300)
+    for refused in (RunDirectory.require_free, RunDirectory.open, lambda path: RunDirectory.create(path, CONFIG)):
+        with pytest.raises(CheckpointError, match="File name too long") as error:
+            refused(path)
+        one_line(error)
+
+
+def test_run_that_another_process_made_in_the_meantime_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, mkdir = tmp_path / "run", type(tmp_path).mkdir
+    other: list[RunDirectory] = []
+
+    def slow(self: Path, *arguments: Any, **options: Any) -> None:
+        if not other:
+            other.append(RunDirectory(path))  # so that only the outer call makes one
+            RunDirectory.create(path, {"other": 1})
+        mkdir(self, *arguments, **options)
+
+    monkeypatch.setattr(type(tmp_path), "mkdir", slow)
+    with pytest.raises(CheckpointError, match="holds a run"):
+        RunDirectory.create(path, CONFIG)
+    assert RunDirectory.open(path).config() == {"other": 1}
+
+
+def test_lock_is_one_processs_and_seen_without_being_held_up(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    assert not run.is_locked()
+    with run.locked():
+        assert run.is_locked()
+        with pytest.raises(CheckpointError, match="another process is training this run"), run.locked():
+            pass
+        assert run.is_locked()
+    assert not run.is_locked()
+
+
+def test_looking_at_a_run_does_not_keep_others_from_it(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    with (run.path / ".lock").open() as looking:  # as `is_locked` does
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not run.is_locked()
+        release = threading.Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
+        release.start()
+        with run.locked():
+            assert run.is_locked()
+        release.join()
+
+
+def test_lock_that_cannot_be_had_for_another_reason_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+
+    def unsupported(file: Any, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(CheckpointError, match="No locks available"), run.locked():
+        pass
 
 
 def test_no_run_is_one_line_with_the_nearest_run_beside_it(tmp_path: Path) -> None:

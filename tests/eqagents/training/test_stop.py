@@ -315,7 +315,8 @@ def test_target_on_lower_bounds_is_refused_and_writes_nothing(overrides: list[st
 def test_three_player_run_shows_nash_conv_and_the_gap_of_the_play_average(
     tmp_path: Path, command: Callable[..., tuple[str, str]]
 ) -> None:
-    data = TABULAR | {"game": {"id": "kuhn_poker", "parameters": {"num_players": 3}}, "iterations": 4, "stop": {}}
+    game = {"id": "kuhn_poker", "parameters": {"num_players": 3}}
+    data = TABULAR | {"game": game, "iterations": 4, "stop": {}, "checkpoint": {"every": 1}}
     run = train(config(data), tmp_path / "run").path
     last = read_metrics(run)[-1]
     scored = evaluate(run)

@@ -195,7 +195,16 @@ class Policies(RestrictedGame[PoliciesState]):
             if gains[player]:
                 metrics[f"population/gain_{player}"] = max(gains[player])
         most = {player: max(own) for player, own in highest.items() if own}
+        self._forget(filled, after)
         return Enlarged(after, metrics | {"time/payoffs_s": seconds}, episodes, responses, most)
+
+    def _forget(self, before: PoliciesState, after: PoliciesState) -> None:
+        """Those that were left out or taken out are kept for tasks no longer."""
+        kept = [{id(record) for record in own} for own in after.populations]
+        self.members.forget(
+            [[each for each in own if id(each) not in ids] for own, ids in zip(before.populations, kept, strict=True)]
+        )
+        self._marks.keep(record for own in after.populations for record in own)
 
     def _everybody(self, of_responding: Mapping[int, Any]) -> tuple[Any, ...]:
         """What there is of every player that responds, for every player."""
