@@ -27,6 +27,7 @@ from eqagents.bench._measure import without_warnings
 
 AT_ONCE = 4  # faults that are to hit one run in this process, and on workers
 ON_WORKERS = 3
+ON_CLUSTER = 3
 CLUSTERS = ("psro, simulated cells", "pma", "deep_omd")  # runs that lose nodes
 
 
@@ -44,7 +45,7 @@ def planned(chosen: Sequence[Case], rng: np.random.Generator) -> Iterator[tuple[
     for _ in count():
         yield from ((case, dealt(case, "driver", AT_ONCE)) for case in chosen if case.inline)
         yield from ((case, dealt(case, "workers", ON_WORKERS)) for case in chosen if case.workers)
-        yield from ((case, dealt(case, "cluster", 1)) for case in chosen if case.name in CLUSTERS)
+        yield from ((case, dealt(case, "cluster", ON_CLUSTER)) for case in chosen if case.name in CLUSTERS)
 
 
 class Campaign:

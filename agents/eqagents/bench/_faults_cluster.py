@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Self
 
 HOST = """
 import json, random, sys
@@ -57,10 +56,8 @@ class Nodes:
         self._host.stdin.flush()
         self._answer()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End all of it."""
         try:
             self._host.communicate(timeout=60)
         except subprocess.TimeoutExpired:

@@ -18,7 +18,7 @@ import numpy as np
 from eqagents.bench._faults_processes import Driver
 from eqagents.training.checkpoint import list_checkpoints
 
-RECOVERED_WITHIN = 120.0  # seconds within which a run on workers goes on after it lost one
+RECOVERED_WITHIN = 240.0  # seconds within which a run on workers goes on after it lost one
 
 
 @dataclass

@@ -154,7 +154,7 @@ def trial(
             done.wrong += [f"left in the run's directory: {file.name}" for file in _temporaries(site.run)]
     finally:
         if nodes is not None:
-            nodes.__exit__()
+            nodes.close()
         if disk is not None:
             disk.remove()
     done.seconds = time.monotonic() - started
