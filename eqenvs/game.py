@@ -58,7 +58,8 @@ class Game:
         self._enumerated: tuple[Model, int] | None = None
 
     def __repr__(self) -> str:
-        return f"{self.spec.id}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
+        given = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
+        return f"{self.spec.id}({given})" if given else self.spec.id
 
     def __reduce__(self) -> tuple[Callable[..., Game], tuple[str | GameSpec, dict[str, Any]]]:
         from eqenvs import registry

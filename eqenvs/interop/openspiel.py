@@ -5,7 +5,8 @@ Lanctot et al. (2019), "OpenSpiel: a framework for reinforcement learning in gam
 A game is walked through once and kept as its tree, so any that can be enumerated is a game here: sequential or
 simultaneous (its players then move one after the other, unseen), with chance that says its outcomes, and information
 states of perfect recall. Actions have OpenSpiel's numbers, information sets its strings as names, payoffs are its
-returns. Cost: about 10 microseconds a history to read; then as any tree, see `eqenvs.tree_rules`.
+returns. Games of perfect information need not have such strings; their histories serve, only `to_policy` then has no
+form. Cost: about 10 microseconds a history to read; then as any tree, see `eqenvs.tree_rules`.
 
 Needs the package `open_spiel`, to read a game and to turn policies into OpenSpiel's.
 """
@@ -80,9 +81,16 @@ def _loaded(reference: str) -> Any:
         raise UnsupportedGame(f"{where} is a mean-field game, whose tree is not a game's; see `eqenvs games`")
     if kind.chance_mode == kind.chance_mode.SAMPLED_STOCHASTIC:
         raise UnsupportedGame(f"{where} draws its chance moves without saying the outcomes, and cannot be enumerated")
-    if not kind.provides_information_state_string:
+    if not kind.provides_information_state_string and not _by_history(kind):
         raise UnsupportedGame(f"{where} does not say what its players' information states are")
     return library.convert_to_turn_based(game) if kind.dynamics == kind.dynamics.SIMULTANEOUS else game
+
+
+def _by_history(kind: Any) -> bool:
+    """Whether information states are told by nothing but the history, which everybody knows."""
+    if kind.provides_information_state_string or kind.dynamics != kind.dynamics.SEQUENTIAL:
+        return False
+    return bool(kind.information == kind.information.PERFECT_INFORMATION)
 
 
 class _Decision(NamedTuple):
@@ -131,6 +139,7 @@ def tree_of(game: Any, where: str) -> Tree:
         UnsupportedGame: an information state has different legal actions.
     """
     players, kind = game.num_players(), game.get_type()
+    by_history = _by_history(kind)
     infosets = [_Infosets() for _ in range(players)]
     player, infoset, first, count, chance = [0], [-1], [0], [0], [1.0]
     ends: list[int] = []
@@ -153,7 +162,8 @@ def tree_of(game: Any, where: str) -> Tree:
             outcomes = [(action, 1.0) for action in actions]
             view = _view(kind, state, mover)
             player[node] = mover
-            infoset[node] = infosets[mover].at(state.information_state_string(mover), actions, view, where)
+            label = state.history_str() if by_history else state.information_state_string(mover)
+            infoset[node] = infosets[mover].at(label, actions, view, where)
             for action in actions:
                 if action not in names[mover]:
                     names[mover][action] = state.action_to_string(mover, action)
@@ -227,7 +237,7 @@ def to_game(game: Game, *, max_cycles: int | None = None) -> Any:
 def _tree(game: Game) -> Tree:
     rules = game.rules
     if not isinstance(rules, TreeRules) or not game.spec.id.startswith(f"{SCHEME}:"):
-        raise UnsupportedGame(f"{game.spec.id} is no game of OpenSpiel; see `eqenvs.interop.to_openspiel`")
+        raise UnsupportedGame(f"{game.spec.id} is no game of OpenSpiel; see `eqenvs.interop.openspiel.to_game`")
     return rules.tree
 
 
@@ -237,8 +247,14 @@ def to_policy(game: Game, policy: TabularPolicy) -> Any:
     Args:
         game: made by "openspiel:...".
         policy: of it.
+
+    Raises:
+        UnsupportedGame: it is no game of OpenSpiel, or one without information state strings.
     """
     tree = _tree(game)
+    reference = game.spec.id.removeprefix(f"{SCHEME}:")
+    if _by_history(_loaded(reference).get_type()):
+        raise UnsupportedGame(f"{game.spec.id} has no information state strings, which OpenSpiel's tables go by")
     rows: dict[str, list[tuple[int, float]]] = {}
     for player, states in enumerate(game.information_states):
         for key, chances, mask in zip(states.keys, policy.tables[player], states.masks, strict=True):

@@ -126,6 +126,8 @@ def test_what_has_no_end_is_cut_off() -> None:
         ("kuhn_pokr", InputError, "unknown OpenSpiel game 'kuhn_pokr'; did you mean 'kuhn_poker'"),
         ("kuhn_poker(cards=3)", InputError, "cannot load 'kuhn_poker.cards=3.': Unknown parameter 'cards'"),
         ("kuhn_poker(players=3", InputError, "cannot load"),
+        ("nfg_game", InputError, "cannot load 'nfg_game': map::at"),  # an exception of C++ that is no SpielError
+        ("deep_sea", UnsupportedGame, "does not say what its players' information states are"),
         ("mfg_crowd_modelling", UnsupportedGame, "is a mean-field game"),
         ("", InputError, "unknown OpenSpiel game ''"),
     ],
@@ -140,6 +142,43 @@ def test_what_is_too_large_is_refused_early(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(openspiel, "MAX_SIZE", 1000)
     with pytest.raises(GameTooLargeError, match=r"liars_dice: has more than 1,000 histories"):
         eqenvs.make("openspiel:liars_dice")
+
+
+def test_information_states_that_take_too_much_are_refused_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openspiel, "MAX_BYTES", 1 << 20)
+    with pytest.raises(GameTooLargeError, match=r"liars_dice\(numdice=1\): [\d,]+ information states of a player take"):
+        eqenvs.make("openspiel:liars_dice(numdice=1)")
+
+
+def test_a_player_without_decisions_sees_nothing() -> None:
+    game = eqenvs.make("openspiel:start_at(history=0;1;1,game=kuhn_poker())")  # the second player folds or calls
+    assert game.model().sizes()["infosets"] == [0, 1]
+    check_game(game)
+    even = uniform(game)
+    theirs = pyspiel.load_game("start_at(history=0;1;1,game=kuhn_poker())")
+    found = pyspiel.nash_conv(theirs, openspiel.to_policy(game, even))
+    assert score(game, even).nash_conv == pytest.approx(found, abs=1e-12)
+
+
+def test_histories_serve_as_information_states_where_all_is_seen_and_none_are_told() -> None:
+    """Values by backward induction over OpenSpiel's own states."""
+    from eqsolvers.result import find_solver
+
+    for name in ("breakthrough(rows=4,columns=2)", "pig(players=2,winscore=3,diceoutcomes=2,horizon=6)"):
+        game = eqenvs.make(f"openspiel:{name}")
+        found = find_solver(game.family, "nash", "sequence-lp").solve(game.model(), tolerance=1e-9).policy
+        assert score(game, found).values[0] == pytest.approx(worth(pyspiel.load_game(name).new_initial_state()))
+        with pytest.raises(UnsupportedGame, match="has no information state strings"):
+            openspiel.to_policy(game, uniform(game))
+
+
+def worth(state: Any) -> float:
+    """The first player's value."""
+    if state.is_terminal():
+        return float(state.returns()[0])
+    if state.is_chance_node():
+        return sum(chance * worth(state.child(outcome)) for outcome, chance in state.chance_outcomes())
+    return [max, min][state.current_player()](worth(state.child(action)) for action in state.legal_actions())
 
 
 def test_policies_of_other_games_are_refused() -> None:
