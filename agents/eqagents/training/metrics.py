@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import socket
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -124,8 +126,7 @@ class MetricsWriter:
 
         self._open()
         restart = SessionLog(status=SessionLog.START)
-        self._events.add_event(Event(wall_time=time.time(), step=step + 1, session_log=restart))
-        self._events.flush()
+        self._events.add(Event(wall_time=time.time(), step=step + 1, session_log=restart))
 
     def close(self) -> None:
         """Closes both files; a later `write` opens them again."""
@@ -148,8 +149,6 @@ class MetricsWriter:
             self.close()
 
     def _open(self) -> None:
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
         self._directory.mkdir(parents=True, exist_ok=True)
         self._lines = (self._directory / METRICS_FILE).open("a", encoding="utf-8")
         events = self._directory / TENSORBOARD
@@ -157,7 +156,7 @@ class MetricsWriter:
         seconds = [int(file.name.split(".")[3]) for file in events.glob("events.out.tfevents.*")]
         while max(seconds, default=0) == int(time.time()):
             time.sleep(0.02)
-        self._events = EventFileWriter(str(events))
+        self._events = _Events(events)
 
     def _write_events(self, step: int, now: float, values: Mapping[str, float]) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
@@ -170,8 +169,36 @@ class MetricsWriter:
 
         if self._events is None:
             self._open()
-        self._events.add_event(Event(wall_time=now, step=step, summary=Summary(value=values)))
-        self._events.flush()
+        self._events.add(Event(wall_time=now, step=step, summary=Summary(value=values)))
+
+
+class _Events:
+    """A file of TensorBoard events, written where it is asked for.
+
+    TensorBoard's own writer leaves that to a thread, whose errors, as where the disk is full, end as tracebacks.
+
+    Args:
+        directory: made if missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        directory.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (directory / name).open("ab")
+        self._records = RecordWriter(self._file)
+        self.add(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def add(self, event: Any) -> None:
+        """Appends an event, and flushes it."""
+        self._records.write(event.SerializeToString())
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
 
 
 def flattened(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,9 +146,21 @@ def test_full_disk_is_told_once_and_closes_the_files(tmp_path):
             writer.write(1, {"a": 2})
         except OSError as error:
             raise ValueError("what the run made of it") from error
-    assert events._async_writer._closed
+    assert events._file.closed
     whole.close()
     assert [row["step"] for row in read_metrics(tmp_path)] == [0]
+
+
+def test_events_that_cannot_be_written_are_an_error_of_the_write(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    writer = MetricsWriter(tmp_path)
+    writer.write(0, {"a": 1})
+    writer._events._file.close()
+    writer._events._file = writer._events._records._writer = open("/dev/full", "ab")  # noqa: SIM115
+    with pytest.raises(OSError, match="No space left"):
+        writer.write(1, {"a": 2})
+    with pytest.raises(OSError, match="No space left"):
+        writer.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_tensorboard_shows_pictures_as_they_were_drawn(tmp_path: Path) -> None:
