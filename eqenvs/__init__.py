@@ -17,7 +17,8 @@ from eqenvs.unfolding import unfold
 
 __version__ = "0.1.0"
 
-# Gymnasium looks for "eqenvs:Exploit-v0" in its registry when it has imported this package.
+# At import, unlike all else: Gymnasium imports what stands before the colon of "eqenvs:Exploit-v0", then looks for the
+# rest in its registry.
 gymnasium.register(
     "Exploit-v0",
     entry_point="eqenvs.envs.exploiter:ExploiterEnv",

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from eqenvs.errors import PolicyError
+from eqenvs.errors import InputError, PolicyError
 from eqenvs.game import Game
+from eqenvs.given_files import read_text
 from eqenvs.policies import CorrelatedStrategy, MarkovCorrelatedPolicy, TabularPolicy, from_mapping
 from eqenvs.registry import make
 from eqenvs.spec import Family
@@ -134,9 +135,9 @@ def load_policy(path: Path) -> tuple[Game, Stored]:
         PolicyError: if it cannot be read, is no JSON, or holds no valid policy.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PolicyError(f"policy file {path} cannot be read ({error.strerror})") from None
+        data = json.loads(read_text(path))
+    except InputError as error:
+        raise PolicyError(f"policy file {error}") from None
     except (ValueError, RecursionError) as error:
         raise PolicyError(f"policy file {path} is no JSON: {error}") from None
     return policy_from_json(data, str(path))

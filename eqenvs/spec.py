@@ -193,6 +193,8 @@ class GameSpec(Parameterised):
         source: authors, year, venue.
         facts: figures that hold.
         version: raised when observations, rewards or rules change.
+        digest: of a game that is given as data, what tells it from others of the same name; None where the file of the
+            game and its parameters do.
     """
 
     family: Family
@@ -204,3 +206,4 @@ class GameSpec(Parameterised):
     size: Callable[..., int] | None = None
     facts: tuple[Fact, ...] = ()
     version: int = 0
+    digest: str | None = None

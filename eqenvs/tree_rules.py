@@ -1,7 +1,8 @@
 """Rules of an extensive-form game that is given as its tree: what other programs' games become here.
 
 One player moves at a time; players who move at once stand one after the other in the tree, none seeing the others'
-choices. Cost: O(B) look-ups for a move of B games; memory 8 (5 + 3 N) bytes per history.
+choices. Cost: O(B) look-ups for a move of B games. Memory, with N players, in all I information sets of at most A
+actions, and K chance moves of at most C outcomes: 8 (7 + 4 N) bytes a history, (9 A + 8 D) I and 8 C K bytes.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from eqenvs.arrays import (
     namespace,
     one_hot,
 )
-from eqenvs.errors import GameDefinitionError
+from eqenvs.errors import GameDefinitionError, GameTooLargeError
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 
+MAX_TABLE = 1 << 28  # entries of the largest array that a tree is laid out in
 ONE_HOT = 256  # information sets whose numbers are shown one-hot
 
 
@@ -68,7 +70,7 @@ class Tree:
         """The histories of each depth, and the history before each of them (-1 before the first).
 
         Raises:
-            GameDefinitionError: not every history follows from the first, once.
+            GameDefinitionError: not as many histories follow from the first as there are.
         """
         found = [(np.zeros(1, dtype=np.int64), np.full(1, -1, dtype=np.int64))]
         size, reached = len(self.player), 1
@@ -130,14 +132,41 @@ def _last_decisions(tree: Tree, masks: BoolArray, place: IntArray) -> tuple[IntA
     return infoset, action
 
 
+def require_fits(num_players: int, histories: int, masks: Sequence[tuple[int, ...]]) -> None:
+    """Refuses a tree whose arrays would be too large, before they are made.
+
+    Args:
+        num_players: N.
+        histories: H.
+        masks: the shape [I_p, A_p] of each player's masks.
+
+    Raises:
+        GameTooLargeError: more than 2^28 entries.
+    """
+    sets, widest = sum(shape[0] for shape in masks), max(shape[1] for shape in masks)
+    for what, entries in ((f"{num_players} players", num_players * histories), (f"{widest} actions", sets * widest)):
+        if entries > MAX_TABLE:
+            raise GameTooLargeError(
+                f"tree: {histories:,} histories and {sets:,} information sets with {what} need {entries:,} entries, "
+                f"the limit is {MAX_TABLE:,}"
+            )
+
+
 def _check(tree: Tree) -> None:
     """Raises GameDefinitionError where the arrays do not fit together."""
-    inner = tree.num_children > 0
-    tree.levels()
+    size, inner = len(tree.player), tree.num_children > 0
+    if ((tree.first_child < 0) | (tree.first_child + tree.num_children > size) | (tree.num_children < 0)).any():
+        raise GameDefinitionError(f"tree: children must be among the {size} histories")
+    if len(np.unique(np.concatenate([level for level, _ in tree.levels()]))) != size:
+        raise GameDefinitionError("tree: a history follows from two others")
+    if ((tree.player < TERMINAL) | (tree.player >= tree.num_players)).any():
+        raise GameDefinitionError(f"tree: movers must be players below {tree.num_players}, chance or nobody")
     if (inner != (tree.player != TERMINAL)).any():
         raise GameDefinitionError("tree: histories with no children must be ends, and ends have none")
     for player, mask in enumerate(tree.masks):
         own = np.flatnonzero(tree.player == player)
+        if len(own) and not 0 <= tree.infoset[own].min() <= tree.infoset[own].max() < len(mask):
+            raise GameDefinitionError(f"tree: player {player}'s information sets must be among its {len(mask)}")
         counts = mask.sum(axis=1)
         if len(own) and not np.array_equal(counts[tree.infoset[own]], tree.num_children[own]):
             raise GameDefinitionError(f"tree: player {player}'s histories have other numbers of children than actions")
@@ -155,6 +184,7 @@ class TreeRules(Rules[TreeState]):
     """
 
     def __init__(self, tree: Tree) -> None:
+        require_fits(tree.num_players, len(tree.player), [mask.shape for mask in tree.masks])
         _check(tree)
         self.tree = tree
         self.num_players = tree.num_players
@@ -194,6 +224,11 @@ class TreeRules(Rules[TreeState]):
     def _outcomes(self, chance: BoolArray) -> Float64Array:
         """The distributions of chance moves, [K, C]."""
         nodes = np.flatnonzero(chance)
+        if len(nodes) * self.num_chance_outcomes > MAX_TABLE:
+            raise GameTooLargeError(
+                f"tree: {len(nodes):,} chance moves of up to {self.num_chance_outcomes:,} outcomes, the limit is "
+                f"{MAX_TABLE:,} in all"
+            )
         table = np.zeros((max(1, len(nodes)), max(1, self.num_chance_outcomes)))
         for row, node in enumerate(nodes):
             first, count = self.tree.first_child[node], self.tree.num_children[node]

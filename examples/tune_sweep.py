@@ -119,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         setting, _, values = entry.partition("=")
         grid[setting] = yaml.safe_load(f"[{values}]")
     base = load_config(options.config, options.changes).model_dump(mode="json")
+    if base.pop("executor")["workers"]:
+        parser.error("a trial is one process; add --set executor.workers=0")
     start_ray(options.address)
     found = sweep(base, grid, options.out, go_on=options.resume)
     for result in sorted(found, key=lambda each: (each.metrics or {}).get(METRIC, float("inf"))):

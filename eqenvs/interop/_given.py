@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 import numpy as np
 
 from eqenvs.models.normal_form import NormalFormModel
@@ -49,4 +52,18 @@ def given(game_id: str, title: str, data: NormalFormModel | Tree, source: str) -
         constant_sum=bool(np.ptp(sums) <= ROUNDING * max(1.0, float(np.abs(ends).max()))),
         size=build.histories if isinstance(data, Tree) else None,
         source=source,
+        digest=_digest(data),
     )
+
+
+def _digest(data: NormalFormModel | Tree) -> str:
+    """Of all that is played by, not of names."""
+    parts: list[np.ndarray[Any, Any]] = [data.payoffs]
+    if isinstance(data, Tree):
+        parts += [data.player, data.infoset, data.first_child, data.num_children, data.chance]
+        parts += [*data.masks, *data.observations]
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(f"{part.dtype.str}{part.shape}".encode())
+        found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()

@@ -204,9 +204,9 @@ class ExportedGame(pyspiel.Game):  # type: ignore[misc]
             max_num_players=rules.num_players,
             min_num_players=rules.num_players,
             provides_information_state_string=True,
-            provides_information_state_tensor=True,
-            provides_observation_string=False,
-            provides_observation_tensor=False,
+            provides_information_state_tensor=False,  # observations may leave out what the player itself did
+            provides_observation_string=True,
+            provides_observation_tensor=True,
             provides_factored_observation_string=False,
         )
         info = pyspiel.GameInfo(

@@ -27,9 +27,11 @@ from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.models.numbers import MAX_NUMBERS
 from eqenvs.rules import CHANCE, TERMINAL
 from eqenvs.spec import GameSpec
-from eqenvs.tree_rules import Tree, numbered
+from eqenvs.tree_rules import Tree, numbered, require_fits
 
 TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([{}])|([^\s{}",]+)|(,))', re.DOTALL)
+MAX_SIZE = 5_000_000  # histories that are read
+MAX_PLAYERS = 60
 EXACT = 10**12  # largest denominator of a chance
 
 
@@ -68,6 +70,11 @@ class _Words:
     def __init__(self, file: str, text: str) -> None:
         self.file, self._text, self._place = file, text, 0
         self._next: tuple[str, str] | None = None
+
+    @property
+    def left(self) -> int:
+        """Characters that are left."""
+        return len(self._text) - self._place
 
     def refuse(self, reason: str) -> NoReturn:
         """Raises InputError with the line."""
@@ -149,15 +156,15 @@ class _Words:
         self.brace("}")
 
 
-def _head(words: _Words) -> list[str]:
+def _head(words: _Words, known: str) -> list[str]:
     """The players' names; what is before them is read."""
     version, numbers = words.word(), words.word()
-    if version not in ("1", "2") or numbers not in ("R", "D"):
-        words.refuse(f"this version is not known: {version[:10]} {numbers[:10]}; known: 2 R of .efg, 1 R of .nfg")
+    if version != known or numbers not in ("R", "D"):
+        words.refuse(f"this version is not known: {version[:10]} {numbers[:10]}; known: {known} R")
     words.text()
     players = [words.text() for _ in words.listed()]
-    if not players:
-        words.refuse("there are no players")
+    if not 0 < len(players) <= MAX_PLAYERS:
+        words.refuse(f"there must be 1 to {MAX_PLAYERS} players, got {len(players)}")
     return players
 
 
@@ -165,7 +172,7 @@ def _head(words: _Words) -> list[str]:
 
 
 def _nfg(words: _Words) -> NormalFormModel:
-    players = _head(words)
+    players = _head(words, "1")
     counts: list[int] = []
     for _ in words.listed():
         if words.follows("brace", "{"):
@@ -232,7 +239,7 @@ class _Reading:
 
 
 def _efg(words: _Words) -> Tree:
-    players = _head(words)
+    players = _head(words, "2")
     if words.follows("text"):
         words.text()  # a comment
     reading = _Reading(len(players), [{} for _ in range(len(players) + 1)])
@@ -256,6 +263,8 @@ def _efg(words: _Words) -> Tree:
         payoffs[node] = _outcome(words, reading, payoffs[node])
         player[node], infoset[node] = (mover, moves.number) if kind == "p" else (CHANCE, -1)
         first[node], count[node] = len(player), len(moves.actions)
+        if len(player) + len(moves.actions) > MAX_SIZE or len(todo) > words.left:
+            raise GameTooLargeError(f"{words.file}: has more than {MAX_SIZE:,} histories, or is cut short")
         todo.extend(range(len(player) + len(moves.actions) - 1, len(player) - 1, -1))
         for place in range(len(moves.actions)):
             for column, value in ((player, 0), (infoset, -1), (first, 0), (count, 0)):
@@ -266,6 +275,7 @@ def _efg(words: _Words) -> Tree:
         words.refuse(f"expected the end, found {words.peek()[1][:40]!r}")
     sets = [list(own.values()) for own in reading.moves[:-1]]
     widths = [max((len(each.actions) for each in own), default=1) for own in sets]
+    require_fits(len(players), len(player), [(len(own), width) for own, width in zip(sets, widths, strict=True)])
     most = max(len(own) for own in sets)
     return Tree(
         player=np.array(player),

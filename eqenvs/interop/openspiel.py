@@ -27,7 +27,7 @@ from eqenvs.interop._given import given
 from eqenvs.policies import TabularPolicy
 from eqenvs.rules import CHANCE, TERMINAL
 from eqenvs.spec import GameSpec
-from eqenvs.tree_rules import Tree, TreeRules, numbered
+from eqenvs.tree_rules import Tree, TreeRules, numbered, require_fits
 
 MAX_SIZE = 5_000_000  # histories that are read
 MAX_BYTES = 1 << 30  # of the information sets' names and of what is seen there
@@ -46,7 +46,7 @@ def pyspiel() -> Any:
         raise InputError(f"{SCHEME}: needs the package open_spiel, see `pip install 'eqenvs[interop]'`") from error
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def spec(reference: str) -> GameSpec:
     """The game that OpenSpiel calls so.
 
@@ -176,6 +176,7 @@ def tree_of(game: Any, where: str) -> Tree:
                 column.append(value)
             chance.append(probability)
     width = game.num_distinct_actions()
+    require_fits(players, len(player), [(len(own.found), width) for own in infosets])
     payoffs = np.zeros((len(player), players))
     payoffs[ends] = returns
     return Tree(

@@ -25,6 +25,8 @@ from eqenvs.models.numbers import MAX_NUMBERS
 from eqenvs.npz import read_array
 from eqenvs.spec import GameSpec
 
+MAX_PLAYERS = 60
+
 
 def spec(reference: str) -> GameSpec:
     """The game of a file.
@@ -66,6 +68,8 @@ def _csv(path: Path) -> Float64Array:
     try:
         rows = csv.reader(io.StringIO(read_text(path), newline=""))
         width = len(next(rows, []))
+        if width > 2 * MAX_PLAYERS:
+            raise InputError(f"{path}, line 1: at most {MAX_PLAYERS} players, {width} columns are there")
         if width < 2 or width % 2:
             raise InputError(f"{path}, line 1: needs a column of actions and one of payoffs for each player")
         for row in rows:
@@ -98,6 +102,7 @@ def _line(row: list[str], width: int, where: str) -> tuple[tuple[int, ...], list
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
     for text in row[:half]:
-        if not (text.strip().isascii() and text.strip().isdigit()) or int(text) >= MAX_NUMBERS:
+        number = text.strip()
+        if not (number.isascii() and number.isdigit()) or len(number) > 9:
             raise InputError(f"{where}: actions are numbered from 0, got {text!r}")
     return tuple(int(text) for text in row[:half]), payoffs

@@ -87,7 +87,7 @@ def test_bad_files_are_refused_with_the_place(change, error, message):
 
 
 def test_unreadable_files_are_named(tmp_path):
-    with pytest.raises(PolicyError, match=r"absent\.json cannot be read"):
+    with pytest.raises(PolicyError, match=r"absent\.json: cannot be read"):
         load_policy(tmp_path / "absent.json")
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     with pytest.raises(PolicyError, match=r"broken\.json is no JSON"):

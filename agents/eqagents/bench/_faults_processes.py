@@ -18,6 +18,7 @@ from uuid import uuid4
 from eqagents.bench._faults_forks import Forked, Forks
 
 MARK = "EQENVS_FAULTS_MARK"
+WORKER_NAMES = ("ray::Actor", "ray::GangMember")  # what Ray calls the processes of a run's workers
 SHARED = Path("/dev/shm")
 PATIENCE = 300.0  # seconds that a driver may take for whatever it is doing
 GONE_WITHIN = 90.0  # seconds after a driver's death within which its processes must be gone; Ray's own agents take 60
@@ -112,7 +113,7 @@ class Driver:
 
     def workers(self) -> list[int]:
         """Its Ray workers that were given their work, by process id."""
-        return [pid for pid in self._belonging() if _command(pid).startswith(("ray::Actor", "ray::GangMember"))]
+        return [pid for pid in self._belonging() if _command(pid).startswith(WORKER_NAMES)]
 
     def said(self) -> str:
         """What it said on standard error."""

@@ -20,6 +20,7 @@ from eqagents.bench._faults_cases import Case, cases
 from eqagents.bench._faults_trial import Result, result_of
 
 WORKERS = (0, 1, 2, 8)
+PATIENCE = 900.0  # seconds that a run of seconds may take on a busy machine
 HASH_SEEDS = ("0", "1", "4242")
 
 
@@ -36,6 +37,7 @@ def run(case: Case, workers: int, hash_seed: str, directory: Path) -> Result:
 
     Raises:
         RuntimeError: it failed.
+        subprocess.TimeoutExpired: it did not end.
     """
     directory.mkdir()
     file = directory / "config.yaml"
@@ -48,6 +50,7 @@ def run(case: Case, workers: int, hash_seed: str, directory: Path) -> Result:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
     )
     if done.returncode:
         raise RuntimeError(f"{case.name} on {workers} workers failed: {done.stderr[-500:]}")

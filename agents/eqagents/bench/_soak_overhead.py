@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,13 @@ class Clock:
 
 
 @contextmanager
-def _clocked(clock: Clock) -> Iterator[None]:
-    """While checkpoints are measured."""
+def _clocked(clock: Clock, begun: Sequence[object]) -> Iterator[None]:
+    """While checkpoints are measured, once there is something in `begun`."""
     storing = Cadence.storing
 
     @contextmanager
     def measured(self: Cadence) -> Iterator[None]:
-        with clock.running(), storing(self):
+        with clock.running() if begun else nullcontext(), storing(self):
             yield
 
     Cadence.storing = measured  # type: ignore[method-assign]
@@ -78,14 +78,14 @@ def overhead(file: Path, overrides: tuple[str, ...], seconds: float = SECONDS) -
     total, stored = Clock(), Clock()
     begun: list[ExitStack] = []
 
-    def at_the_start(progress: Progress) -> None:  # after the first checkpoint, which is counted, too
+    def at_the_start(progress: Progress) -> None:  # after the first checkpoint, which is not counted
         if not begun:
             begun.append(ExitStack())
             begun[0].enter_context(total.running())
 
     with tempfile.TemporaryDirectory() as place:
         train(load_config(file, [*settings, "iterations=1"]), Path(place) / "warm")
-        with _clocked(stored):
+        with _clocked(stored, begun):
             run = train(config, Path(place) / "run", at_the_start)
         begun[0].close()
         ended = run.ended()

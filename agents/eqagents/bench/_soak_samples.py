@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from eqagents.bench._faults_processes import WORKER_NAMES
+
 PROC, SHARED = Path("/proc"), Path("/dev/shm")
 
 
@@ -88,7 +90,7 @@ def named(pids: Iterable[int]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for pid in sorted(pids):
         text = command(pid)
-        if text.startswith(("ray::Actor", "ray::Member")):
+        if text.startswith(WORKER_NAMES):
             found[f"worker {sum(name.startswith('worker') for name in found) + 1}"] = [pid]
         elif text.startswith("ray::"):
             found.setdefault("Ray: spare workers", []).append(pid)

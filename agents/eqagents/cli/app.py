@@ -198,12 +198,10 @@ def resume(
     from eqagents.cli.progress import TrainingDisplay
     from eqagents.training.run import resume as go_on
 
-    path, remote = Path(run_or_uri), "://" in run_or_uri
-    if remote and directory is None:
+    path = Path(run_or_uri)
+    if "://" in run_or_uri and directory is None:
         raise InputError("resuming from a URI needs --out DIR, the run's new directory")
     if directory is not None:
-        if not remote:
-            raise InputError(f"--out is of a run that is resumed from a URI; {run_or_uri} is a path")
         from eqagents.training.remote import fetch
 
         with busy("fetching the checkpoint"):

@@ -40,8 +40,8 @@ class NetworkConfig(Settings):
 def log_softmax_of_legal(logits: Tensor, masks: Tensor) -> Tensor:
     """Log-probabilities [n, A], -inf where `masks` [n, A] forbids: `masked_log_softmax`, faster on a CPU.
 
-    Torch works along rows there, and short rows cost it ten times as much as the same numbers in columns. Turned over
-    in whole blocks of `LANES` rows they give the same bits; the rows that are left over stay rows.
+    Torch works along rows there, and short rows cost it ten times as much as the same numbers in columns, so they are
+    turned over in whole blocks of `LANES` rows; the rows that are left over stay rows.
     """
     rows, actions = logits.shape
     if logits.device.type != "cpu" or actions >= LANES or rows < MANY_ROWS:

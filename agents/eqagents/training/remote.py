@@ -27,7 +27,7 @@ from uuid import uuid4
 import yaml
 
 from eqagents.training.checkpoint import ARRAYS, LATEST, TREE, load_checkpoint, name_of, outlived
-from eqagents.training.files import sync_directory, write_durably
+from eqagents.training.files import sync_directory, write_durably, write_text
 from eqagents.training.metrics import METRICS_FILE, read_metrics
 from eqagents.training.remote_folder import Folder, reason_of, shown
 from eqagents.training.run_directory import CONFIG_FILE, ENVIRONMENT_FILE, RunDirectory
@@ -100,10 +100,11 @@ def fetch(uri: str, path: Path, step: int | None = None) -> RunDirectory:
         folder, place = _run_in(Folder.at(uri), uri)
         shutil.rmtree(made, ignore_errors=True)
         (made / "checkpoints").mkdir(parents=True)
-        found = folder / name_of(_fetch_checkpoint(folder, made / "checkpoints", step))
+        fetched = _fetch_checkpoint(folder, made / "checkpoints", step)
+        found = folder / name_of(fetched)
         _fetch_config(found, made, place)
         _fetch_environment(found, made, folder.path.rpartition("/")[2])
-        _fetch_metrics(found, made)
+        _fetch_metrics(found, made, fetched)
         RunDirectory.require_free(path)
         if path.exists():
             shutil.rmtree(path)  # it holds nothing but what a start that was cut short left
@@ -321,11 +322,15 @@ def _fetch_checkpoint(folder: Folder, to: Path, step: int | None) -> int:
     raise CheckpointError(f"{folder.shown}: no checkpoint {'that loads' if step is None or tried else step}{there}")
 
 
-def _fetch_metrics(folder: Folder, made: Path) -> None:
-    """Fetches the metrics up to a checkpoint; damaged ones are left out."""
+def _fetch_metrics(folder: Folder, made: Path, step: int) -> None:
+    """Fetches the metrics up to a checkpoint, which the run may have added to while they were copied.
+
+    Damaged ones are left out.
+    """
     folder.fetch(METRICS_FILE, made / METRICS_FILE)
     try:
-        read_metrics(made)
+        kept = [record for record in read_metrics(made) if record["step"] <= step]
+        write_text(made / METRICS_FILE, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
     except CheckpointError:
         logger.warning("%s/%s: is damaged, and left out", folder.shown, METRICS_FILE)
         (made / METRICS_FILE).unlink()

@@ -121,7 +121,10 @@ class Folder:
 
 def shown(uri: str) -> str:
     """A URI without the password and the parameters that it may hold."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # brackets that are no address
+        return uri.partition("://")[0] + "://..."
     user, at, host = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{host}", parts.path, "", ""))
 

@@ -174,9 +174,11 @@ def _require_gains(config: RunConfig) -> None:
 
 def _identity(config: RunConfig, game: Game) -> dict[str, Any]:
     """What a checkpoint must have in common with the run that loads it: all that its result depends on."""
+    data = {} if game.spec.digest is None else {"game_data": game.spec.digest}
     return {
         "game": config.game.id,
         "parameters": game.parameters,
+        **data,
         "learner": config.learner.model_dump(mode="json"),
         "seed": config.seed,
     }

@@ -106,11 +106,11 @@ def test_a_soak_samples_a_run_and_ends_it(tmp_path: Path) -> None:
     (run,) = found
     assert run.left == []  # it ended as it was told to
     assert list(run.samples) == ["driver"]
-    assert len(run.samples["driver"]) == len(shared) > 20
+    assert len(run.samples["driver"]) == len(shared) >= 2
     memory, counts, work = sections(found, shared, 0.07)
     assert memory.rows[0]["end"] > 50
     assert {row["what"] for row in counts.rows} > {"open files", "threads", "processes", soaks.SIZE}
-    assert work.rows[0]["iterations"] > 20
+    assert work.rows[0]["iterations"] > 0
 
 
 def test_a_run_that_ends_by_itself_is_an_error(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_overhead_is_measured_with_the_default_cadence(pytestconfig: pytest.Conf
         load_config(configs / f"{name}.yaml", overrides)
     row = overhead(configs / "psro_kuhn.yaml", (), seconds=0.5)
     assert row["seconds"] >= 0.5
-    assert 2 <= row["checkpoints"] <= row["iterations"] + 1
+    assert 1 <= row["checkpoints"] <= row["iterations"]
     assert 0 < row["wall"] < 100
     assert 0 < row["cpu"] < 100
     assert row["within"] == (row["wall"] < 3)

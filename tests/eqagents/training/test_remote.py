@@ -471,7 +471,8 @@ def test_what_cannot_be_is_one_line_of_the_command(tmp_path: Path, call: Callabl
         (["train", file, "--out", new, "--set", "checkpoint.copy_to=ftp://host/x"], "is no place for checkpoints"),
         (["resume", f"file://{tmp_path}/none", "--out", new], "holds no copies of a run"),
         (["resume", f"file://{tmp_path}/none"], "needs --out DIR"),
-        (["resume", tmp_path / "none", "--out", new], "is a path"),
+        (["resume", tmp_path / "none", "--out", new], "holds no copies of a run"),
+        (["train", file, "--out", new, "--set", "checkpoint.copy_to=s3://[x/y"], "is no place for checkpoints"),
     ):
         status, said, errors = call(*arguments)
         assert (status, said) == (2, "")

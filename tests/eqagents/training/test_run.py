@@ -410,3 +410,14 @@ def test_one_reader_gives_what_a_run_wrote(finished: Path) -> None:
     } == json.loads(run.ended_file.read_text())
     assert meta_game == json.loads((finished / "meta_game.json").read_text())
     assert run.artefact("replicas") is None
+
+
+def test_a_run_goes_on_in_no_other_game_of_the_same_file(tmp_path: Path) -> None:
+    file = tmp_path / "game.csv"
+    file.write_text("a,b,u,v\n0,0,1,-1\n0,1,0,0\n1,0,0,0\n1,1,1,-1\n")
+    data = {"game": {"id": f"table:{file}"}, "learner": {"id": "tabular", "method": "rm+"}, "iterations": 2}
+    run = train(config(data), tmp_path / "run")
+    resume(run.path)
+    file.write_text("a,b,u,v\n0,0,1,-1\n0,1,0,0\n1,0,0,0\n1,1,2,-2\n")
+    with pytest.raises(CheckpointError, match="the checkpoint has game_data"):
+        resume(run.path)

@@ -105,7 +105,7 @@ def test_games_here_are_games_there(name: str, parameters: dict[str, Any]) -> No
     while not state.is_terminal():
         actions = [a for a, _ in state.chance_outcomes()] if state.is_chance_node() else state.legal_actions()
         if not state.is_chance_node():
-            assert len(state.information_state_tensor()) == game.rules.observation_size
+            assert len(state.observation_tensor()) == game.rules.observation_size
         state.apply_action(actions[-1])
     assert exported.utility_sum() is None or sum(state.returns()) == pytest.approx(exported.utility_sum())
 

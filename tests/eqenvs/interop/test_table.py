@@ -44,6 +44,8 @@ def test_lines_are_joint_actions_in_any_order(tmp_path: Path) -> None:
         ("a,b,u,v\n0,x,1,1", "line 2: actions are numbered from 0, got 'x'"),
         ("a,b,u,v\n0,-1,1,1", "line 2: actions are numbered from 0, got '-1'"),
         ("a,b,u,v\n0,99999999999,1,1", "line 2: actions are numbered from 0"),
+        ("a,b,u,v\n0," + "9" * 5000 + ",1,1", "line 2: actions are numbered from 0"),
+        (",".join("a" * 140), "line 1: at most 60 players, 140 columns are there"),
         ("a,b,u,v\n0,0,1,one", "line 2: could not convert string to float"),
         ("a,b,u,v\n0,0,1,1\n0,0,1,1", r"line 3: joint action \(0, 0\) came before"),
         ("a,b,u,v\n0,0,1,1\n1,1,1,1", "2 x 2 actions make 4 joint actions, 2 are there"),

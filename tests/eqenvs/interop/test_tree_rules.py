@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.errors import GameDefinitionError
+from eqenvs.errors import GameDefinitionError, GameTooLargeError
 from eqenvs.interop import gambit
 from eqenvs.testing.conformance import check_game
 from eqenvs.tree_rules import Tree, TreeRules, numbered
@@ -56,16 +56,32 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     decision = int(np.flatnonzero(tree.player == 0)[0])
     fewer = tree.num_children.copy()
     fewer[decision] = 1
+    inner = np.flatnonzero(tree.num_children == 2)
+    before_ends = [int(node) for node in inner if (tree.num_children[tree.first_child[node] :][:2] == 0).all()]
+    shared = tree.first_child.copy()
+    shared[before_ends[0]] = shared[before_ends[1]]
     nobody = tree.player.copy()
     nobody[ends[0]] = 0
     for changed, message in (
         (replace(tree, num_children=fewer), "58 histories must follow from the first once, "),
         (replace(tree, first_child=np.zeros_like(tree.first_child)), "58 histories must follow from the first once, "),
+        (replace(tree, first_child=tree.first_child + 58), "children must be among the 58 histories"),
+        (replace(tree, first_child=shared), "a history follows from two others"),
+        (replace(tree, infoset=tree.infoset + 9), "player 0's information sets must be among its 6"),
+        (replace(tree, infoset=np.where(tree.player == 0, -1, tree.infoset)), "player 0's information sets must be"),
+        (replace(tree, player=np.where(tree.player == 1, 7, tree.player)), "movers must be players below 2"),
         (replace(tree, player=nobody), "must be ends"),
         (replace(tree, masks=(np.ones((6, 3), dtype=bool), tree.masks[1])), "player 0's histories have other numbers"),
     ):
         with pytest.raises(GameDefinitionError, match=message):
             TreeRules(changed)
+
+
+def test_what_would_not_fit_into_memory_is_refused_first(tmp_path: Path) -> None:
+    tree = tree_of("kuhn_poker", tmp_path)
+    wide = np.lib.stride_tricks.as_strided(np.ones(1, dtype=bool), (2**20, 2**20), (0, 0))
+    with pytest.raises(GameTooLargeError, match=r"1048576 actions need .* entries, the limit is"):
+        TreeRules(replace(tree, masks=(wide, tree.masks[1])))
 
 
 @pytest.mark.parametrize(("count", "most", "width"), [(3, 3, 3), (1, 1, 1), (0, 5, 5), (256, 256, 256), (300, 300, 9)])
