@@ -16,7 +16,7 @@ PACKAGES := eqenvs agents/eqagents solvers/eqsolvers
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint doctest bench clean
+.PHONY: help env demo test lint doctest frameworks bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -60,10 +60,20 @@ lint: $(VENV)/.dev ## ruff, import directions, mypy
 doctest: $(VENV)/.dev ## the examples in the docstrings
 	$(BIN)/python -m pytest --doctest-modules $(PACKAGES)
 
+# RLlib asks for an older Gymnasium, so it has an environment of its own.
+frameworks: ## the tests of RLlib, TorchRL, Stable-Baselines3 and OpenSpiel, in environments of their own
+	$(PYTHON) -m venv .venv-rllib && $(PYTHON) -m venv .venv-frameworks
+	grep -vi '^gymnasium==' constraints.txt > .venv-rllib/constraints.txt
+	.venv-rllib/bin/python -m pip install --disable-pip-version-check -c .venv-rllib/constraints.txt -e ".[rllib]" pytest
+	.venv-frameworks/bin/python -m pip install --disable-pip-version-check -c constraints.txt \
+	  -e ".[frameworks,cluster]" open_spiel pytest hypothesis
+	.venv-rllib/bin/python -m pytest tests/eqagents/interop tests/examples/test_rllib_ppo.py
+	.venv-frameworks/bin/python -m pytest tests/eqagents/interop tests/eqenvs/interop tests/examples --ignore tests/examples/test_rllib_ppo.py
+
 bench: $(VENV)/.run ## speed and memory beside OpenSpiel and LiteEFG; about ten minutes
 	$(INSTALL) -e ".[bench]"
 	$(BIN)/eqenvs bench extensive --out benchmarks/results/extensive.json
 
 clean: ## remove .venv, builds and caches; runs/ stays
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-rllib .venv-frameworks build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eqenvs.arrays import make_backend
-from eqenvs.errors import GameTooLargeError, UnsupportedGame
+from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
 from eqenvs.models import InformationStates, Model, NormalFormModel
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
 from eqenvs.normal_form_rules import NormalFormRules, constant_sum, num_histories
@@ -50,7 +50,12 @@ class Game:
     def __init__(self, spec: GameSpec, parameters: Mapping[str, Any] | None = None) -> None:
         self.spec = spec
         resolved = spec.resolve(parameters or {})
-        self._definition: Definition = spec.build(**resolved)
+        try:
+            self._definition: Definition = spec.build(**resolved)
+        except InputError as error:
+            if spec.id in str(error):
+                raise
+            raise type(error)(f"{spec.id}: {error}") from error  # what its file builds on does not know for whom
         # A parameter that was left to the game (None) is told as what the game made of it.
         self.parameters = {
             name: getattr(self._definition, name, None) if value is None else value for name, value in resolved.items()

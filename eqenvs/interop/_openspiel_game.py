@@ -8,16 +8,23 @@ a move.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyspiel
 
 from eqenvs.arrays import Float64Array, namespace
 from eqenvs.errors import GameTooLargeError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.rules import CHANCE, TERMINAL, Rules
+
+try:
+    import pyspiel
+except (
+    ImportError
+):  # modules are looked at where it is not installed, too; `openspiel.to_game` says so
+    pyspiel = SimpleNamespace(Game=object, State=object)
 
 NUMPY = namespace(np.zeros(0))
 UNKNOWN_LENGTH = 1_000_000  # moves, where a game has no end by itself and none is asked for

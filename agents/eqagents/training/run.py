@@ -223,11 +223,12 @@ def _load(run: RunDirectory, parts: _Parts, step: int | None) -> Point:
     found = tree.get("identity") if isinstance(tree, dict) else None
     expected = _identity(parts.config, parts.game)
     if found != expected:
-        differing = [name for name in expected if not isinstance(found, dict) or found.get(name) != expected[name]]
-        name = differing[0]
-        there = found.get(name) if isinstance(found, dict) else None
+        there = found if isinstance(found, dict) else {}
+        no = object()  # neither has a key of that value
+        name = next(name for name in (*expected, *there) if there.get(name, no) != expected.get(name, no))
         raise CheckpointError(
-            f"{run.checkpoints}: the checkpoint has {name} {there}, the run's configuration says {expected[name]}"
+            f"{run.checkpoints}: the checkpoint has {name} {there.get(name)}, the run's configuration says "
+            f"{expected.get(name)}"
         )
     with _understood(run, parts.config.learner.id):
         state = parts.learner.from_tree(tree["state"])

@@ -19,7 +19,7 @@ import yaml
 
 from eqagents.oracles import OracleResult, find_oracle
 from eqagents.report import load_report_data, render_report
-from eqagents.training.checkpoint import list_checkpoints, load_checkpoint
+from eqagents.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from eqagents.training.config import RunConfig, parse_config
 from eqagents.training.metrics import read_metrics
 from eqagents.training.progress import Progress
@@ -421,3 +421,13 @@ def test_a_run_goes_on_in_no_other_game_of_the_same_file(tmp_path: Path) -> None
     file.write_text("a,b,u,v\n0,0,1,-1\n0,1,0,0\n1,0,0,0\n1,1,2,-2\n")
     with pytest.raises(CheckpointError, match="the checkpoint has game_data"):
         resume(run.path)
+
+
+def test_a_checkpoint_with_more_in_its_identity_is_of_another_run(tmp_path: Path) -> None:
+    run = train(config(EXACT, "iterations=1"), tmp_path / "run")
+    step, tree = load_checkpoint(run.checkpoints)
+    for value in (None, 3):
+        tree["identity"]["more"] = value
+        save_checkpoint(run.checkpoints, step, tree)
+        with pytest.raises(CheckpointError, match=f"the checkpoint has more {value}, the run's configuration says None"):
+            resume(run.path)

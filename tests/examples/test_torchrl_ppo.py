@@ -1,0 +1,13 @@
+"""TorchRL trains on a game here, and its checkpoint is scored; training lowers NashConv."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("torchrl")
+
+
+def test_checkpoint_is_scored_by_the_command(example, recipe):
+    nash_conv, found = recipe(example("torchrl_ppo"))
+    assert found["nash_conv"] == pytest.approx(nash_conv, abs=1e-9)
+    assert nash_conv < 0.8  # uniform play: 0.917
