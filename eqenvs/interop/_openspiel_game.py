@@ -21,9 +21,7 @@ from eqenvs.rules import CHANCE, TERMINAL, Rules
 
 try:
     import pyspiel
-except (
-    ImportError
-):  # modules are looked at where it is not installed, too; `openspiel.to_game` says so
+except ImportError:  # modules are looked at where it is not installed, too; `openspiel.to_game` says so
     pyspiel = SimpleNamespace(Game=object, State=object)
 
 NUMPY = namespace(np.zeros(0))

@@ -429,5 +429,5 @@ def test_a_checkpoint_with_more_in_its_identity_is_of_another_run(tmp_path: Path
     for value in (None, 3):
         tree["identity"]["more"] = value
         save_checkpoint(run.checkpoints, step, tree)
-        with pytest.raises(CheckpointError, match=f"the checkpoint has more {value}, the run's configuration says None"):
+        with pytest.raises(CheckpointError, match=f"has more {value}, the run's configuration says None"):
             resume(run.path)
