@@ -20,6 +20,7 @@ from eqagents.bench import (
     _mf_peers,
     find_benchmark,
 )
+from eqagents.bench._measure import without_warnings
 from eqenvs.spec import Family
 from eqsolvers.mean_field._dynamics import Dynamics
 from eqsolvers.result import solvers
@@ -173,7 +174,7 @@ def test_curves_are_those_that_the_methods_have_alone(sections):
 def test_the_log_level_is_as_before():
     log = logging.getLogger("eqsolvers")
     before = log.level
-    with _mf_curves._quiet():
+    with without_warnings("eqsolvers"):
         assert log.level == logging.ERROR
     assert log.level == before
 
