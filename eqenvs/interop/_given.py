@@ -12,6 +12,8 @@ from eqenvs.rules import TERMINAL
 from eqenvs.spec import Family, GameSpec
 from eqenvs.tree_rules import Tree, TreeRules
 
+MAX_SIZE = 5_000_000  # histories that are read
+MAX_PLAYERS = 60  # NumPy has 64 axes
 ROUNDING = 1e-12  # of a sum of payoffs, relative to the largest
 
 

@@ -21,7 +21,7 @@ from eqenvs.arrays import Float64Array
 from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.given_files import read_text
-from eqenvs.interop._given import given
+from eqenvs.interop._given import MAX_PLAYERS, MAX_SIZE, given
 from eqenvs.models import ExtensiveFormModel
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.models.numbers import MAX_NUMBERS
@@ -30,8 +30,6 @@ from eqenvs.spec import GameSpec
 from eqenvs.tree_rules import Tree, numbered, require_fits
 
 TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([{}])|([^\s{}",]+)|(,))', re.DOTALL)
-MAX_SIZE = 5_000_000  # histories that are read
-MAX_PLAYERS = 60
 EXACT = 10**12  # largest denominator of a chance
 
 

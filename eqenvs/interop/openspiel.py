@@ -23,13 +23,12 @@ import numpy as np
 from eqenvs.arrays import Float32Array
 from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame, unknown_name
 from eqenvs.game import Game
-from eqenvs.interop._given import given
+from eqenvs.interop._given import MAX_SIZE, given
 from eqenvs.policies import TabularPolicy
 from eqenvs.rules import CHANCE, TERMINAL
 from eqenvs.spec import GameSpec
 from eqenvs.tree_rules import Tree, TreeRules, numbered, require_fits
 
-MAX_SIZE = 5_000_000  # histories that are read
 MAX_BYTES = 1 << 30  # of the information sets' names and of what is seen there
 SCHEME = "openspiel"
 

@@ -19,13 +19,11 @@ import numpy as np
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import GameTooLargeError, InputError
 from eqenvs.given_files import read_bytes, read_text
-from eqenvs.interop._given import given
+from eqenvs.interop._given import MAX_PLAYERS, given
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.models.numbers import MAX_NUMBERS
 from eqenvs.npz import read_array
 from eqenvs.spec import GameSpec
-
-MAX_PLAYERS = 60
 
 
 def spec(reference: str) -> GameSpec:

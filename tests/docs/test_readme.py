@@ -4,7 +4,6 @@ In this process, through the `run` that the installed command calls: processes w
 """
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,17 +30,8 @@ def test_python_block_runs(code):
 
 
 @pytest.mark.parametrize("code", SHELL, ids=range(len(SHELL)))
-def test_commands_run(code, tmp_path, monkeypatch, call):
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    (tmp_path / "runs").mkdir()
-    monkeypatch.chdir(tmp_path)
-    for line in code.splitlines():
-        if line in ELSEWHERE:
-            continue
-        program, *arguments = line.split()
-        assert program == "eqenvs"
-        status, _, err = call(*arguments)
-        assert status == 0, f"{line}\n{err}"
+def test_commands_run(code, run_lines):
+    run_lines(line for line in code.splitlines() if line not in ELSEWHERE)
 
 
 @pytest.mark.parametrize("line", ELSEWHERE)

@@ -1,7 +1,6 @@
 """The commands of docs/running.md run, in this process, and what it says of a run's directory is so."""
 
 import re
-import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -10,16 +9,9 @@ LINES = [line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, flags=re.M | r
 OTHERS = re.findall(r"^python (benchmarks/\S+)", PAGE, flags=re.M)
 
 
-def test_commands_run_and_every_file_of_the_run_is_on_the_page(tmp_path, monkeypatch, call):
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    (tmp_path / "runs").mkdir()
-    monkeypatch.chdir(tmp_path)
+def test_commands_run_and_every_file_of_the_run_is_on_the_page(tmp_path, run_lines):
     assert len(LINES) == 4
-    for line in LINES:
-        program, *arguments = line.split()
-        assert program == "eqenvs"
-        status, _, err = call(*arguments)
-        assert status == 0, f"{line}\n{err}"
+    run_lines(LINES)
     names = {path.name for path in (tmp_path / "runs" / "kuhn").iterdir() if not path.name.startswith(".")}
     told = set(re.findall(r"`([\w.]+)[/`]", PAGE))
     assert names - told <= {"meta_game.json"}  # of the learner

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shlex
@@ -37,18 +36,3 @@ def recipe(
         return returned, json.loads(said)
 
     return run
-
-
-@pytest.fixture
-def example() -> Callable[[str], ModuleType]:
-    """One of the examples, by the name of its file."""
-
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from eqagents.configuration import validate
@@ -53,11 +49,8 @@ print("placed")
 
 
 @pytest.mark.ray
-def test_workers_and_learners_run_where_their_resources_are():
-    settings = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=settings, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "placed" in done.stdout
+def test_workers_and_learners_run_where_their_resources_are(run_script):
+    assert "placed" in run_script(SCRIPT, 300)
 
 
 @pytest.mark.parametrize(

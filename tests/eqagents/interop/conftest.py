@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,21 +15,6 @@ from eqenvs.game import Game
 from eqenvs.policies import JointPolicy, tabulate
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def example() -> Callable[[str], ModuleType]:
-    """One of the examples, by the name of its file."""
-
-    def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 @pytest.fixture
