@@ -18,8 +18,13 @@ PACKAGE, INTEROP = "eqenvs.games", "eqenvs.interop"
 
 
 def game_ids() -> list[str]:
-    """The ids of all games, sorted."""
+    """The ids of all games, sorted; those of installed plug-ins are among them."""
     return list(discovery.modules(PACKAGE))
+
+
+def specs() -> dict[str, GameSpec]:
+    """What the file of every game says about it, by id; of plug-ins without those that cannot be loaded."""
+    return dict(sorted(discovery.load_all(PACKAGE, "game", "SPEC").items()))
 
 
 def spec(game_id: str) -> GameSpec:
@@ -85,8 +90,8 @@ def register_pettingzoo() -> list[str]:
     from pettingzoo.env_registry.exceptions import PettingZooRegistryError
 
     ids = []
-    for game_id in game_ids():
-        name = f"eqenvs/{game_id}-v{spec(game_id).version}"
+    for game_id, found in specs().items():
+        name = f"eqenvs/{game_id}-v{found.version}"
         for api, maker in (("aec", aec_env), ("parallel", parallel_env)):
             try:
                 pettingzoo.spec(api, name)

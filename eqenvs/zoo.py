@@ -22,7 +22,7 @@ __path__: list[str] = []  # what makes this module one that others are in
 
 def names() -> list[str]:
     """The modules that there are."""
-    return [f"{game_id}_v{registry.spec(game_id).version}" for game_id in registry.game_ids()]
+    return [f"{game_id}_v{spec.version}" for game_id, spec in registry.specs().items()]
 
 
 def _game_of(name: str) -> str | None:

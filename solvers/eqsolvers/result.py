@@ -227,11 +227,9 @@ def solvers(family: Family) -> dict[str, SolverSpec]:
     """The methods for a family of models, by id."""
     package = f"eqsolvers.{family.value}"
     try:
-        names = discovery.modules(package)
+        return discovery.load_all(package, "solver", "SOLVER")
     except ModuleNotFoundError:
         return {}
-    specs: list[SolverSpec] = [discovery.load(package, "solver", name, "SOLVER") for name in names]
-    return {spec.id: spec for spec in specs}
 
 
 def find_solver(family: Family, concept: str | None, method: str | None, game: Game | None = None) -> SolverSpec:

@@ -18,6 +18,7 @@ import typer
 import eqenvs
 from eqagents.cli.console import assignments, busy, err, interruptible, out, print_json
 from eqagents.cli.inputs import is_policy_file, loaded, require_new, require_parent
+from eqenvs import registry
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 
@@ -44,8 +45,8 @@ def games(as_json: JsonFlag = False) -> None:
     from eqagents.cli.tables import game_line, parameter_line
 
     rows: list[dict[str, Any]] = []
-    for game_id in eqenvs.game_ids():
-        game = Game(eqenvs.spec(game_id))
+    for spec in registry.specs().values():
+        game = Game(spec)
         rows.append(
             {
                 "id": game.spec.id,

@@ -8,7 +8,6 @@ A kind is one file of this package, named like its id, that defines `RECORD`, a 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -53,9 +52,7 @@ class RecordKind:
 @cache
 def kinds() -> dict[str, RecordKind]:
     """The kinds of records, by id."""
-    modules = map(importlib.import_module, discovery.modules("eqagents.policies").values())
-    found: list[RecordKind] = [module.RECORD for module in modules if hasattr(module, "RECORD")]
-    return {kind.id: kind for kind in found}
+    return discovery.load_all("eqagents.policies", "kind of policy", "RECORD", optional=True)
 
 
 def to_policy(record: PolicyRecord, game: Game, player: int) -> BehaviourPolicy:

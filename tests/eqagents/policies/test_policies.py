@@ -191,8 +191,8 @@ def test_kinds_are_the_files_that_define_one(leduc: eqenvs.Game, monkeypatch: py
 
     kinds.cache_clear()
     monkeypatch.setitem(sys.modules, "eqagents.policies.first", module)
-    known = discovery.modules("eqagents.policies") | {"first": "eqagents.policies.first"}
-    monkeypatch.setattr(records.discovery, "modules", lambda package: known)
+    known = discovery._found("eqagents.policies") | {"first": (discovery.Module("eqagents.policies.first"),)}
+    monkeypatch.setattr(discovery, "_found", lambda package: known)
     try:
         record = module.RECORD.record({})
         policy = to_policy(record, leduc, 0)

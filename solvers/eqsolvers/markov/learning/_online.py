@@ -6,7 +6,6 @@ there is none. `_experience` plays.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -235,8 +234,7 @@ class ModelOnly:
 def online_methods() -> dict[str, OnlineMethod | ModelOnly]:
     """What the learners' files say, by id."""
     package = "eqsolvers.markov.learning"
-    found = [getattr(importlib.import_module(path), "ONLINE", None) for path in discovery.modules(package).values()]
-    return {each.id: each for each in found if each is not None}
+    return discovery.load_all(package, "method that learns from an environment", "ONLINE", optional=True)
 
 
 def online_method(name: str) -> OnlineMethod:

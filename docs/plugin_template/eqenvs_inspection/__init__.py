@@ -1,0 +1,1 @@
+"""Things that eqenvs finds by the entry points of this package."""
