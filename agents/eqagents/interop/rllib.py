@@ -1,4 +1,4 @@
-"""Games and other PettingZoo Parallel environments for RLlib's new API stack (Ray 2.60).
+"""Games and other PettingZoo environments, Parallel and AEC, for RLlib's new API stack (Ray 2.60).
 
 RLlib's own `ParallelPettingZooEnv` orders agents by hash, never ends an episode in which one agent terminates as
 another is truncated, and asks all agents of a turn-based game for an action at every step. Here
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
-from pettingzoo import ParallelEnv
+from pettingzoo import AECEnv, ParallelEnv
 
+from eqagents.interop._turns import TurnsEnv
 from eqenvs import registry
 from eqenvs.errors import InputError, unknown_name
 
@@ -43,7 +44,7 @@ Dicts = tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool]
 
 
 class RLlibEnv(MultiAgentEnv):
-    """A PettingZoo Parallel environment for RLlib.
+    """A PettingZoo environment for RLlib; of an AEC one a step is one agent's move.
 
     Observation: where the environment's is a dict of `observation` and `action_mask`, a dict of `observations` (as it
     was) and `action_mask`, float32 [A]; else as it was. An agent whose info says `acting: False` receives none.
@@ -62,11 +63,13 @@ class RLlibEnv(MultiAgentEnv):
         """Wrap an environment.
 
         Raises:
-            InputError: RLlib is not installed, or `env` is no PettingZoo Parallel environment.
+            InputError: RLlib is not installed, or `env` is no PettingZoo environment.
         """
         _require_rllib()
+        if isinstance(env, AECEnv):
+            env = TurnsEnv(env)
         if not isinstance(env, ParallelEnv):
-            raise InputError(f"env must be a PettingZoo ParallelEnv, got {type(env).__name__}")
+            raise InputError(f"env must be a PettingZoo ParallelEnv or AECEnv, got {type(env).__name__}")
         super().__init__()
         self._env = env
         self.metadata = {**getattr(env, "metadata", {})}  # its own: RLlib's vector environment writes to it

@@ -280,5 +280,30 @@ def test_wrong_env_configs_say_so():
         make_env({})
     with pytest.raises(UnknownNameError, match="kuhn_poker"):
         make_env({"game": "kuhn"})
-    with pytest.raises(InputError, match="must be a PettingZoo ParallelEnv, got GameAECEnv"):
-        RLlibEnv(eqenvs.make("kuhn_poker").aec_env())
+    with pytest.raises(InputError, match="must be a PettingZoo ParallelEnv or AECEnv, got Game"):
+        RLlibEnv(eqenvs.make("kuhn_poker"))
+
+
+@pytest.mark.parametrize("game_id", ["kuhn_poker", "leduc_poker"])
+def test_an_aec_environment_gives_the_episodes_of_the_parallel_one(game_id):
+    game = eqenvs.make(game_id)
+    (_, raw), (_, expected) = (
+        play(vector(lambda env=env: RLlibEnv(env())), legally(2), seed=3, steps=60)
+        for env in (game.aec_env, game.parallel_env)
+    )
+    assert repr(raw) == repr(expected)
+
+
+def test_an_environment_of_pettingzoo_in_turns_is_played_and_checked():
+    from ray.rllib.utils.pre_checks.env import check_multiagent_environments
+
+    tictactoe = pytest.importorskip("pettingzoo.classic.tictactoe_v3", exc_type=ImportError)
+    check_multiagent_environments(RLlibEnv(tictactoe.env()))
+    ((*episodes,),), _ = play(vector(lambda: RLlibEnv(tictactoe.env())), legally(0), steps=100)
+    assert len(episodes) >= 9
+    for episode in episodes:
+        first, second = (episode.agent_episodes[agent] for agent in ("player_1", "player_2"))
+        assert first.get_return() == -second.get_return()
+        assert first.is_terminated
+        assert second.is_terminated
+        assert 0 <= len(first) - len(second) <= 1
