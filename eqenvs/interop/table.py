@@ -1,4 +1,4 @@
-"""Normal-form games from tables of payoffs: NumPy and CSV files.
+"""Normal-form games from and to tables of payoffs: NumPy and CSV files.
 
 `eqenvs.make("table:payoffs.npy")`: an array [N, A_0, ..., A_{N-1}] of each player's payoffs, or [A_0, A_1] of a
 two-player zero-sum game, those of the first player.
@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from eqenvs.arrays import Float64Array
-from eqenvs.errors import GameTooLargeError, InputError
+from eqenvs.errors import GameTooLargeError, InputError, UnsupportedGame
+from eqenvs.game import Game
 from eqenvs.given_files import read_bytes, read_text
 from eqenvs.interop._given import MAX_PLAYERS, given
 from eqenvs.models.normal_form import NormalFormModel
@@ -104,3 +105,38 @@ def _line(row: list[str], width: int, where: str) -> tuple[tuple[int, ...], list
         if not (number.isascii() and number.isdigit()) or len(number) > 9:
             raise InputError(f"{where}: actions are numbered from 0, got {text!r}")
     return tuple(int(text) for text in row[:half]), payoffs
+
+
+def write(game: Game, path: Path) -> None:
+    """Write a normal-form game's payoffs, every number to its last bit.
+
+    Args:
+        game: the game.
+        path: the new .npy or .csv file; it must not exist.
+
+    Raises:
+        InputError: the file exists, or ends otherwise.
+        UnsupportedGame: the game is not in normal form.
+    """
+    model = game.model()
+    if not isinstance(model, NormalFormModel):
+        raise UnsupportedGame(f"{game.spec.id} is {game.family}; a table holds a game in normal form")
+    if path.suffix not in (".npy", ".csv"):
+        raise InputError(f"{path}: must be a .npy or .csv file")
+    try:
+        with path.open("xb") as file:
+            if path.suffix == ".npy":
+                np.save(file, model.payoffs, allow_pickle=False)
+            else:
+                file.write(_csv_text(model).encode())
+    except FileExistsError:
+        raise InputError(f"{path} exists; choose another") from None
+
+
+def _csv_text(model: NormalFormModel) -> str:
+    text, players = io.StringIO(newline=""), range(model.num_players)
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow([f"{what}_{player}" for what in ("action", "payoff") for player in players])
+    for actions in np.ndindex(*model.num_actions):
+        lines.writerow([*actions, *(repr(float(model.payoffs[(player, *actions)])) for player in players)])
+    return text.getvalue()

@@ -518,3 +518,24 @@ def test_policy_file_that_is_no_policy_is_named(content: bytes, eqenvs_command: 
     file = tmp_path / "policy.json"
     file.write_bytes(content)
     refused(eqenvs_command("evaluate", file), "policy.json")
+
+
+EXPORTS = {
+    "ending": (["kuhn_poker", "kuhn.txt"], "kuhn.txt: must end in .efg, .nfg, .npy, .csv"),
+    "folder": (["kuhn_poker", "none/kuhn.efg"], "FILE none/kuhn.efg: there is no directory none"),
+    "there": (["stag_hunt", "there.nfg"], "there.nfg exists; choose another FILE"),
+    "form": (["kuhn_poker", "kuhn.nfg"], "kuhn.nfg: the file of kuhn_poker, in extensive_form, must end in .efg"),
+    "family": (["grid_soccer", "soccer.efg"], "grid_soccer is markov; Gambit's files are of normal and extensive form"),
+    "size": (["goofspiel", "g.efg", "-p", "num_cards=13"], "exact enumeration needs"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), EXPORTS.values(), ids=EXPORTS)
+def test_games_that_cannot_be_exported_are_one_line_and_leave_no_file(call, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.nfg").write_text("mine")
+    status, _, err = call("export", *arguments)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("there.nfg", "mine")]

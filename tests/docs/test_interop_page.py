@@ -47,3 +47,8 @@ def test_gambit_agrees_on_every_file_of_its_catalogue():
     assert all(row["same_players"] for row in rows)
     assert max(max(row["payoffs"], row["difference"]) for row in solved) <= 1e-9
     assert max(max(row["nash_conv"], row["theirs"]) for row in solved) <= 1e-6
+
+
+def test_commands_run(run_lines):
+    [lines] = blocks("sh")
+    run_lines(lines.splitlines())

@@ -1,4 +1,4 @@
-"""The `eqenvs` command: games, show, solve, train, resume, status, replay, evaluate, compare, report, bench.
+"""The `eqenvs` command: games, show, solve, export, train, resume, status, replay, evaluate, compare, report, bench.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
 error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 and
@@ -154,6 +154,25 @@ def solve(
             what = f"not converged: {what}, residual {result.residual:.3g}"
         err.print(f"{what}{': ' if result.message else ''}{result.message}")
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    game_id: Annotated[str, typer.Argument(metavar="GAME")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new .efg, .nfg, .npy or .csv file.")],
+    parameter: Parameters = None,
+) -> None:
+    """Write a game as a file of Gambit (.efg, .nfg) or, in normal form, as a table of payoffs (.npy, .csv)."""
+    from eqenvs.interop import gambit, table
+
+    writers = {".efg": gambit.write, ".nfg": gambit.write, ".npy": table.write, ".csv": table.write}
+    if file.suffix not in writers:
+        raise InputError(f"{file}: must end in {', '.join(writers)}")
+    require_new(file, "FILE")
+    with busy("building the model"):
+        writers[file.suffix](_make(game_id, parameter), file)
+    scheme = "gambit" if file.suffix in (".efg", ".nfg") else "table"
+    out.print(f"written: {file}, which is the game {scheme}:{file}")
 
 
 def _finish(path: Path, as_json: bool) -> None:

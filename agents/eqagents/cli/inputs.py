@@ -48,18 +48,18 @@ def loaded(path: Path, step: int | None = None) -> Loaded:
     return Loaded(trained.game, trained.policy, trained)
 
 
-def require_parent(file: Path) -> None:
-    """Check that a file can be made.
+def require_parent(file: Path, argument: str = "--out") -> None:
+    """Check that a file can be made; `argument` is what named it.
 
     Raises:
         InputError: its directory is missing.
     """
     if not file.parent.is_dir():
-        raise InputError(f"--out {file}: there is no directory {file.parent}")
+        raise InputError(f"{argument} {file}: there is no directory {file.parent}")
 
 
-def require_new(file: Path | None) -> None:
-    """Check that a file, where one is asked for, can be made and replaces none.
+def require_new(file: Path | None, argument: str = "--out") -> None:
+    """Check that a file, where one is asked for, can be made and replaces none; `argument` is what named it.
 
     Raises:
         InputError: there is one, or its directory is missing.
@@ -67,5 +67,5 @@ def require_new(file: Path | None) -> None:
     if file is None:
         return
     if file.exists():
-        raise InputError(f"{file} exists; choose another --out")
-    require_parent(file)
+        raise InputError(f"{file} exists; choose another {argument}")
+    require_parent(file, argument)

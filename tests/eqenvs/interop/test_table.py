@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs.errors import InputError
+from eqenvs.errors import InputError, UnsupportedGame
+from eqenvs.interop import table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,3 +81,21 @@ def test_arrays_that_are_none_are_refused(tmp_path: Path) -> None:
         eqenvs.make(f"table:{file}")
     with pytest.raises(InputError, match=r"must be a \.npy or \.csv file"):
         eqenvs.make("table:game.txt")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv"])
+def test_a_game_that_is_written_is_read_to_the_bit(suffix: str, tmp_path: Path) -> None:
+    game = eqenvs.make("random_normal_form", num_players=3, action_counts="2x3x4", seed=5)
+    table.write(game, tmp_path / f"game{suffix}")
+    back = eqenvs.make(f"table:{tmp_path}/game{suffix}")
+    np.testing.assert_array_equal(back.model().payoffs, game.model().payoffs)
+    with pytest.raises(InputError, match="exists; choose another"):
+        table.write(game, tmp_path / f"game{suffix}")
+
+
+def test_what_is_no_table_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedGame, match="kuhn_poker is extensive_form; a table holds a game in normal form"):
+        table.write(eqenvs.make("kuhn_poker"), tmp_path / "kuhn.csv")
+    with pytest.raises(InputError, match=r"must be a \.npy or \.csv file"):
+        table.write(eqenvs.make("stag_hunt"), tmp_path / "stag.txt")
+    assert list(tmp_path.iterdir()) == []
