@@ -12,14 +12,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, make_backend, map_state
+from eqenvs.envs.rollouts import Choices, Rollout, advance, choices, looked_up, play
 from eqenvs.envs.vector import VectorStep, checked_count, first_illegal, require_player, require_rows
 from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
-from eqenvs.kernels import compiled, drawn_entry
+from eqenvs.kernels import compiled
 from eqenvs.models import ExtensiveFormModel, MarkovModel
+from eqenvs.policies import JointPolicy, tabulate, uniform
 from eqenvs.rules import CHANCE, SIMULTANEOUS
 
 _OVER = -1  # successor of a decision that ends the game
@@ -148,59 +149,6 @@ def _graph(game: Game) -> _Graph:
 
 
 @compiled
-def _advance(
-    node: IntArray,
-    cycles: IntArray,
-    actions: IntArray,
-    uniform: Float64Array,
-    strides: IntArray,
-    start: IntArray,
-    after: IntArray,
-    cumulative: Float64Array,
-    reward: Float64Array,
-    first_node: IntArray,
-    first_cumulative: Float64Array,
-    first_reward: Float64Array,
-    opening: Float64Array,
-    num_rows: int,
-    states: int,
-    pays_by_row: bool,
-    horizon: int,
-    max_cycles: int,
-    final: IntArray,
-    rewards: Float64Array,
-    terminated: NDArray[np.bool_],
-    truncated: NDArray[np.bool_],
-) -> None:
-    """Move in every game, in place, by legal actions."""
-    games, movers = actions.shape
-    for game in range(games):
-        at = node[game]
-        row = (at % states if states else at) * num_rows
-        for mover in range(movers):
-            row += actions[game, mover] * strides[mover]
-        entry = drawn_entry(cumulative, start[row], start[row + 1], uniform[game, 0])
-        for player in range(rewards.shape[1]):
-            rewards[game, player] = reward[row if pays_by_row else entry, player] + opening[game, player]
-            opening[game, player] = 0.0
-        target = after[entry]
-        if states and target >= 0:
-            step = at // states + 1
-            target = target + step * states if step < horizon else _OVER
-        cycles[game] += 1
-        terminated[game] = target < 0
-        truncated[game] = target >= 0 and max_cycles > 0 and cycles[game] >= max_cycles
-        final[game] = target
-        if terminated[game] or truncated[game]:
-            entry = drawn_entry(first_cumulative, 0, len(first_node), uniform[game, 1])
-            target = first_node[entry]
-            for player in range(rewards.shape[1]):
-                opening[game, player] = first_reward[entry, player]
-            cycles[game] = 0
-        node[game] = target
-
-
-@compiled
 def _show(
     node: IntArray,
     player: IntArray,
@@ -267,14 +215,19 @@ class TableEnv:
         masks = self._graph.masks
         self._masks = masks if self._together else masks[:, None]
         self._players = game.num_players
-        self._stream = make_backend().stream(None)
+        self._model = model
+        states = model.information_states
+        self._owner = np.repeat(np.arange(len(states)), [len(own.keys) for own in states])  # of a tree's points
+        self._row = np.concatenate([np.arange(len(own.keys)) for own in states])
+        self._planned: tuple[JointPolicy | None, Choices] | None = None  # of the last rollout
+        self._start_streams(None)
         self._node: IntArray | None = None
         self._final = np.zeros(num_envs, dtype=np.int64)
 
     def reset(self, seed: int | None = None) -> VectorStep:
         """Start all games; rewards are those of the opening chance moves, usually zero."""
         if seed is not None:
-            self._stream = make_backend().stream(seed)
+            self._start_streams(seed)
         first = self._graph.first
         entry = np.searchsorted(first.cumulative, self._stream.uniform(self.num_envs), side="right")
         self._node = first.node[entry]
@@ -285,8 +238,13 @@ class TableEnv:
         return self._look(first.reward[entry], no, no.copy())
 
     def reseed(self, seed: int | None) -> None:
-        """Start the random stream anew, games going on; None for one that no seed gives."""
+        """Start the random streams anew, games going on; None for those that no seed gives."""
+        self._start_streams(seed)
+
+    def _start_streams(self, seed: int | None) -> None:
+        """Chance's, and that of a rollout's actions."""
         self._stream = make_backend().stream(seed)
+        self._chooser = np.random.default_rng(None if seed is None else (seed, 1))
 
     def snapshot(self) -> TableSnapshot:
         """A copy of the games in progress, for `restore`; the random stream is not part of it.
@@ -326,7 +284,7 @@ class TableEnv:
             )
         rewards = np.empty((self.num_envs, self._players))
         terminated, truncated = np.empty(self.num_envs, dtype=bool), np.empty(self.num_envs, dtype=bool)
-        _advance(
+        advance(
             self._node,
             self._cycles,
             chosen,
@@ -351,6 +309,91 @@ class TableEnv:
             truncated,
         )
         return self._look(rewards, terminated, truncated)
+
+    def rollout(self, steps: int, policy: JointPolicy | None = None, *, observations: bool = False) -> Rollout:
+        """Play on by a policy for many steps in one compiled call.
+
+        The games are those that as many calls of `step` would play with the same actions: chance is drawn from the same
+        stream, actions from another, which `reset` and `reseed` start anew as well.
+
+        Args:
+            steps: T, at least 1, made in every game; a game that ends is followed by another.
+            policy: a joint policy that has behaviour tables; uniform play by default.
+            observations: whether to give what movers saw.
+
+        Raises:
+            IllegalActionError: if `reset` was not called.
+            InputError: if `steps` is below 1.
+            PolicyError: if the policy has no tables, or is another game's; see `eqenvs.policies.tabulate`.
+        """
+        if self._node is None:
+            raise IllegalActionError("rollout() needs games in progress; call reset() first")
+        steps, graph, games = checked_count("steps", steps), self._graph, self.num_envs
+        movers = self._players if self._together else 1
+        plan = self._plan(policy)
+        points = np.empty((steps, games), dtype=np.int64)
+        actions = np.empty((steps, games, movers), dtype=np.int64)
+        rewards = np.empty((steps, games, self._players))
+        terminated, truncated = np.empty((steps, games), dtype=bool), np.empty((steps, games), dtype=bool)
+        play(
+            self._node,
+            self._cycles,
+            graph.point,
+            plan.start,
+            plan.action,
+            plan.cumulative,
+            self._chooser.random((steps, games, movers)),
+            self._stream.uniform(2 * steps * games).reshape(steps, games, 2),
+            graph.strides,
+            graph.rows.start,
+            graph.rows.node,
+            graph.rows.cumulative,
+            graph.rows.reward,
+            graph.first.node,
+            graph.first.cumulative,
+            graph.first.reward,
+            self._opening,
+            graph.num_rows,
+            graph.states,
+            graph.pays_by_row,
+            self._horizon,
+            self.max_cycles or 0,
+            self._final,
+            points,
+            actions,
+            rewards,
+            terminated,
+            truncated,
+        )
+        seen = None
+        if observations:
+            seen = np.empty((*points.shape, *graph.observations.shape[1:]), dtype=np.float32)
+            looked_up(graph.observations.reshape(len(graph.masks), -1), points.ravel(), seen.reshape(points.size, -1))
+        if self._together:
+            return Rollout(np.full(points.shape, SIMULTANEOUS), points, actions, rewards, terminated, truncated, seen)
+        movers_of, rows = self._owner[points], self._row[points]
+        return Rollout(movers_of, rows, actions[..., 0], rewards, terminated, truncated, seen)
+
+    def _plan(self, policy: JointPolicy | None) -> Choices:
+        """A policy as lists of what is played at each point, by each mover; that of the last rollout is kept."""
+        if self._planned is None or self._planned[0] is not policy:
+            width, model = self._masks.shape[-1], self._model
+            tables = tabulate(model, uniform(model) if policy is None else policy).tables
+            padded = [np.pad(table, ((0, 0), (0, width - table.shape[1]))) for table in tables]
+            rows = np.stack(padded, axis=1).reshape(-1, width) if self._together else np.concatenate(padded)
+            self._planned = policy, choices(rows)
+        return self._planned[1]
+
+    def look(self) -> VectorStep:
+        """What the games show now, as `step` would, with rewards of zero and no ends.
+
+        Raises:
+            InputError: if `reset` was not called.
+        """
+        if self._node is None:
+            raise InputError("look() needs games in progress; call reset() first")
+        no = np.zeros(self.num_envs, dtype=bool)
+        return self._look(np.zeros((self.num_envs, self._players)), no, no.copy())
 
     def final_observations(self, player: int) -> Float32Array:
         """What `player` saw at the end of the last step, before any reset: [B, D] float32; zeros where a game is over.

@@ -44,6 +44,19 @@ def ours(env: Any) -> Step:
             draw(step.masks, rng.random(env.num_envs), actions)
             step = env.step(actions)
 
+    run(2)  # compiles
+    return run
+
+
+def rolled_out(env: Any) -> Step:
+    """Random legal play in `table_env`, so many steps a call as Pgx makes; everything that was seen is kept."""
+    env.reset(seed=0)
+
+    def run(iterations: int) -> None:
+        for _ in range(iterations // _env_peers.SCANNED):
+            env.rollout(_env_peers.SCANNED, observations=True)
+
+    run(_env_peers.SCANNED)  # compiles
     return run
 
 
@@ -58,16 +71,21 @@ def _row(game_id: str, batch: int, settings: Settings) -> Row:
         },
         settings,
     )
-    scanned = _env_peers.pgx(game_id, batch, scanned=True)
-    found |= timed({"pgx_scan": scanned}, settings, multiple=_env_peers.SCANNED)
+    loops = {
+        "rollout": rolled_out(game.table_env(batch)) if GAMES[game_id] else None,
+        "pgx_scan": _env_peers.pgx(game_id, batch, scanned=True),
+    }
+    found |= timed(loops, settings, multiple=_env_peers.SCANNED)
     speeds = {name: [batch / seconds for seconds in times.medians()] for name, times in found.items()}
     row: Row = {"game": game_id, "games": batch}
     row |= {name: cpu for name, (cpu, _) in speeds.items()}
     row |= {f"{name}_wall": wall for name, (_, wall) in speeds.items()}
     if "pgx" in speeds:
         for clock, suffix in enumerate(("", "_wall")):
-            best = max(speeds[name][clock] for name in ("tables", "rules") if name in speeds)
-            row[f"ratio_pgx{suffix}"] = best / max(speeds[name][clock] for name in ("pgx", "pgx_scan"))
+            called = max(speeds[name][clock] for name in ("tables", "rules") if name in speeds)
+            looped = max(speeds[name][clock] for name in ("tables", "rules", "rollout") if name in speeds)
+            row[f"ratio_call{suffix}"] = called / speeds["pgx"][clock]
+            row[f"ratio_pgx{suffix}"] = looped / max(speeds[name][clock] for name in ("pgx", "pgx_scan"))
     return row
 
 
@@ -86,22 +104,27 @@ def section(settings: Settings) -> Section:
             "games": "games at once",
             "tables": "`table_env`",
             "rules": "`vector_env`",
+            "rollout": "`rollout`",
             "open_spiel": "OpenSpiel",
             "pgx": "Pgx",
             "pgx_scan": "Pgx, scanned",
-            "ratio_pgx": "eqenvs / Pgx",
+            "ratio_call": "eqenvs / Pgx, a call a step",
+            "ratio_pgx": "eqenvs / Pgx, the fastest",
             "tables_wall": "`table_env`, wall",
             "rules_wall": "`vector_env`, wall",
+            "rollout_wall": "`rollout`, wall",
             "pgx_wall": "Pgx, wall",
             "pgx_scan_wall": "Pgx, scanned, wall",
-            "ratio_pgx_wall": "eqenvs / Pgx, wall",
+            "ratio_call_wall": "eqenvs / Pgx, a call a step, wall",
+            "ratio_pgx_wall": "eqenvs / Pgx, the fastest, wall",
         },
         rows=rows,
         notes=(
             "A step is a move in one game: a random legal action drawn in compiled code, the move, what is seen then, "
             "and the reset of games that end. Ours runs on one thread, Pgx (XLA, CPU) on as many as it takes.",
             "Pgx with its `auto_reset`, one compiled call a step (what a learner with a network of another library "
-            f"does) or one for {_env_peers.SCANNED} steps; ratios are of the faster of ours to the faster of theirs.",
+            f"does) or one for {_env_peers.SCANNED} steps, as `rollout` of ours, which keeps everything that was seen. "
+            "The last ratio is of the fastest of ours to the fastest of theirs.",
             "Our observations are float32 and every step gives the information-state key too; Pgx's are bool.",
             *_env_peers.versions(),
         ),

@@ -7,10 +7,12 @@ import pytest
 
 import eqenvs
 from eqenvs.arrays import sample_categorical
+from eqenvs.errors import IllegalActionError, InputError, PolicyError
 from eqenvs.models import MarkovModel
-from eqenvs.policies import uniform
+from eqenvs.policies import MixturePolicy, TabularPolicy, uniform
 from eqenvs.rules import SIMULTANEOUS
 from eqenvs.testing import expected_payoffs
+from eqenvs.testing.conformance import random_tables
 from eqenvs.testing.markov import expected_returns
 
 # Nothing is left to chance in these, so that both environments must show the same at every step.
@@ -172,3 +174,95 @@ def test_numbers_and_players_of_environments_are_checked(kind):
     for wrong in (2, -1, True, "a"):
         with pytest.raises(eqenvs.InputError, match="player must be an integer from 0 to 1"):
             env.final_observations(wrong)
+
+
+ROLLED = {
+    "turns": ("leduc_poker", {}, None),
+    "cut": ("leduc_poker", {}, 3),
+    "joint": ("random_markov_game", {"discount": 0.5, "action_counts": "2x3"}, None),
+    "horizon": ("random_markov_game", {"horizon": 4, "discount": 1.0, "num_players": 3}, None),
+}
+
+
+@pytest.mark.parametrize(("game_id", "parameters", "max_cycles"), ROLLED.values(), ids=ROLLED)
+def test_a_rollout_is_the_steps_with_its_actions(game_id, parameters, max_cycles):
+    game = eqenvs.make(game_id, **parameters)
+    together, plain = (game.table_env(6, max_cycles=max_cycles) for _ in range(2))
+    together.reset(seed=3)
+    step = plain.reset(seed=3)
+    for length in (25, 1, 14):  # one goes on where the last ended
+        found = together.rollout(length, random_tables(game, 1), observations=True)
+        states = game.information_states
+        for t in range(length):
+            np.testing.assert_array_equal(found.players[t], step.players)
+            np.testing.assert_array_equal(found.observations[t], step.observations)
+            for b, (player, row) in enumerate(zip(found.players[t], found.information_states[t], strict=True)):
+                if player == SIMULTANEOUS:
+                    expected = np.stack([own.keys[row] for own in states])
+                else:
+                    expected = states[player].keys[row]
+                np.testing.assert_array_equal(step.keys[b], expected)
+            step = plain.step(found.actions[t])
+            np.testing.assert_array_equal(found.rewards[t], step.rewards)
+            np.testing.assert_array_equal(found.terminated[t], step.terminated)
+            np.testing.assert_array_equal(found.truncated[t], step.truncated)
+        now = together.look()
+        for field in ("players", "observations", "masks", "keys"):
+            np.testing.assert_array_equal(getattr(now, field), getattr(step, field), err_msg=field)
+    assert found.observations.dtype == np.float32
+    assert found.truncated.any() or max_cycles is None
+
+
+@pytest.mark.parametrize(("game_id", "parameters", "max_cycles"), ROLLED.values(), ids=ROLLED)
+def test_a_rollouts_actions_are_drawn_from_the_policy(game_id, parameters, max_cycles):
+    game = eqenvs.make(game_id, **parameters)
+    policy = random_tables(game, 2)
+    sharp = [np.where(table > 0.3, table, 0.0) for table in policy.tables]
+    sharp = [np.where(t.sum(axis=1, keepdims=True) > 0, t, p) for t, p in zip(sharp, policy.tables, strict=True)]
+    policy = TabularPolicy(game, [t / t.sum(axis=1, keepdims=True) for t in sharp])  # some actions are never played
+    env = game.table_env(400, max_cycles=max_cycles)
+    env.reset(seed=0)
+    found = env.rollout(200, policy)
+    for player, table in enumerate(policy.tables):
+        mine = (found.players == player) | (found.players == SIMULTANEOUS)
+        actions = found.actions[mine] if found.actions.ndim == 2 else found.actions[mine][:, player]
+        counts = np.zeros(table.shape)
+        np.add.at(counts, (found.information_states[mine], actions), 1)
+        visits = counts.sum(axis=1, keepdims=True)
+        assert visits.sum() > 10_000
+        assert not counts[table == 0].any()
+        assert (np.abs(counts - visits * table) <= 5 * np.sqrt(visits * table * (1 - table)) + 1e-9 * visits).all()
+
+
+def test_rolled_out_payoffs_are_the_exact_ones():
+    game = eqenvs.make("kuhn_poker", num_players=3)
+    policy = random_tables(game, 4)
+    env = game.table_env(20_000)
+    env.reset(seed=0)
+    found = env.rollout(12, policy)
+    assert found.terminated.any(axis=0).all()
+    paid = found.rewards[found.terminated.argmax(axis=0), np.arange(20_000)]  # of every first game
+    error = paid.std(axis=0) / np.sqrt(len(paid))
+    assert (np.abs(paid.mean(axis=0) - expected_payoffs(game, policy)) <= 5 * error).all()
+
+
+def test_rollouts_begin_anew_with_a_seed_and_refuse_what_they_cannot_play():
+    game = eqenvs.make("leduc_poker")
+    env = game.table_env(8)
+    with pytest.raises(IllegalActionError, match="call reset"):
+        env.rollout(3)
+    with pytest.raises(InputError, match="call reset"):
+        env.look()
+    env.reset(seed=1)
+    first, after = env.rollout(30), env.rollout(30)
+    env.reset(seed=1)
+    again = env.rollout(30)
+    assert first.observations is None
+    assert all((a == b).all() for a, b in zip(first[:6], again[:6], strict=True))
+    assert (first.actions != after.actions).any()
+    with pytest.raises(InputError, match="steps"):
+        env.rollout(0)
+    with pytest.raises(PolicyError):
+        env.rollout(3, uniform(eqenvs.make("kuhn_poker")))
+    with pytest.raises(PolicyError, match="correlates the players"):
+        env.rollout(3, MixturePolicy([uniform(game), uniform(game)], [0.5, 0.5]))
