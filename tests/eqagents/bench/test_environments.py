@@ -40,7 +40,8 @@ def test_without_any_peer_there_are_only_ours(monkeypatch):
     monkeypatch.setattr(_env_peers, "_module", lambda name: None)
     monkeypatch.setattr(_env_batched, "BATCHES", (2,))
     for row in _env_batched.section(Settings(quick=True)).rows:
-        assert set(row) <= {"game", "games", "tables", "tables_wall", "rules", "rules_wall"}
+        own = ("tables", "rules", "rollout")
+        assert set(row) <= {"game", "games", *own, *(f"{name}_wall" for name in own)}
 
 
 def test_actions_are_drawn_equally_often_and_only_legal_ones():
