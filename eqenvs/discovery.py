@@ -76,6 +76,12 @@ def modules(package: str) -> dict[str, str]:
     return {name: places[0].path for name, places in _found(package).items()}
 
 
+def plugins(package: str) -> list[tuple[str, str]]:
+    """The names under `package` that other distributions bring, each with its distribution."""
+    found = _found(package).items()
+    return [(name, place.plugin) for name, places in found for place in places if place.plugin is not None]
+
+
 def load(package: str, kind: str, name: str, attribute: str) -> Any:
     """The object `attribute` of the module called `name` under `package`.
 

@@ -1,4 +1,4 @@
-"""The `eqenvs` command: games, show, solve, export, train, resume, status, replay, evaluate, compare, report, bench.
+"""The `eqenvs` command: games, show, solve, export, train, resume, status, replay, evaluate, compare, report, bench, doctor.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
 error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 and
@@ -407,6 +407,26 @@ def bench(
             out.print(note)
     if file is not None:
         out.print(f"\nwritten: {file}")
+
+
+@app.command()
+def doctor(
+    with_ray: Annotated[
+        bool, typer.Option("--ray", help="Start Ray with a worker as well, which takes seconds.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look at what is installed and what this machine has; exit status 1 if something does not run."""
+    from eqagents.cli.doctor import Status, doctor_table, examine
+
+    with busy("looking"):
+        findings = list(examine(with_ray=with_ray))
+    if as_json:
+        print_json([each.to_json() for each in findings])
+    else:
+        out.print(doctor_table(findings))
+    if any(each.status is Status.BAD for each in findings):
+        raise typer.Exit(1)
 
 
 def run() -> None:
