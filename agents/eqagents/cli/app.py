@@ -1,4 +1,4 @@
-"""The `eqenvs` command: games, show, solve, export, train, resume, status, replay, evaluate, compare, report, bench, doctor.
+"""The `eqenvs` command; `eqenvs --help` lists what it does.
 
 Results go to standard output, as a table or, with `--json`, as one JSON document; progress and errors go to standard
 error. Exit status: 0 done, 1 not converged, none exists or a defect, 2 bad input (one line says what), 130 and
