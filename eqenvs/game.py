@@ -154,20 +154,23 @@ class Game:
         """A readable name for each of a player's actions."""
         return [self.rules.describe_action(player, action) for action in range(self.rules.num_actions[player])]
 
-    def aec_env(self, *, max_cycles: int | None = None) -> GameAECEnv:
-        """A PettingZoo AEC environment; `max_cycles` decision stages at most, then truncation.
+    def aec_env(self, *, max_cycles: int | None = None, render_mode: str | None = None) -> GameAECEnv:
+        """A PettingZoo AEC environment.
 
-        A discounted Markov game that is left to itself is truncated where less than 1/1000 of the weight is left.
+        Args:
+            max_cycles: decision stages at most, then truncation. A discounted Markov game that is left to itself is
+                truncated where less than 1/1000 of the weight is left.
+            render_mode: "ansi", "rgb_array" or "human", the view of a spectator; None: nothing is drawn.
         """
         from eqenvs.envs.aec import GameAECEnv
 
-        return GameAECEnv(self, max_cycles=max_cycles)
+        return GameAECEnv(self, max_cycles=max_cycles, render_mode=render_mode)
 
-    def parallel_env(self, *, max_cycles: int | None = None) -> GameParallelEnv:
+    def parallel_env(self, *, max_cycles: int | None = None, render_mode: str | None = None) -> GameParallelEnv:
         """A PettingZoo Parallel environment; `max_cycles` steps at most, then truncation; see `aec_env`."""
         from eqenvs.envs.parallel import GameParallelEnv
 
-        return GameParallelEnv(self, max_cycles=max_cycles)
+        return GameParallelEnv(self, max_cycles=max_cycles, render_mode=render_mode)
 
     def vector_env(
         self, num_envs: int, device: str = "cpu", *, library: str | None = None, max_cycles: int | None = None

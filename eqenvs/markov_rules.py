@@ -38,6 +38,7 @@ class MarkovRules(Rules[StateT]):
     """
 
     simultaneous: ClassVar[bool] = True
+    open_information: ClassVar[bool] = True
     size_unit: ClassVar[str] = "pairs of a state and a joint action"
     horizon: int | None
     view_size: int  # width of `view`

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from eqenvs.errors import InputError
 from eqenvs.markov_rules import negligible_after
 from eqenvs.models.information_states import InformationStates
 from eqenvs.models.mean_field import MeanFieldModel, Moment
+from eqenvs.rendering import Picture
+from eqenvs.rendering.crowds import Places, crowd_boards, places_of
 from eqenvs.rules import CHANCE, CHANCE_BITS, SIMULTANEOUS, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -61,8 +64,21 @@ class PopulationRules(Rules[PopulationState]):
 
     simultaneous: ClassVar[bool] = True
 
-    def __init__(self, model: MeanFieldModel, num_agents: int, *, sees_distribution: bool = False) -> None:
+    def __init__(
+        self,
+        model: MeanFieldModel,
+        num_agents: int,
+        *,
+        sees_distribution: bool = False,
+        axes: tuple[int, ...] | None = None,
+    ) -> None:
         """Lay the model out.
+
+        Args:
+            model: of a continuum.
+            num_agents: N.
+            sees_distribution: whether agents observe the empirical distributions.
+            axes: of pictures; see `mean_field_spec`.
 
         Raises:
             InputError: if there are fewer agents than populations, or more than a million.
@@ -73,7 +89,7 @@ class PopulationRules(Rules[PopulationState]):
                 f"num_agents must be from {max(2, populations)} (2, and one for each population) to {MAX_AGENTS:,}, "
                 f"got {num_agents}"
             )
-        self.model, self.sees_distribution = model, sees_distribution
+        self.model, self.sees_distribution, self._axes = model, sees_distribution, axes
         self.num_players = num_agents
         self.num_actions = (model.num_actions,) * num_agents
         self.num_chance_outcomes = 0
@@ -278,6 +294,22 @@ class PopulationRules(Rules[PopulationState]):
             seen.append(xp.astype(xp.reshape(self.mean_field(state), (state.step.shape[0], -1)), xp.float32))
         return keys, seen
 
+    @cached_property
+    def _places(self) -> Places:
+        return places_of(self.model.keys, self._axes)
+
+    def picture(self, state: PopulationState) -> Picture:
+        counts = np.zeros(self.model.initial.shape, dtype=np.int64)
+        step = int(state.step[0])
+        if step >= 0:  # until then the agents' states are still to be drawn
+            np.add.at(counts, (self._roles, state.agents[0]), 1)
+        line = f"time {max(step, 0)}"
+        if self.model.horizon is not None:
+            line += f" of {self.model.horizon}"
+        if self.model.noise is not None:
+            line += f", common noise {int(state.noise[0])}"
+        return Picture(boards=crowd_boards(counts, self._places), lines=(line,))
+
     def _views_on(self, like: Array) -> Array:
         xp, device = namespace(like), device_of(like)
         where = (xp.__name__, str(device))
@@ -294,11 +326,13 @@ class MeanFieldGame:
         model: the game of a continuum.
         num_agents: N.
         sees_distribution: whether agents observe the empirical distributions.
+        axes: of pictures; see `mean_field_spec`.
     """
 
     model: MeanFieldModel
     num_agents: int
     sees_distribution: bool
+    axes: tuple[int, ...] | None = None
 
     @property
     def num_players(self) -> int:
@@ -307,7 +341,7 @@ class MeanFieldGame:
 
     def as_rules(self) -> PopulationRules:
         """The game of N agents."""
-        return PopulationRules(self.model, self.num_agents, sees_distribution=self.sees_distribution)
+        return PopulationRules(self.model, self.num_agents, sees_distribution=self.sees_distribution, axes=self.axes)
 
     def as_model(self, name: str, max_size: int) -> tuple[MeanFieldModel, int]:
         """The limit, of which nothing is enumerated."""
@@ -323,6 +357,7 @@ def mean_field_spec(
     parameters: tuple[Parameter, ...] = (),
     facts: tuple[Fact, ...] = (),
     num_agents: int = 20,
+    axes: tuple[int, ...] | None = None,
     version: int = 0,
 ) -> GameSpec:
     """The spec of a mean-field game, with the parameters of its environments.
@@ -335,11 +370,13 @@ def mean_field_spec(
         parameters: the game's own.
         facts: see there.
         num_agents: default number of agents.
+        axes: which numbers of a state's key are its row and column in pictures, or its floor, row and column; default
+            all in their order.
         version: see `GameSpec`.
     """
 
     def make(*, num_agents: int, sees_distribution: bool, **own: Any) -> MeanFieldGame:
-        return MeanFieldGame(build(**own), num_agents, sees_distribution)
+        return MeanFieldGame(build(**own), num_agents, sees_distribution, axes)
 
     return GameSpec(
         id=id,

@@ -62,14 +62,18 @@ def make(game_id: str, /, **parameters: Any) -> Game:
     return Game(spec(game_id), parameters)
 
 
-def aec_env(game_id: str, /, *, max_cycles: int | None = None, **parameters: Any) -> GameAECEnv:
+def aec_env(
+    game_id: str, /, *, max_cycles: int | None = None, render_mode: str | None = None, **parameters: Any
+) -> GameAECEnv:
     """A game's AEC environment by id: the entry point in PettingZoo's registry."""
-    return make(game_id, **parameters).aec_env(max_cycles=max_cycles)
+    return make(game_id, **parameters).aec_env(max_cycles=max_cycles, render_mode=render_mode)
 
 
-def parallel_env(game_id: str, /, *, max_cycles: int | None = None, **parameters: Any) -> GameParallelEnv:
+def parallel_env(
+    game_id: str, /, *, max_cycles: int | None = None, render_mode: str | None = None, **parameters: Any
+) -> GameParallelEnv:
     """A game's Parallel environment by id: the entry point in PettingZoo's registry."""
-    return make(game_id, **parameters).parallel_env(max_cycles=max_cycles)
+    return make(game_id, **parameters).parallel_env(max_cycles=max_cycles, render_mode=render_mode)
 
 
 def register_pettingzoo() -> list[str]:

@@ -19,11 +19,13 @@ from eqenvs.models.information_states import InformationStates
 
 if TYPE_CHECKING:
     from eqenvs.models import Model
+    from eqenvs.rendering import Picture
 
 CHANCE: Final = -1
 TERMINAL: Final = -2
 SIMULTANEOUS: Final = -3
 CHANCE_BITS: Final = 53  # of a draw that is not listed: what float64 holds
+MOST_DESCRIBED: Final = 20  # players, one a line
 
 
 class Rules(ABC, Generic[StateT]):
@@ -36,6 +38,7 @@ class Rules(ABC, Generic[StateT]):
         observation_size: D; observations are float32 in [0, 1] unless `observation_bounds` says otherwise.
         observation_bounds: (low, high) of every entry of an observation.
         simultaneous: whether `turn` can be SIMULTANEOUS, which changes the form of `apply`'s actions.
+        open_information: whether every player knows the whole state, so that a picture of it may be shown to players.
         chance_draws: 0 where chance's outcomes are listed by `chance_probabilities`. Otherwise chance makes that many
             independent draws at once, each of `CHANCE_BITS` uniform bits, which `apply` turns into outcomes; such rules
             must be `simultaneous`, and cannot be enumerated.
@@ -54,6 +57,7 @@ class Rules(ABC, Generic[StateT]):
     observation_size: int
     observation_bounds: tuple[float, float] = (0.0, 1.0)
     simultaneous: ClassVar[bool] = False
+    open_information: ClassVar[bool] = False
     chance_draws: int = 0
     discount: float = 1.0
     scorer: str | None = None
@@ -158,3 +162,20 @@ class Rules(ABC, Generic[StateT]):
     def describe_action(self, player: int, action: int) -> str:
         """A short readable name of an action."""
         return str(action)
+
+    def picture(self, state: StateT) -> Picture | None:
+        """What a spectator sees, hidden pieces included; None: the text of `describe_state` is all there is.
+
+        Args:
+            state: one game, a batch of one on numpy; boards and lines are as many and as large in every state.
+        """
+        return None
+
+    def describe_state(self, state: StateT) -> str:
+        """What a spectator sees as lines of text, where there is no picture; by default what each player knows."""
+        lines = []
+        for player in range(min(self.num_players, MOST_DESCRIBED)):
+            key = self.information_state(state, np.array([player]))[0]
+            lines.append(f"player_{player}: {self.describe_information_state(player, key)}")
+        more = self.num_players - len(lines)
+        return "\n".join([*lines, f"... and {more:,} more"] if more else lines)

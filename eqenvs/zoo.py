@@ -1,7 +1,8 @@
 """Every game as a module like PettingZoo's own: `from eqenvs.zoo import leduc_poker_v0`.
 
 A module has `env` (with PettingZoo's usual wrappers), `raw_env` (without) and `parallel_env`; each takes the game's
-parameters and `max_cycles`. The modules are made when they are imported, one for each game of the registry.
+parameters, `max_cycles` and `render_mode`. The modules are made when they are imported, one for each game of the
+registry.
 """
 
 from __future__ import annotations

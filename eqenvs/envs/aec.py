@@ -11,6 +11,7 @@ from pettingzoo import AECEnv
 from eqenvs.envs.episode import PlayersView
 from eqenvs.errors import IllegalActionError
 from eqenvs.game import Game
+from eqenvs.rendering.screen import RENDER_FPS, RENDER_MODES
 
 
 class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is untyped for a strict checker
@@ -21,15 +22,19 @@ class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is un
     Action: `Discrete(A)`. Reward: the rules' own, when they fall due.
     Termination: all agents together, at the rules' end. Truncation: all agents, after `max_cycles` stages.
     State: the players' observations in a row, float32 [N * D].
+    Render modes: "ansi", "rgb_array" and "human"; see `render`.
 
     Version History: v0, first version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "is_parallelizable": True, "render_fps": 1}  # noqa: RUF012 - PettingZoo's form
+    metadata: dict[str, Any] = {  # noqa: RUF012 - PettingZoo's form
+        "render_modes": list(RENDER_MODES),
+        "is_parallelizable": True,
+        "render_fps": RENDER_FPS,
+    }
 
-    def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
-        super().__init__(game, max_cycles=max_cycles)
-        self._chosen: dict[int, int] = {}
+    def __init__(self, game: Game, *, max_cycles: int | None = None, render_mode: str | None = None) -> None:
+        super().__init__(game, max_cycles=max_cycles, render_mode=render_mode)
         self._waiting: list[int] = []  # who is still to choose at this stage
         self._mover: int | None = None
         self._masks: dict[str, NDArray[np.int8]] = {}
@@ -46,6 +51,8 @@ class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is un
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = dict.fromkeys(self.agents, False)
         self._refresh()
+        if self._live:
+            self.render()
 
     def _refresh(self) -> None:
         """Recompute who is to move, ends and masks after the position has changed."""
@@ -93,6 +100,8 @@ class GameAECEnv(PlayersView, AECEnv):  # type: ignore[misc]  # pettingzoo is un
             self._chosen = {}
             self._accumulate_rewards()
         self._refresh()
+        if self._live:
+            self.render()
 
     def observe(self, agent: str) -> dict[str, NDArray[Any]]:
         """What the agent sees."""

@@ -13,6 +13,7 @@ from eqenvs.envs.positions import Move, Position, Rewards, positions
 from eqenvs.envs.vector import checked_count
 from eqenvs.errors import IllegalActionError, InputError
 from eqenvs.game import Game
+from eqenvs.rendering import screen
 from eqenvs.rules import CHANCE, TERMINAL, Rules
 
 
@@ -69,6 +70,7 @@ class Episode:
         self.stream = make_backend().stream(None)
         self.cycles = 0
         self._opening: Rewards = ()
+        self.last: tuple[dict[int, int], Rewards] | None = None  # the moves of the last stage, and what they paid
         self._position: Position | None = None
         self._positions = positions(game)
 
@@ -86,7 +88,7 @@ class Episode:
         """Start a new game; without a seed the randomness goes on where it was."""
         if seed is not None:
             self.stream = make_backend().stream(seed)
-        self.cycles = 0
+        self.cycles, self.last = 0, None
         self._position, paid = self._positions.settled(self._positions.first(), self.stream)
         self._opening = paid or (0.0,) * self._game.rules.num_players
 
@@ -151,7 +153,30 @@ class Episode:
         self.cycles += 1
         if self._opening:
             rewards, self._opening = tuple([a + b for a, b in zip(rewards, self._opening, strict=True)]), ()
+        self.last = actions, rewards
         return rewards
+
+    @property
+    def position(self) -> Any:
+        """The rules' state, a batch of one; not to be written to."""
+        return self._positions.state(self._at)
+
+    def draw(self, on: screen.Screen, chosen: dict[int, int]) -> screen.Frame:
+        """The picture of a spectator.
+
+        Args:
+            on: what draws.
+            chosen: what players who move at once have chosen already.
+        """
+        rules, state = self.rules, self.position
+        if self.terminated or self.truncated:
+            now = "over" if self.terminated else f"cut off after {self.cycles:,} stages"
+        else:
+            now = screen.waiting(rules, [player for player in self.acting() if player not in chosen])
+        if chosen:
+            now += f"; chosen: {screen.moves(rules, chosen)}"
+        before = "-" if self.last is None else screen.moves(rules, self.last[0]) + screen.payments(self.last[1])
+        return on.draw(screen.picture_of(rules, state), [f"{self._game.spec.id}: {now}", f"last: {before}"])
 
     def check(self, agent: str, action: Any, mask: NDArray[Any]) -> int:
         """The action as an int.
@@ -171,10 +196,14 @@ class PlayersView:
 
     metadata: dict[str, Any]
 
-    def __init__(self, game: Game, *, max_cycles: int | None = None) -> None:
+    def __init__(self, game: Game, *, max_cycles: int | None = None, render_mode: str | None = None) -> None:
         self.game = game
-        self.metadata = {**type(self).metadata, "name": f"{game.spec.id}_v{game.spec.version}"}
-        self.render_mode = None
+        name = f"{game.spec.id}_v{game.spec.version}"
+        self.metadata = {**type(self).metadata, "name": name}
+        self._screen = screen.Screen(render_mode, name, self.metadata)
+        self.render_mode = render_mode
+        self._live = render_mode == "human"  # drawn after every reset and step
+        self._chosen: dict[int, int] = {}  # at this stage, while others are still to choose
         self.possible_agents = agent_names(game.rules.num_players)
         self.agents: list[str] = []
         self.observation_spaces, self._spaces = make_spaces(game)
@@ -200,11 +229,28 @@ class PlayersView:
         """The players' observations in a row, float32 [N * D]."""
         return np.concatenate([self._episode.observation(player) for player in range(len(self.possible_agents))])
 
-    def render(self) -> None:
-        """Nothing to draw: `render_modes` is empty."""
+    def position(self) -> Any:
+        """The rules' state of the game in progress, a batch of one, hidden parts included; not to be written to."""
+        return self._episode.position
+
+    def render(self) -> screen.Frame:
+        """The game as a spectator sees it, with everything that is hidden from players.
+
+        Returns:
+            Text for `render_mode` "ansi", pixels [H, W, 3] uint8 for "rgb_array", None for "human", which shows them
+            in a window.
+
+        Raises:
+            InputError: before the first `reset`.
+        """
+        if self.render_mode is None:
+            self._screen.no_mode()
+            return None
+        return self._episode.draw(self._screen, self._chosen)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the window, if there is one."""
+        self._screen.close()
 
     def _require_running(self) -> None:
         if not self.agents:

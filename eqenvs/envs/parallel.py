@@ -10,6 +10,7 @@ from pettingzoo import ParallelEnv
 
 from eqenvs.envs.episode import PlayersView, named
 from eqenvs.errors import IllegalActionError
+from eqenvs.rendering.screen import RENDER_FPS, RENDER_MODES
 
 Observation = dict[str, NDArray[Any]]
 Info = dict[str, Any]
@@ -21,12 +22,13 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
     Where a game takes turns, an agent that is not to move has action 0 as its only legal one, and it does nothing:
     a learner gets neither entropy nor gradient from it. `infos[agent]["acting"]` says who really moves.
 
-    Observation, action, reward, termination, truncation and state are those of `GameAECEnv`, in dicts by agent.
+    Observation, action, reward, termination, truncation and state are those of `GameAECEnv`, in dicts by agent, and so
+    are the pictures.
 
     Version History: v0, first version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "render_fps": 1}  # noqa: RUF012 - PettingZoo's form
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012 - PettingZoo's form
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -34,6 +36,8 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
         """Start a new game."""
         self._episode.reset(seed)
         self.agents = self.possible_agents[:]
+        if self._live:
+            self.render()
         return self._look()
 
     def _look(self) -> tuple[dict[str, Observation], dict[str, Info]]:
@@ -84,4 +88,6 @@ class GameParallelEnv(PlayersView, ParallelEnv):  # type: ignore[misc]  # pettin
         truncations = dict.fromkeys(self.possible_agents, truncated)
         if terminated or truncated:
             self.agents = []
+        if self._live:
+            self.render()
         return observations, rewards, terminations, truncations, infos

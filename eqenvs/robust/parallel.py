@@ -47,6 +47,7 @@ class RobustParallelEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is unt
     `infos["player_1"]["perturbation"]`, None where nothing did.
     Reward: the environment's for the protagonist, the same with the other sign for the adversary.
     Termination and truncation: the environment's, for both agents; a time limit is a truncation.
+    Pictures: the environment's, which is made with its `render_mode`.
     The environment's own info is passed on to both, or to the adversary only if observations are disturbed.
 
     Version History: v0, first version.

@@ -18,6 +18,8 @@ from eqenvs.arrays import Array, Constants, Float32Array, Float64Array, IntArray
 from eqenvs.errors import InputError
 from eqenvs.kernels import compiled
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Board, Picture
+from eqenvs.rendering.picture import GROUND, player_colour
 from eqenvs.rules import TERMINAL, Rules
 
 MAX_BITS = 63  # of an int64 that stays positive
@@ -162,6 +164,7 @@ class LinesRules(Rules[LinesState]):
 
     num_players = 2
     num_chance_outcomes = 0
+    open_information = True
 
     def __init__(self, game_id: str, num_rows: int, num_cols: int, line_length: int, *, falling: bool) -> None:
         if num_cols * (num_rows + 1) > MAX_BITS:
@@ -274,6 +277,25 @@ class LinesRules(Rules[LinesState]):
                 moves.append(self.describe_action(player, digit - 1))
             text += reversed(moves)
         return " ".join(text) or "-"
+
+    def picture(self, state: LinesState) -> Picture:
+        mover = int(state.moves[0]) % 2
+        stones = {mover: int(state.own[0]), 1 - mover: int(state.other[0])}
+        rows = range(self.num_rows)[:: -1 if self.falling else 1]  # where stones fall the first row is the lowest
+        shape = (self.num_rows, self.num_cols)
+        glyphs, discs = np.full(shape, "", dtype="U1"), {}
+        for (row, col), bit in np.ndenumerate(self.board.cells.reshape(shape)[list(rows)]):
+            for player in (0, 1):
+                if stones[player] >> int(bit) & 1:
+                    glyphs[row, col], discs[row, col] = "XO"[player], player_colour(player)
+        board = Board(
+            glyphs=glyphs,
+            ground=np.full((*shape, 3), GROUND, dtype=np.uint8),
+            discs=discs,
+            rows=tuple(str(row + 1) for row in rows),
+            columns=tuple("abcdefghijklmnopqrstuvwxyz"[: self.num_cols]),
+        )
+        return Picture(boards=(board,))
 
 
 def count_histories(rules: LinesRules, limit: float = DEFAULT_MAX_SIZE) -> int:

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from math import factorial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from eqenvs.arrays import Array, BoolArray, namespace, one_hot, put_along, take_along
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Picture, player_colour, squares
 from eqenvs.rules import TERMINAL, Rules
 
 MOST_CELLS = 9  # on which `eqsolvers.scoring.phantom` scores policies exactly, without enumerating histories
@@ -80,6 +81,8 @@ class PhantomBoard(Rules[PhantomState]):
     num_players = 2
     num_chance_outcomes = 0
     scorer: str | None = None  # see `MOST_CELLS`
+    hexagonal: ClassVar[bool] = False  # cells, in pictures
+    title: ClassVar[str] = ""  # of pictures
 
     def __init__(self, num_rows: int, num_cols: int, abrupt: bool) -> None:
         self.num_rows, self.num_cols, self.abrupt = num_rows, num_cols, abrupt
@@ -171,6 +174,21 @@ class PhantomBoard(Rules[PhantomState]):
     def describe_information_state(self, player: int, key: Array) -> str:
         tries = [divmod(int(entry), 2) for entry in np.asarray(key) if entry >= 0]
         return " ".join(self.describe_action(player, cell) + ("" if success else "!") for cell, success in tries) or "-"
+
+    def picture(self, state: PhantomState) -> Picture:
+        owners = [int(stone) % 2 if stone >= 0 else -1 for stone in state.board[0]]
+        board = squares(
+            self.num_rows,
+            self.num_cols,
+            pieces=[(cell, "XO"[owner], player_colour(owner)) for cell, owner in enumerate(owners) if owner >= 0],
+            title=self.title,
+            rows=tuple(str(row + 1) for row in range(self.num_rows)),
+            columns=tuple("abcdefghijklmnopqrstuvwxyz"[: self.num_cols]),
+            hexagonal=self.hexagonal,
+        )
+        tries = (state.tried[0, : self.num_cells], state.tried[0, self.num_cells :])
+        told = (f"player_{who} tried {self.describe_information_state(who, made)}" for who, made in enumerate(tries))
+        return Picture(boards=(board,), lines=tuple(told))
 
     def describe_action(self, player: int, action: int) -> str:
         row, col = divmod(action, self.num_cols)

@@ -21,10 +21,13 @@ import numpy as np
 from eqenvs.arrays import Array, Constants, IntArray, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Board, Picture, player_colour, squares
+from eqenvs.rendering.picture import SEA
 from eqenvs.rules import TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 WATER, HIT, SUNK = 0, 1, 2
+DAMAGED = (90, 90, 96)  # a cell of a ship, in pictures
 MAX_TABLE = 4_000_000  # entries of the table of ways to place a fleet
 
 
@@ -274,6 +277,32 @@ class Battleship(Rules[BattleshipState]):
         fired = " ".join(self._cell_name(code // 3) + ".x#"[code % 3] for code in own if code >= 0)
         received = " ".join(self._cell_name(cell) for cell in others if cell >= 0)
         return f"[{ships}] {fired} / {received}"
+
+    def picture(self, state: BattleshipState) -> Picture:
+        return Picture(boards=tuple(self._sea(state, owner) for owner in (0, 1)))
+
+    def _sea(self, state: BattleshipState, owner: int) -> Board:
+        """A player's ships by number: "o" for a shot into the water, "x" for a hit, "#" where a ship is sunk."""
+        player = np.array([owner])
+        ships, sunk = self._ships(state, player)[0], self._sunk(state, player)[0]
+        shot = self._part(state.shot, 1 - player)[0]
+        marks, pieces = [], []
+        for cell, ship in enumerate(ships.tolist()):
+            if ship >= 0:
+                glyph = str(ship + 1) if not shot[cell] else "#" if sunk[ship] else "x"
+                marks.append((cell, glyph, DAMAGED if shot[cell] else player_colour(owner)))
+            elif shot[cell]:
+                pieces.append((cell, "o", player_colour(1 - owner)))
+        return squares(
+            self.height,
+            self.width,
+            marks=marks,
+            pieces=pieces,
+            ground=SEA,
+            title=f"ships of player_{owner}",
+            rows=tuple(str(row + 1) for row in range(self.height)),
+            columns=tuple("abcdefghijklmnopqrstuvwxyz"[: self.width]),
+        )
 
     def _cell_name(self, cell: int) -> str:
         row, col = divmod(cell, self.width)

@@ -35,6 +35,9 @@ class DarkHex(PhantomBoard):
     Version history: 0, first version.
     """
 
+    hexagonal = True
+    title = "X joins top and bottom, O left and right"
+
     def __init__(
         self, board_size: int = 2, abrupt: bool = False, num_rows: int | None = None, num_cols: int | None = None
     ) -> None:

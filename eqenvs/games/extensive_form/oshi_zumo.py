@@ -15,6 +15,8 @@ import numpy as np
 from eqenvs.arrays import Array, IntArray, device_of, namespace, one_hot, put_along, take_along
 from eqenvs.errors import InputError
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Picture, player_colour, squares
+from eqenvs.rendering.picture import WALL
 from eqenvs.rules import SIMULTANEOUS, TERMINAL, Rules
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
@@ -113,6 +115,18 @@ class OshiZumo(Rules[OshiZumoState]):
     def describe_information_state(self, player: int, key: Array) -> str:
         rounds = [(int(first), int(second)) for first, second in np.asarray(key).reshape(-1, 2) if first >= 0]
         return " ".join(f"{first}-{second}" for first, second in rounds) or "start"
+
+    def picture(self, state: OshiZumoState) -> Picture:
+        width = 2 * self.size + 3
+        place = int(state.position[0]) + self.size + 1
+        board = squares(
+            1,
+            width,
+            marks=[(0, "<", player_colour(1)), (width - 1, ">", player_colour(0))],  # out: who has won there
+            pieces=[(place, "W", WALL)],
+        )
+        coins = state.coins[0].tolist()
+        return Picture(boards=(board,), lines=tuple(f"player_{who} has {left} coins" for who, left in enumerate(coins)))
 
 
 def num_histories(coins: int, size: int, horizon: int, min_bid: int) -> int:

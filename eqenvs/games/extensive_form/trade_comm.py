@@ -102,8 +102,9 @@ class TradeComm(Rules[TradeCommState]):
         return state.words
 
     def describe_information_state(self, player: int, key: Array) -> str:
-        item, *words, _ = (int(entry) for entry in np.asarray(key))
-        return f"item {item}: " + " ".join(str(word) for word in words if word >= 0)
+        item, *words, proposal = (int(entry) for entry in np.asarray(key))
+        said = f"item {item}: " + " ".join(str(word) for word in words if word >= 0)
+        return f"{said}, {self.describe_action(player, self.num_items + proposal)}" if proposal >= 0 else said
 
     def describe_action(self, player: int, action: int) -> str:
         if action < self.num_items:

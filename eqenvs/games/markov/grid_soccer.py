@@ -20,6 +20,8 @@ import numpy as np
 from eqenvs.arrays import Array, Constants, namespace, one_hot, take_along
 from eqenvs.games.markov import _grid, _parameters
 from eqenvs.markov_rules import MarkovRules
+from eqenvs.rendering import Picture, player_colour, squares
+from eqenvs.rendering.picture import GOAL
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 
@@ -139,6 +141,24 @@ class GridSoccer(MarkovRules[SoccerState]):
 
     def describe_action(self, player: int, action: int) -> str:
         return _grid.NAMES[action]
+
+    def picture(self, state: SoccerState) -> Picture:
+        holder = int(state.holder[0])
+        mouths = [
+            self.width * row + column
+            for row in {(self.height - 1) // 2, self.height // 2}
+            for column in (0, self.width - 1)
+        ]
+        board = squares(
+            self.height,
+            self.width,
+            marks=[(square, "", GOAL) for square in mouths],
+            pieces=[
+                (square, f"{player}*" if player == holder else str(player), player_colour(player))
+                for player, square in enumerate(state.squares[0].tolist())
+            ],
+        )
+        return Picture(boards=(board,), lines=("* has the ball; player 0 plays to the left",))
 
 
 def num_states(height: int, width: int) -> int:

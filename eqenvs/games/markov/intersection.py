@@ -20,6 +20,8 @@ from eqenvs.arrays import Array, namespace, one_hot, take_along
 from eqenvs.games.markov import _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Picture, player_colour, squares
+from eqenvs.rendering.picture import GOAL, GRASS, GROUND, WALL_GLYPH
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 KEEP, BRAKE, ACCELERATE = range(3)
@@ -116,6 +118,33 @@ class Intersection(MarkovRules[IntersectionState]):
 
     def describe_action(self, player: int, action: int) -> str:
         return NAMES[action]
+
+    def picture(self, state: IntersectionState) -> Picture:
+        side = 2 * self.distance + 1
+
+        def cell(player: int, position: int) -> int:
+            """On the player's road: they come from the west, the north, the east and the south."""
+            row, column = ((0, -1), (-1, 0), (0, 1), (1, 0))[player]
+            away = self.distance - position
+            return (self.distance + row * away) * side + self.distance + column * away
+
+        positions, speeds = state.position[0].tolist(), state.speed[0].tolist()
+        beside = ((square, WALL_GLYPH, GRASS) for square in range(side * side))
+        roads = ((cell(player, at), "", GROUND) for player in range(self.num_players) for at in range(self.distance))
+        here = [player for player, at in enumerate(positions) if at <= self.distance]
+        board = squares(
+            side,
+            side,
+            marks=[*beside, *roads, (cell(0, self.distance), "", GOAL)],
+            pieces=[(cell(player, positions[player]), str(player), player_colour(player)) for player in here],
+        )
+        lines = (
+            f"player_{player}: position {positions[player]}, speed {speeds[player]}"
+            if player in here
+            else f"player_{player} has left"
+            for player in range(self.num_players)
+        )
+        return Picture(boards=(board,), lines=tuple(lines))
 
 
 def most_pairs(num_players: int, distance: int, max_speed: int) -> int:

@@ -25,6 +25,8 @@ from eqenvs.errors import InputError
 from eqenvs.games.markov import _grid, _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Picture, player_colour, squares
+from eqenvs.rendering.picture import GRASS
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 LOAD = 5
@@ -75,8 +77,9 @@ class LevelBasedForaging(MarkovRules[ForagingState]):
         self.num_players, self.num_food, self.num_squares = len(players), len(food), height * width
         self.num_actions = (6,) * self.num_players
         self.view_size = self.num_players * (1 + self.num_squares) + self.num_food
+        self.height, self.width = height, width
         self._start = [row * width + column for row, column, _ in players]
-        places = [row * width + column for row, column, _ in food]
+        self._places = places = [row * width + column for row, column, _ in food]
         apart = _grid.distances(height, width)
         _check(self._start, places, levels, needed, apart)
         to = _grid.targets(height, width)
@@ -149,6 +152,22 @@ class LevelBasedForaging(MarkovRules[ForagingState]):
 
     def describe_action(self, player: int, action: int) -> str:
         return "load" if action == LOAD else _grid.NAMES[action]
+
+    def picture(self, state: ForagingState) -> Picture:
+        tables = self._tables
+        levels, needed = tables.on("levels", state.step).tolist(), tables.on("needed", state.step).tolist()
+        left = state.food[0]
+        board = squares(
+            self.height,
+            self.width,
+            marks=[(square, str(needed[food]), GRASS) for food, square in enumerate(self._places) if left[food]],
+            pieces=[
+                (square, f"{'ABCDEF'[player]}{levels[player]}", player_colour(player))
+                for player, square in enumerate(state.squares[0].tolist())
+            ],
+        )
+        line = "A, B, ...: players 0, 1, ..., with their levels; numbers: levels of food"
+        return Picture(boards=(board,), lines=(line,))
 
 
 def _check(start: list[int], places: list[int], levels: list[int], needed: list[int], apart: Any) -> None:

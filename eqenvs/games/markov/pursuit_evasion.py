@@ -22,6 +22,8 @@ from eqenvs.errors import InputError
 from eqenvs.games.markov import _grid, _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Picture, player_colour, squares
+from eqenvs.rendering.picture import WALL, WALL_GLYPH
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 
@@ -65,10 +67,10 @@ class PursuitEvasion(MarkovRules[PursuitState]):
         _parameters.check_discount("pursuit_evasion", discount, horizon)
         self.num_pursuers, self.capture_distance = num_pursuers, capture_distance
         self.discount, self.horizon = discount, horizon
-        self.num_squares = height * width
+        self.height, self.width, self.num_squares = height, width, height * width
         self.num_actions = (5**num_pursuers, 5)
         self.view_size = 2 + (num_pursuers + 1) * self.num_squares
-        closed = [
+        self._closed = closed = [
             row * width + column
             for row, column in _parameters.read_squares("pursuit_evasion", "obstacles", obstacles, height, width)
         ]
@@ -136,6 +138,18 @@ class PursuitEvasion(MarkovRules[PursuitState]):
         if player == 1:
             return _grid.NAMES[action]
         return "+".join(_grid.NAMES[action // 5**place % 5] for place in reversed(range(self.num_pursuers)))
+
+    def picture(self, state: PursuitState) -> Picture:
+        board = squares(
+            self.height,
+            self.width,
+            marks=[(square, WALL_GLYPH, WALL) for square in self._closed],
+            pieces=[
+                *((square, "P", player_colour(0)) for square in state.pursuers[0].tolist()),
+                (int(state.evader[0]), "E", player_colour(1)),
+            ],
+        )
+        return Picture(boards=(board,), lines=("caught" if state.caught[0] else "P: pursuers, E: the evader",))
 
 
 def _check_start(to: IntArray, closed: list[int], start: list[int]) -> None:

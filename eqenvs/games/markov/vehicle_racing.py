@@ -20,6 +20,8 @@ from eqenvs.arrays import Array, namespace, one_hot, take_along
 from eqenvs.games.markov import _parameters
 from eqenvs.markov_rules import MarkovRules
 from eqenvs.models.enumeration import DEFAULT_MAX_SIZE
+from eqenvs.rendering import Picture, player_colour, squares
+from eqenvs.rendering.picture import GOAL
 from eqenvs.spec import Fact, Family, GameSpec, Parameter
 
 KEEP, ACCELERATE, BRAKE, LEFT, RIGHT = range(5)
@@ -135,6 +137,17 @@ class VehicleRacing(MarkovRules[RacingState]):
 
     def describe_action(self, player: int, action: int) -> str:
         return NAMES[action]
+
+    def picture(self, state: RacingState) -> Picture:
+        position, lane, speed = (part[0].tolist() for part in (state.position, state.lane, state.speed))
+        width = self.length + 1
+        board = squares(
+            self.num_lanes,
+            width,
+            marks=[(row * width + self.length, "|", GOAL) for row in range(self.num_lanes)],
+            pieces=[(lane[who] * width + position[who], str(who), player_colour(who)) for who in (0, 1)],
+        )
+        return Picture(boards=(board,), lines=tuple(f"player_{who}: speed {speed[who]}" for who in (0, 1)))
 
 
 def most_pairs(length: int, num_lanes: int, max_speed: int) -> int:

@@ -80,6 +80,7 @@ SPEC = mean_field_spec(
     id="huggett",
     title="Huggett economy",
     build=build,
+    axes=(1, 0),
     source="Huggett (1993), Journal of Economic Dynamics and Control 17",
     parameters=(
         Parameter.real("limit", 4.0, 0.1, 20.0, "most that may be owed, in high endowments of two months"),

@@ -156,6 +156,7 @@ SPEC = mean_field_spec(
     id="krusell_smith",
     title="Krusell-Smith economy",
     build=build,
+    axes=(1, 0),
     source="Krusell and Smith (1998), Journal of Political Economy 106",
     parameters=(
         Parameter(name="quarters", default=4, low=1, high=12, description="of the exact model; the economy has no end"),
