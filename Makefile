@@ -66,7 +66,7 @@ frameworks: ## the tests of RLlib, TorchRL, Stable-Baselines3 and OpenSpiel, in 
 	grep -vi '^gymnasium==' constraints.txt > .venv-rllib/constraints.txt
 	.venv-rllib/bin/python -m pip install --disable-pip-version-check -c .venv-rllib/constraints.txt -e ".[rllib]" pytest
 	.venv-frameworks/bin/python -m pip install --disable-pip-version-check -c constraints.txt \
-	  -e ".[frameworks,cluster]" open_spiel pytest hypothesis
+	  -e ".[frameworks,cluster]" "mfglib>=0.3,<0.4" open_spiel pytest hypothesis
 	.venv-rllib/bin/python -m pytest tests/eqagents/interop tests/examples/test_rllib_ppo.py
 	.venv-frameworks/bin/python -m pytest tests/eqagents/interop tests/eqenvs/interop tests/examples --ignore tests/examples/test_rllib_ppo.py
 

@@ -32,6 +32,7 @@ DISTRIBUTIONS = (
     "quantecon",
     "nashpy",
     "pygambit",
+    "mfglib",
     "pettingzoo",
     "pgx",
     "jax",
