@@ -70,6 +70,7 @@ def show(
     game_id: Annotated[str, typer.Argument(metavar="GAME")], parameter: Parameters = None, as_json: JsonFlag = False
 ) -> None:
     """Show a game's parameters, sizes, value where known, and the score of uniformly random play."""
+    from eqagents.cli.playing import first_picture
     from eqagents.cli.tables import game_table
     from eqenvs.policies import uniform_play
     from eqsolvers.scoring import score
@@ -97,8 +98,10 @@ def show(
     }
     if as_json:
         print_json(data)
-    else:
-        out.print(game_table(game, data, scored))
+        return
+    out.print(game_table(game, data, scored))
+    if (picture := first_picture(game)) is not None:
+        out.print(f"\nAfter `reset(seed=0)`, everything shown:\n{picture}")
 
 
 @app.command()
@@ -407,6 +410,31 @@ def bench(
             out.print(note)
     if file is not None:
         out.print(f"\nwritten: {file}")
+
+
+@app.command()
+def play(
+    what: Annotated[str, typer.Argument(metavar="GAME|RUN", help="A game, or a run or policy file to play against.")],
+    parameter: Parameters = None,
+    player: Annotated[int, typer.Option(help="Yours, from 0.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of chance and the others' choices.")] = None,
+    step: Step = None,
+) -> None:
+    """Play in the terminal: against the policy of a run or a file, or against uniformly random play."""
+    from eqagents.cli.playing import Leaves, play_game
+    from eqenvs.policies import uniform_play
+
+    path = Path(what)
+    if path.exists() and what not in eqenvs.game_ids():
+        if parameter:
+            raise InputError("-p is for a game; the policy's game has its own parameters")
+        game, policy, _ = loaded(path, step)
+    else:
+        game, policy = _make(what, parameter), uniform_play
+    try:
+        play_game(game, policy, player=player, seed=seed, ask=input, tell=out.print)
+    except (Leaves, EOFError):
+        err.print("left")
 
 
 @app.command()
