@@ -16,7 +16,7 @@ PACKAGES := eqenvs agents/eqagents solvers/eqsolvers
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint doctest frameworks bench clean
+.PHONY: help env demo test slowtest lint doctest frameworks bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,7 +49,10 @@ demo: $(VENV)/.run ## train, evaluate and report PSRO on Leduc poker; resumes an
 	@echo "TensorBoard:  the events are in $(RUN); to see them: $(BIN)/tensorboard --logdir $(RUN)"
 
 test: $(VENV)/.dev ## the test suite, on all processors
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+
+slowtest: $(VENV)/.dev ## the tests that take seconds each: faults, campaigns, long runs
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 
 lint: $(VENV)/.dev ## ruff, import directions, mypy
 	$(BIN)/ruff check .
@@ -61,7 +64,7 @@ doctest: $(VENV)/.dev ## the examples in the docstrings
 	$(BIN)/python -m pytest --doctest-modules $(PACKAGES)
 
 # RLlib asks for an older Gymnasium, so it has an environment of its own.
-frameworks: ## the tests of RLlib, TorchRL, Stable-Baselines3 and OpenSpiel, in environments of their own
+frameworks: ## the tests of RLlib, TorchRL, Stable-Baselines3, OpenSpiel and MFGLib, in environments of their own
 	$(PYTHON) -m venv .venv-rllib && $(PYTHON) -m venv .venv-frameworks
 	grep -vi '^gymnasium==' constraints.txt > .venv-rllib/constraints.txt
 	.venv-rllib/bin/python -m pip install --disable-pip-version-check -c .venv-rllib/constraints.txt -e ".[rllib]" pytest

@@ -57,6 +57,7 @@ def rows(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [row for section in document["sections"].values() for row in section["rows"]]
 
 
+@pytest.mark.slow
 def test_the_document_has_every_section_with_rows_under_its_columns(quick):
     document = quick.document
     assert document["benchmark"] == "extensive"

@@ -12,6 +12,7 @@ def section() -> Section:
     return _approximate_br.section(Settings(quick=True))
 
 
+@pytest.mark.slow
 def test_no_learned_response_gains_more_than_the_exact_one(section: Section) -> None:
     assert {row["policy"] for row in section.rows} == set(_approximate_br.POLICIES)
     for row in section.rows:

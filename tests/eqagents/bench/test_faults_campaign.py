@@ -74,6 +74,7 @@ def undisturbed(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Refer
     return reference(CASE, tmp_path_factory.mktemp("whole") / "place", forks)
 
 
+@pytest.mark.slow
 def test_killed_run_ends_like_the_undisturbed_one(forks: Forks, undisturbed: Reference, tmp_path: Path) -> None:
     kinds = [Kind("driver killed", killed), Kind("newest checkpoint: a bit flipped", checkpoint_flipped)]
     found = trial(CASE, kinds, undisturbed, tmp_path / "place", np.random.default_rng(1), forks)
@@ -113,6 +114,7 @@ def test_process_that_is_left_is_seen_and_ended(forks: Forks, undisturbed: Refer
     assert driver.left(patience=0.1) == []
 
 
+@pytest.mark.slow
 def test_campaign_counts_its_faults_in_tables(forks: Forks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaigns, "cases", lambda names: [CASE])
     said: list[str] = []

@@ -43,6 +43,7 @@ KINDS = (
 )
 
 
+@pytest.mark.slow
 def test_spoiled_inputs_are_valid_or_refused_in_one_line() -> None:
     found = campaign(20 * len(KINDS), 7, kinds=KINDS)
     assert [finding for each in found.values() for finding in each.findings] == []

@@ -33,6 +33,7 @@ def sections():
     return {section.id: section for section in find_benchmark("mean_field").run(Settings(quick=True))}
 
 
+@pytest.mark.slow
 def test_every_section_has_rows_under_its_columns(sections):
     assert list(sections) == SECTIONS
     for section in sections.values():

@@ -99,6 +99,7 @@ def schedule() -> Section:
     return _psro_schedule.section(QUICK)
 
 
+@pytest.mark.slow
 def test_no_schedule_is_shorter_than_the_path_or_longer_than_the_work(schedule: Section) -> None:
     assert [row["variant"] for row in schedule.rows] == list(_psro_schedule.VARIANTS)
     for row in schedule.rows:
@@ -134,6 +135,7 @@ def test_maximum_gini_solutions_are_equilibria_of_cubes() -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_cells_on_workers_are_those_in_process(here_and_spread: tuple[Executor, Executor]) -> None:
     import eqenvs
 

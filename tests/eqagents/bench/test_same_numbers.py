@@ -23,6 +23,7 @@ def test_every_case_is_run_more_than_once(case: Case) -> None:
         assert {1, 2, 8} <= {workers for workers, _ in runs}
 
 
+@pytest.mark.slow
 def test_hash_seeds_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_same_numbers, "HASH_SEEDS", ("0", "4242"))
     found = section(["tabular, sampled"])
@@ -30,6 +31,7 @@ def test_hash_seeds_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.rows[0]["runs"] == 2
 
 
+@pytest.mark.slow
 def test_what_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def seeded(case: Case, workers: int, hash_seed: str, directory: Path) -> _same_numbers.Result:
         return run(Case(case.name, {**case.config, "seed": len(hash_seed)}), workers, hash_seed, directory)

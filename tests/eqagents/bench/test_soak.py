@@ -101,6 +101,7 @@ QUICK_RUN: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_a_soak_samples_a_run_and_ends_it(tmp_path: Path) -> None:
     found, shared = soak(0.07, tmp_path, {"tabular": QUICK_RUN}, every=0.1)
     (run,) = found
@@ -113,6 +114,7 @@ def test_a_soak_samples_a_run_and_ends_it(tmp_path: Path) -> None:
     assert work.rows[0]["iterations"] > 0
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_by_itself_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="short ended: "):
         soak(1.0, tmp_path, {"short": {**QUICK_RUN, "iterations": 3}}, every=0.1)

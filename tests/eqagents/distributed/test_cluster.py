@@ -22,5 +22,6 @@ print("connected")
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_an_address_connects_and_leaves_the_cluster_running(run_script):
     assert "connected" in run_script(SCRIPT, 240)

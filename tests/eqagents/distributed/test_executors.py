@@ -198,6 +198,7 @@ class TestTwoWorkers:
         gc.collect()
         assert not two_workers._published
 
+    @pytest.mark.slow
     def test_runs_can_be_nested_and_left_early(self, two_workers: Any) -> None:
         outer = []
         for key, _ in two_workers.run(draws(6)):
@@ -217,6 +218,7 @@ def test_one_long_task_does_not_hold_up_the_others(make_ray: Callable[..., Execu
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_task_that_is_stuck_is_done_by_another_worker(
     make_ray: Callable[..., Executor], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -296,6 +298,7 @@ def test_result_is_the_same_when_a_worker_is_gone_for_good(make_ray: Callable[..
 
 @pytest.mark.ray
 @pytest.mark.parametrize("retries", [0, 1])
+@pytest.mark.slow
 def test_task_that_always_dies_is_named_and_its_neighbours_are_not(
     make_ray: Callable[..., Executor], retries: int
 ) -> None:
@@ -359,6 +362,7 @@ def test_address_without_a_cluster_is_one_line() -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_ray_that_the_executor_started_is_shut_down_with_its_workers(tmp_path: Path) -> None:
     # In a directory of its own, with a module that only the driver's sys.path reaches.
     (tmp_path / "modules").mkdir()

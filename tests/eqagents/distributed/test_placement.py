@@ -49,6 +49,7 @@ print("placed")
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_workers_and_learners_run_where_their_resources_are(run_script):
     assert "placed" in run_script(SCRIPT, 300)
 

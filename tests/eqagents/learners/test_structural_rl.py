@@ -171,6 +171,7 @@ def aggregated():
     return grids, np.maximum(wealth - process.state()["consumption"], 0.0)
 
 
+@pytest.mark.slow
 def test_the_lifetime_reward_rises(capital):
     agent, state, rewards = capital
     assert np.isfinite(rewards).all()
@@ -192,6 +193,7 @@ def test_consumption_and_savings_rise_in_assets(capital):
         assert bool((spent[1] > spent[0])[visited].all())  # the employed consume more
 
 
+@pytest.mark.slow
 def test_the_policy_is_near_that_of_approximate_aggregation(capital, aggregated):
     agent, state, _ = capital
     grids, kept = aggregated

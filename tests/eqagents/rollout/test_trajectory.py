@@ -103,6 +103,7 @@ def by_definition(found: Rollout, discount: float, decay: float) -> tuple[np.nda
         ("random_markov_game", {"num_players": 2, "num_states": 3, "num_actions": 2, "discount": 0.5, "seed": 1}),
     ],
 )
+@pytest.mark.slow
 def test_advantages_are_those_of_the_definition(game_id: str, parameters: dict[str, object]) -> None:
     found, _ = played(game_id, steps=14, **parameters)
     for discount, decay in ((1.0, 0.9), (0.8, 0.5), (0.9, 1.0), (1.0, 0.0)):

@@ -74,6 +74,7 @@ def test_run_that_is_asked_to_stop_leaves_a_checkpoint_and_goes_on(after: int, w
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_signal_ends_the_command_after_its_iteration(number: int, status: int, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({**DATA, "iterations": 100_000, "checkpoint": {"every": 100_000}}))

@@ -379,6 +379,7 @@ def killed(config: dict[str, Any], directory: Path) -> Path:
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.ray)])
+@pytest.mark.slow
 def test_run_killed_while_payoffs_are_filled_ends_as_if_nothing_had_happened(
     whole: tuple[int, dict[str, Any]],
     workers: int,

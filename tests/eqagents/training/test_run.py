@@ -47,6 +47,7 @@ LEARNED = {
     "iterations": 6,
     "seed": 3,
     "score": {"every": 2},
+    "checkpoint": {"every": 1},
 }
 
 
@@ -287,6 +288,7 @@ def test_evaluation_is_the_exact_score_of_the_loaded_policy(copied: Path) -> Non
     assert read_metrics(copied)[-1]["score/nash_conv"] == expected.nash_conv
 
 
+@pytest.mark.slow
 def test_simulated_scores_are_lower_bounds_with_their_interval(tmp_path: Path) -> None:
     simulated = {"method": "simulated", "episodes": 2000}
     responder = {

@@ -132,5 +132,6 @@ def test_an_instance_travels_with_its_ship_values():
         ({"height": 3, "width": 4, "ship_sizes": "3,2", "num_shots": 5, "allow_repeated_shots": True}, False),
     ],
 )
+@pytest.mark.slow
 def test_the_contracts_are_kept(parameters, exact):
     check_game(eqenvs.make("battleship", **parameters), exact=exact, episodes=1000)

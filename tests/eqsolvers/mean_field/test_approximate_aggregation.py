@@ -34,6 +34,7 @@ def solved(model):
     return process
 
 
+@pytest.mark.slow
 def test_the_published_forecast_is_found(solved):
     found = solved.measures()
     assert solved.residual() < 1e-8

@@ -165,6 +165,7 @@ def test_large_sinks_are_solved_as_by_factorisation(monkeypatch: pytest.MonkeyPa
     assert max(sink["size"] for sink in by_krylov.detail["sinks"]) > 500
 
 
+@pytest.mark.slow
 def test_mixed_prior_follows_the_dynamics_and_its_seed() -> None:
     # Symmetric under swapping both players' actions: either equilibrium of pure coordination half of the time.
     pure = NormalFormModel([np.eye(2), np.eye(2)])

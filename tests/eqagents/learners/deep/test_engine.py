@@ -255,6 +255,7 @@ def test_an_adversary_must_be_one_of_several_roles() -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_several_processes_fit_as_one_would(here_and_spread: tuple[Executor, Executor]) -> None:
     """One minibatch and one pass: two halves averaged are the whole, up to rounding and Adam's epsilon."""
     fit = {"epochs": 1, "minibatches": 1, "standardised": False}

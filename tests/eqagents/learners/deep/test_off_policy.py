@@ -236,6 +236,7 @@ def test_a_run_that_was_stored_goes_on_to_the_same_bits(name: str, staleness: in
 
 @pytest.mark.ray
 @pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.slow
 def test_workers_change_no_bit(name: str, here_and_spread: tuple[Executor, Executor]) -> None:
     settings: dict[str, Any] = {"play": {**SMALL["play"], "staleness": 1}}
     executor = here_and_spread[1]

@@ -131,6 +131,7 @@ def test_another_seed_gives_another_run(case: str) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_workers_change_no_bit(here_and_spread: tuple[Executor, Executor]) -> None:
     here, spread = here_and_spread
     for case in FIRST.values():

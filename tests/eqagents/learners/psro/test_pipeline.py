@@ -113,6 +113,7 @@ def test_run_writes_down_what_each_filling_found(tmp_path: Path) -> None:
     ("oracle", "meta_solver", "num_players"),
     [({"id": "exact"}, "nash", 2), (LEARNED, "nash", 2), ({"id": "exact"}, "max_gini_cce", 3)],
 )
+@pytest.mark.slow
 def test_how_far_levels_are_ahead_changes_no_bit(oracle: dict[str, Any], meta_solver: str, num_players: int) -> None:
     """Workers that are not there begin what is ahead; in this process nothing is. A resumed run begins it anew."""
     game = eqenvs.make("kuhn_poker", num_players=num_players)
@@ -157,6 +158,7 @@ class Slow(Tape):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
+@pytest.mark.slow
 def test_run_that_died_while_levels_were_ahead_ends_as_if_it_had_not(tmp_path: Path) -> None:
     """What workers had begun of later rounds is begun again, or taken from the journal."""
     config = {

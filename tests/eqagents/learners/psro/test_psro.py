@@ -129,6 +129,7 @@ def test_uniform_meta_solver_is_fictitious_play_on_three_player_kuhn() -> None:
     assert [strategy.tolist() for strategy in state.restricted.meta.strategies] == [[1 / 7] * 7] * 3
 
 
+@pytest.mark.slow
 def test_learned_responses_lower_nash_conv() -> None:
     game = eqenvs.make("kuhn_poker")
     oracle = {
@@ -169,6 +170,7 @@ def test_artefact_is_the_empirical_game() -> None:
 
 @pytest.mark.ray
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.slow
 def test_results_are_the_same_inline_and_on_two_workers(case: str, here_and_spread: tuple[Executor, Executor]) -> None:
     here, spread = (run(executor, CASES[case], 3) for executor in here_and_spread)
     assert any("weights" in path for path in here)
@@ -244,6 +246,7 @@ def test_responses_that_gain_too_little_are_left_out_and_counted() -> None:
     assert [len(population) for population in state.restricted.populations] == [2, 2]
 
 
+@pytest.mark.slow
 def test_a_response_to_every_recommendation_leads_three_player_kuhn_to_a_correlated_equilibrium() -> None:
     game = eqenvs.make("kuhn_poker", num_players=3)
     learner = build(game, config(meta_solver="max_gini_ce", least_gain=1e-9, **EXACT), InlineExecutor(SEED))

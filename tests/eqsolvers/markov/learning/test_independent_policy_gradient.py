@@ -100,6 +100,7 @@ def test_the_step_of_the_published_experiment_solves_the_congestion_game():
 
 
 @pytest.mark.parametrize("parameters", [{"discount": 0.6}, {"discount": 0.9, "horizon": 3}])
+@pytest.mark.slow
 def test_sampled_gradients_are_unbiased(parameters):
     """By all that an episode pays and by what is still to come, [2] in this order."""
     model = eqenvs.make("random_markov_game", num_states=2, action_counts="2x3", seed=3, **parameters).model()
@@ -143,6 +144,7 @@ def test_sampled_learner_approaches_an_equilibrium_of_a_common_interest_game():
     assert process.residuals().mean() < 0.05 * before
 
 
+@pytest.mark.slow
 def test_the_slow_player_of_a_zero_sum_game_ends_near_its_value_where_equal_steps_turn_in_circles():
     odd = np.array([[[2.0, -1.0], [-1.0, 1.0]]])  # value 1/5
     model = MarkovModel(np.ones((1, 2, 2, 1)), np.stack([odd, -odd]), [1.0], discount=0.5)
