@@ -17,7 +17,6 @@ from eqagents.policies import (
     TorchPolicy,
     kinds,
     network_sizes,
-    records,
     tabular_record,
     to_network,
     to_policy,
