@@ -125,6 +125,8 @@ def load_all(package: str, kind: str, attribute: str, *, optional: bool = False)
             if optional and places[0].plugin is None:
                 continue
             raise
+        if found.get(thing.id) is thing:
+            continue  # a module that uses it
         if thing.id in found:
             _leave_out(f"{kind} {thing.id!r} of {places[0]}: there is another with this id")
         else:

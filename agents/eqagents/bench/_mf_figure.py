@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eqagents.report.svg import NUM_COLOURS, Scale, escape, format_number, log_ticks
+from eqagents.drawing.marks import NUM_COLOURS, escape, format_number
+from eqagents.drawing.scales import Scale, log_ticks
 
 WIDTH, HEIGHT, ACROSS = 360.0, 250.0, 3  # of a panel; panels in a row
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 10.0, 26.0, 40.0

@@ -1,4 +1,7 @@
-"""The sections that draw what a run recorded step by step: every metric has its place in one of them."""
+"""The sections that draw what a run recorded step by step: every metric has its place in one of them.
+
+Runs that differ in their seed alone are one curve, see `eqagents.report.grouping`.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,51 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eqagents.report.html import all_keys, legend, overlaid, panel, panels, recorded, steps, words
-from eqagents.report.svg import Series, line_chart, stacked_bars
+from eqagents.drawing.charts import Series, line_chart, stacked_bars
+from eqagents.report.html import (
+    all_keys,
+    curves_of,
+    legend,
+    measure_title,
+    note,
+    overlaid,
+    panel,
+    panels,
+    recorded,
+    steps,
+    words,
+)
+from eqagents.report.kinds import badges, kind_of, of_value
 from eqsolvers.scoring import GAPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eqagents.report.data import ReportData
+    from eqagents.report.grouping import Group
 
 MAX_BARS = 40  # of the time chart; more iterations are put together into that many
+MAX_OPEN = 4  # runs whose time charts are not folded
 GAP_KEYS = {f"score/{name}": gap.title for name, gap in GAPS.items()}
 EPISODES = "samples/episodes"
+OWN = "The learner's own figures, as it reports them; scores and gaps are marked."
+SEEDS = (
+    "Runs that differ in their seed alone are one curve: the mean of their latest values up to there, from where the "
+    "last of them begins to where the first of them ends. Shaded: the 95 % interval of that mean by Student's t over "
+    "the runs; on a logarithmic axis it is cut off at the axis. Single runs are drawn as far as the means."
+)
 
 
-def distance(runs: Sequence[ReportData], names: Sequence[str]) -> str:
+def distance(groups: Sequence[Group]) -> str:
     """How far from equilibrium, against iterations, seconds, and whatever the learners count."""
+    runs = [run for group in groups for run in group.runs]
     # Runs are overlaid, so they share the quantity: exploitability where every run that was scored has it.
     key, label = "score/nash_conv", "NashConv"
     scored = _scored(runs)
     if scored and all(run.has("score/exploitability") for run in scored):
         key, label = "score/exploitability", "Exploitability"
-    draw = partial(overlaid, runs, names)
+    mark = badges([kind_of(run) for run in scored])
+    draw = partial(overlaid, groups, mark=mark)
     learning = bool(scored) and all(run.has("run/seconds") for run in scored)
     seconds = _learning_seconds if learning else _elapsed
     drawn = [
@@ -40,18 +66,21 @@ def distance(runs: Sequence[ReportData], names: Sequence[str]) -> str:
         unit = words(count.removeprefix("samples/"))
         drawn.append(draw(key=key, y_label=label, x_label=unit, x_of=partial(_counted, key=count)))
     drawn += [draw(key=gap, y_label=GAP_KEYS[gap]) for gap in _gaps_apart(runs)]
-    drawn += [draw(key=key, y_label=words(key.removeprefix("measures/"))) for key in all_keys(runs, "measures/")]
-    note = (
+    measures = all_keys(runs, "measures/")
+    drawn += [overlaid(groups, key=key, y_label=measure_title(key.removeprefix("measures/"))) for key in measures]
+    notes = [
         "Seconds are those of learning: without compiling, scoring, storing and pauses."
         if learning
         else "Seconds count from the start of the first iteration on record, pauses included."
-    )
-    top = legend(names) if len(runs) > 1 else ""
-    return f"<h2>Distance from equilibrium</h2>{top}{panels(drawn)}<p class='note'>{note}</p>\n"
+    ]
+    notes += ["Curves without a mark are the learner's own figures."] if measures else []
+    notes += [SEEDS] if any(len(group.runs) > 1 for group in groups) else []
+    return f"<h2>Distance from equilibrium</h2>{curves_of(groups, drawn, 'distance')}{''.join(map(note, notes))}\n"
 
 
-def gains(runs: Sequence[ReportData], names: Sequence[str]) -> str:
+def gains(groups: Sequence[Group]) -> str:
     """What each player gains by its best response."""
+    runs = [run for group in groups for run in group.runs]
     keys = all_keys(runs, "score/gain_")
     if not keys:
         return ""
@@ -59,29 +88,23 @@ def gains(runs: Sequence[ReportData], names: Sequence[str]) -> str:
     seen = [value for key in keys for value in recorded(runs, key)]
     # A learned response that lost to the profile has a gain below 0, which needs a linear axis; rounding does not.
     log_y = bool(seen) and min(seen) >= -1e-9 * max(seen)
+    mark = badges([kind_of(run) for run in runs if run.keys("score/gain_")])
+    draw = partial(line_chart, x_label="Iteration", y_label="Gain", log_y=log_y, integer_x=True)
     if len(runs) == 1:
+        title = "Gain of each player's best response"
         curves = [
             Series(label=p, x=steps(runs[0]), y=runs[0].column(k), index=i)
             for i, (p, k) in enumerate(zip(players, keys, strict=True))
         ]
-        top, charts = legend(players), [("Gain of each player's best response", curves)]
+        body = legend(players) + panels([panel(title, draw(curves, title=title), mark)])
     else:
-        top = legend(names)
-        charts = [
-            (
-                f"Gain of {p}'s best response",
-                [
-                    Series(label=n, x=steps(r), y=r.column(k), index=i)
-                    for i, (n, r) in enumerate(zip(names, runs, strict=True))
-                ],
-            )
-            for p, k in zip(players, keys, strict=True)
-        ]
-    drawn = [
-        panel(t, line_chart(c, title=t, x_label="Iteration", y_label="Gain", log_y=log_y, integer_x=True))
-        for t, c in charts
-    ]
-    return f"<h2>Gains from deviating</h2>{top}{panels(drawn)}\n"
+        drawn = []
+        for player, key in zip(players, keys, strict=True):
+            title = f"Gain of {player}'s best response"
+            curves = [curve for group in groups for curve in group.series(key, steps)]
+            drawn.append(panel(title, draw(curves, title=title), mark))
+        body = curves_of(groups, drawn, "gains")
+    return f"<h2>Gains from deviating</h2>{body}\n"
 
 
 def times(runs: Sequence[ReportData], names: Sequence[str]) -> str:
@@ -94,23 +117,32 @@ def times(runs: Sequence[ReportData], names: Sequence[str]) -> str:
         panel(name if len(runs) > 1 else "", _time_bars(run, phases, shown))
         for run, name in zip(runs, names, strict=True)
     ]
-    return f"<h2>Time by phase</h2>{legend(shown, filled=True)}{panels(drawn)}\n"
+    body = f"{legend(shown, filled=True)}{panels(drawn)}"
+    if len(runs) > MAX_OPEN:
+        body = f"<details><summary>{len(runs)} runs</summary>{body}</details>"
+    return f"<h2>Time by phase</h2>{body}\n"
 
 
-def others(runs: Sequence[ReportData], names: Sequence[str]) -> str:
+def others(groups: Sequence[Group]) -> str:
     """Every metric that no other section draws, under its own name; folded, as there may be many."""
+    runs = [run for group in groups for run in group.runs]
     elsewhere = {"step", "time", "run/seconds", "score/nash_conv", "score/exploitability"}
-    elsewhere |= {*_counts(_scored(runs)), *_gaps_apart(runs), *all_keys(runs, "time/", "_s")}
+    elsewhere |= {key for key in _counts(_scored(runs)) if key != EPISODES}
+    elsewhere |= {*_gaps_apart(runs), *all_keys(runs, "time/", "_s")}
     elsewhere |= {*all_keys(runs, "score/gain_"), *all_keys(runs, "measures/")}
     keys = [key for key in all_keys(runs) if key not in elsewhere]
     if not keys:
         return ""
-    drawn = [
-        overlaid(runs, names, key=key, y_label=GAP_KEYS.get(key, key), log_y=_spans_decades(recorded(runs, key)))
-        for key in keys
-    ]
-    top = legend(names) if len(runs) > 1 else ""
-    return f"<h2>Other metrics</h2><details><summary>{len(keys)} more</summary>{top}{panels(drawn)}</details>\n"
+    kinds = [kind_of(run) for run in runs]
+    drawn = []
+    for key in keys:
+        mark = ""
+        if key.startswith("score/"):
+            mark = badges(kinds if key in GAP_KEYS else [of_value(kind) for kind in kinds])
+        log_y = _spans_decades(recorded(runs, key))
+        drawn.append(overlaid(groups, key=key, y_label=GAP_KEYS.get(key, key), log_y=log_y, mark=mark))
+    body = curves_of(groups, drawn, "others")
+    return f"<h2>Other metrics</h2><details><summary>{len(keys)} more</summary>{note(OWN)}{body}</details>\n"
 
 
 def _scored(runs: Sequence[ReportData]) -> list[ReportData]:
@@ -118,16 +150,22 @@ def _scored(runs: Sequence[ReportData]) -> list[ReportData]:
 
 
 def _counts(runs: Sequence[ReportData]) -> list[str]:
-    """What the learners count that the score is drawn against, such as histories.
+    """What the learners count up that the score is drawn against, such as steps.
 
-    Not episodes, which are played before the first iteration, too, where they are not recorded.
+    Not what starts again with every iteration, nor what stays at 0 or is a state of affairs.
     """
-    return [key for key in all_keys(runs, "samples/") if key != EPISODES and recorded(runs, key)]
+    return [key for key in all_keys(runs, "samples/") if any(_counts_up(run.column(key)) for run in runs)]
+
+
+def _counts_up(column: Sequence[float]) -> bool:
+    values = [value for value in column if math.isfinite(value)]
+    return bool(values) and values == sorted(values) and values[-1] >= len(values)
 
 
 def _counted(run: ReportData, key: str) -> list[float]:
-    """A count at each step; none before the first iteration."""
-    return [0.0 if record["step"] == 0 else record.get(key, math.nan) for record in run.metrics]
+    """A count at each step; none before the first iteration, but of episodes, which may be played before it."""
+    before = math.nan if key == EPISODES else 0.0
+    return [before if record["step"] == 0 else record.get(key, math.nan) for record in run.metrics]
 
 
 def _gaps_apart(runs: Sequence[ReportData]) -> list[str]:

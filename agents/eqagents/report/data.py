@@ -6,34 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from eqagents.drawing.meta_games import MetaGame, meta_game_of
 from eqagents.training.run_directory import RunDirectory
-from eqagents.training.stored import numbers
 from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from eqagents.training.stored import StoredScore
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetaGame:
-    """The empirical game between the players' populations.
-
-    Attributes:
-        payoffs: [N, K_0, .., K_{N-1}] float64; NaN where a profile has not been simulated.
-        meta_strategies: for each player, probabilities [K_n]; NaN where null.
-        labels: for each player, K_n names.
-    """
-
-    payoffs: NDArray[np.float64]
-    meta_strategies: tuple[tuple[float, ...], ...]
-    labels: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,32 +85,3 @@ def load_report_data(directory: Path) -> ReportData:
         meta_game=None if meta_game is None else meta_game_of(meta_game, str(run.artefact_file("meta_game"))),
         stopped=None if ended is None else ended.stopped,
     )
-
-
-def meta_game_of(entry: Mapping[str, Any], where: str) -> MetaGame:
-    """The empirical game that a learner keeps as its artefact `meta_game`.
-
-    Args:
-        entry: the artefact.
-        where: what to call it in an error.
-
-    Raises:
-        InputError: it is malformed.
-    """
-    for name in ("payoffs", "meta_strategies", "labels"):
-        if not isinstance(entry.get(name), list):
-            raise InputError(f"{where}: {name!r} is missing or not a list")
-    try:
-        payoffs = np.array(entry["payoffs"], dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{where}: 'payoffs' must be nested lists of equal lengths, of numbers or null") from error
-    payoffs.setflags(write=False)
-    sizes = payoffs.shape[1:]
-    if payoffs.ndim < 3 or payoffs.shape[0] != len(sizes) or 0 in sizes:
-        raise InputError(f"{where}: 'payoffs' must be [N, K_0, .., K_(N-1)] with N >= 2, got shape {payoffs.shape}")
-    meta_strategies = tuple(numbers(row, f"{where}: 'meta_strategies'") for row in entry["meta_strategies"])
-    labels = tuple(tuple(map(str, row)) if isinstance(row, list) else () for row in entry["labels"])
-    for name, rows in (("meta_strategies", meta_strategies), ("labels", labels)):
-        if tuple(map(len, rows)) != sizes:
-            raise InputError(f"{where}: {name!r} must have one entry for each of the {list(sizes)} strategies")
-    return MetaGame(payoffs=payoffs, meta_strategies=meta_strategies, labels=labels)

@@ -5,90 +5,43 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from eqagents.report.heat_maps import HeatMap
-from eqagents.report.html import panel, panels
-from eqagents.report.svg import heat_map
+from eqagents.drawing.marks import format_number
+from eqagents.drawing.matrices import heat_map
+from eqagents.drawing.meta_games import MAX_STRATEGIES, empirical_game
+from eqagents.report.html import note, panel, panels
+from eqagents.report.kinds import badge
+from eqsolvers.scoring import ScoreKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from eqagents.report.data import MetaGame, ReportData
-
-MAX_STRATEGIES = 60  # rows and columns of the heat map; the most played are kept
+    from eqagents.drawing.meta_games import MetaGame
+    from eqagents.report.data import ReportData
 
 
 def meta_games(runs: Sequence[ReportData], names: Sequence[str]) -> str:
     """The section: a map for each run that has a meta-game."""
+    found = [(name, run.meta_game) for run, name in zip(runs, names, strict=True) if run.meta_game is not None]
     drawn = [
-        panel(name if len(runs) > 1 else "", _map(run.meta_game) + _note(run.meta_game))
-        for run, name in zip(runs, names, strict=True)
-        if run.meta_game is not None
+        panel(name if len(runs) > 1 else "", heat_map(empirical_game(each)) + _notes(each), _mark(each))
+        for name, each in found
     ]
     if not drawn:
         return ""
-    return (
-        "<h2>Meta-game</h2><p class='note'>Payoff to player 0 for each pair of strategies; the bars along the margins "
-        f"are the meta-strategies. Crossed cells are not known.</p>{panels(drawn)}\n"
+    told = note(
+        "Payoff to player 0 for each pair of strategies; the bars along the margins are the meta-strategies. Crossed "
+        "cells are not known."
     )
+    return f"<h2>Meta-game</h2>{told}{panels(drawn)}\n"
 
 
-def others_at_meta_strategy(meta_game: MetaGame) -> NDArray[np.float64]:
-    """Payoffs to player 0 for each pair of strategies of players 0 and 1, the others at their meta-strategies.
-
-    Args:
-        meta_game: of two or more players.
-
-    Returns:
-        [K_0, K_1] float64; NaN where a profile that is played with positive probability is not known.
-    """
-    payoffs: NDArray[np.float64] = meta_game.payoffs[0]
-    for weights in reversed(meta_game.meta_strategies[2:]):
-        weight = np.array(weights)
-        # A profile that is never played may be unknown (0 * NaN); a probability that is unknown makes its row so.
-        payoffs = np.where(weight == 0, 0.0, payoffs * weight).sum(axis=-1)
-    return payoffs
+def _mark(meta_game: MetaGame) -> str:
+    """Whether the payoffs are exact; those that were simulated have intervals."""
+    width = meta_game.half_width
+    return badge(None if math.isnan(width) else ScoreKind.ESTIMATE if width > 0 else ScoreKind.EXACT)
 
 
-def empirical_game(meta_game: MetaGame) -> HeatMap:
-    """What is shown of a meta-game: payoffs to player 0, and how players 0 and 1 mix their strategies."""
-    rows, columns = (_most_played(weights) for weights in meta_game.meta_strategies[:2])
-    return HeatMap(
-        title="Payoff to player 0 for each pair of strategies",
-        values=others_at_meta_strategy(meta_game)[np.ix_(rows, columns)],
-        row_labels=[meta_game.labels[0][r] for r in rows],
-        column_labels=[meta_game.labels[1][c] for c in columns],
-        row_weights=[meta_game.meta_strategies[0][r] for r in rows],
-        column_weights=[meta_game.meta_strategies[1][c] for c in columns],
-        row_title="player 0",
-        column_title="player 1",
-    )
-
-
-def _map(meta_game: MetaGame) -> str:
-    shown = empirical_game(meta_game)
-    return heat_map(
-        shown.values,
-        title=shown.title,
-        row_labels=shown.row_labels,
-        column_labels=shown.column_labels,
-        row_weights=shown.row_weights,
-        column_weights=shown.column_weights,
-        row_title=shown.row_title,
-        column_title=shown.column_title,
-    )
-
-
-def _most_played(weights: Sequence[float]) -> list[int]:
-    """The strategies to show, in their own order: all, or the `MAX_STRATEGIES` most played."""
-    order = sorted(range(len(weights)), key=lambda k: -weights[k] if math.isfinite(weights[k]) else 0.0)
-    return sorted(order[:MAX_STRATEGIES])
-
-
-def _note(meta_game: MetaGame) -> str:
+def _notes(meta_game: MetaGame) -> str:
     sizes = [len(weights) for weights in meta_game.meta_strategies]
     notes = []
     if len(sizes) > 2:
@@ -96,4 +49,6 @@ def _note(meta_game: MetaGame) -> str:
         notes.append(f"{len(sizes)} players: {others} at the meta-strategy.")
     if max(sizes[:2]) > MAX_STRATEGIES:
         notes.append(f"The {MAX_STRATEGIES} most played of {sizes[0]} and {sizes[1]} strategies.")
-    return "".join(f"<p class='note'>{note}</p>" for note in notes)
+    if meta_game.half_width > 0:
+        notes.append(f"Payoffs are means of play, ± {format_number(meta_game.half_width)} at the most (95 %).")
+    return "".join(map(note, notes))

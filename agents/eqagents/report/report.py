@@ -1,4 +1,7 @@
-"""The page: sections over one or several runs, each a pure function from the runs' data to HTML."""
+"""The page: sections over one or several runs, each a pure function from the runs' data to HTML.
+
+Cost: milliseconds a run, and for the sections that show strategies what `eqagents.report.played` says.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,18 @@ import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from eqagents.drawing.marks import escape
 from eqagents.report.curves import distance, gains, others, times
+from eqagents.report.grouping import group_runs, one_of_each_first
+from eqagents.report.html import scroll
 from eqagents.report.meta_games import meta_games
+from eqagents.report.played import load_played
+from eqagents.report.populations import populations
 from eqagents.report.scores import scores
-from eqagents.report.style import CSS, SCRIPT
-from eqagents.report.svg import escape
+from eqagents.report.script import SCRIPT
+from eqagents.report.simplex import simplex
+from eqagents.report.strategies import strategies
+from eqagents.report.style import CSS
 from eqagents.training.metrics import flattened
 from eqagents.training.run_directory import RunDirectory
 
@@ -32,7 +42,7 @@ MARK = '<meta name="generator" content="eqenvs report">'  # in the first 1000 ch
 
 
 def render_report(runs: Sequence[ReportData]) -> str:
-    """One self-contained HTML page over `runs`, in the order given.
+    """One self-contained HTML page over `runs`, in the order given; policies are read from their last checkpoints.
 
     Args:
         runs: at least one.
@@ -46,14 +56,20 @@ def render_report(runs: Sequence[ReportData]) -> str:
     if not runs:
         raise ValueError("runs must hold at least one run, got none")
     names = run_names(runs)
+    groups = group_runs(runs, names)
+    order = one_of_each_first(groups, names)
+    played = load_played(runs, order)
     sections = [
         _header(runs, names),
-        scores(runs, names),
-        distance(runs, names),
-        gains(runs, names),
+        scores(groups),
+        distance(groups),
+        gains(groups),
+        simplex(names, played),
+        populations(names, played),
+        strategies(names, played, order),
         meta_games(runs, names),
         times(runs, names),
-        others(runs, names),
+        others(groups),
         _settings("Configuration", [_flatten(run.config) for run in runs], names),
         _settings("Environment", [_flatten(run.environment) for run in runs], names),
         _reproduce(runs),
@@ -142,7 +158,8 @@ def _settings(title: str, tables: Sequence[Mapping[str, str]], names: Sequence[s
         rows.append(f"<tr{mark}><th>{escape(key)}</th>{cells}</tr>")
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     thead = f"<thead><tr><th></th>{head}</tr></thead>" if len(names) > 1 else ""
-    return f"<h2>{title}</h2><div class='scroll'><table>{thead}<tbody>{''.join(rows)}</tbody></table></div>\n"
+    table = f"<table>{thead}<tbody>{''.join(rows)}</tbody></table>"
+    return f"<h2>{title}</h2>{scroll(title, table)}\n"
 
 
 def _flatten(value: Mapping[str, Any]) -> dict[str, str]:

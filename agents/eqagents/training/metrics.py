@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from eqagents.report.heat_maps import HeatMap
+    from eqagents.drawing.heat_maps import HeatMap
 
 METRICS_FILE = "metrics.jsonl"
 TENSORBOARD = "tensorboard"
@@ -80,7 +80,7 @@ class MetricsWriter:
             return
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        from eqagents.report.heat_maps import png
+        from eqagents.drawing.heat_maps import png
 
         values = []
         for name, picture in pictures.items():

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqagents.report.data import meta_game_of
-from eqagents.report.heat_maps import HeatMap
-from eqagents.report.meta_games import empirical_game
+from eqagents.drawing.heat_maps import HeatMap
+from eqagents.drawing.meta_games import empirical_game, meta_game_of
 from eqenvs.errors import InputError
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.policies import (

@@ -41,7 +41,7 @@ class MeanFieldProcess(ABC):
         self.model, self.dynamics = model, Dynamics(model)
         self.iteration = 0
         self._arrays = arrays
-        self._best: tuple[float, int, Float64Array] = (np.inf, 0, np.zeros(0))
+        self._best: tuple[float, int, Float64Array] = (np.inf, 0, np.zeros(model.policy_shape))
         self._evaluated: Evaluation | None = None
 
     @property

@@ -14,6 +14,8 @@ from eqagents.distributed import InlineExecutor
 from eqagents.learners import find_learner, tabular
 from eqagents.learners.tabular import Tabular, TabularConfig, TabularState, iterative_methods
 from eqagents.training.checkpoint import load_checkpoint, save_checkpoint
+from eqagents.training.config import parse_config
+from eqagents.training.run import evaluate, load_trained, resume, train
 from eqenvs.errors import InputError
 from eqenvs.game import Game
 from eqenvs.policies import CorrelatedStrategy, MarkovCorrelatedPolicy, tabulate
@@ -266,3 +268,28 @@ def test_method_of_another_family_is_refused_with_what_there_is() -> None:
 def test_game_without_a_model_is_refused() -> None:
     with pytest.raises(InputError, match=r"tabular: 'cfr\+' needs a game that can be enumerated, phantom.* 'psro'"):
         Tabular(eqenvs.make("phantom_tic_tac_toe"), config("cfr+"))
+
+
+def test_a_scored_mean_field_run_is_read_again_and_goes_on_to_the_same_end(tmp_path):
+    config = {
+        "game": {"id": "left_right"},
+        "learner": {"id": "tabular", "method": "omd", "iterations_per_step": 2},
+        "iterations": 4,
+        "checkpoint": {"every": 1, "keep": 4},
+    }
+    through, cut = tmp_path / "through", tmp_path / "cut"
+    train(parse_config(config), through)
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def stop(progress):
+        if progress.iteration == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(parse_config(config), cut, stop)
+    resume(cut)
+    for found, expected in zip(load_trained(cut).policy.tables, load_trained(through).policy.tables, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert evaluate(cut).nash_conv == evaluate(through).nash_conv

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from eqagents.report import heat_maps
-from eqagents.report.heat_maps import NEGATIVE, PALETTE, POSITIVE, UNKNOWN, ZERO, HeatMap, pixels, png
+from eqagents.drawing import heat_maps
+from eqagents.drawing.heat_maps import NEGATIVE, PALETTE, POSITIVE, UNKNOWN, ZERO, HeatMap, pixels, png
 from eqagents.report.style import CSS
 
 

@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 import yaml
 
+from eqagents.drawing.charts import Series, line_chart, stacked_bars
+from eqagents.drawing.heat_maps import HeatMap
+from eqagents.drawing.matrices import heat_map
+from eqagents.drawing.meta_games import MetaGame, others_at_meta_strategy
+from eqagents.drawing.scales import linear_ticks, log_ticks
 from eqagents.report import load_report_data, render_report
-from eqagents.report.data import MetaGame
-from eqagents.report.meta_games import others_at_meta_strategy
-from eqagents.report.svg import Series, heat_map, line_chart, linear_ticks, log_ticks, stacked_bars
 from eqenvs.errors import InputError
 from eqsolvers.scoring import GAPS
 
 SVG = "{http://www.w3.org/2000/svg}"
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 NASTY = "<script>alert('x')</script>&\"\x00"
 SCORE = {
     "values": [-0.0856, 0.0856],
@@ -131,7 +133,7 @@ def render(*directories):
 def test_page_is_well_formed_and_stands_alone(make_run):
     parsed, drawings = check_page(render(make_run()))
     text = " ".join(parsed.text)
-    assert len(drawings) == 10  # five charts and a map, four keys of their legends
+    assert len(drawings) == 11  # six charts and a map, four keys of their legends
     for expected in (
         "psro on leduc_poker(num_players=2)",
         "seed 7",
@@ -208,14 +210,16 @@ def test_stacked_bars_rest_on_each_other():
 def test_heat_map_puts_rows_down_and_columns_across_with_the_sign_as_colour():
     values = np.array([[0.0, -2.0, 1.0], [np.nan, 4.0, 0.5]])
     svg = heat_map(
-        values,
-        title="t",
-        row_labels=["r0", "r1"],
-        column_labels=["c0", "c1", "c2"],
-        row_weights=[1.0, 0.0],
-        column_weights=[0.0, 0.5, 0.5],
-        row_title="row",
-        column_title="col",
+        HeatMap(
+            values=values,
+            title="t",
+            row_labels=["r0", "r1"],
+            column_labels=["c0", "c1", "c2"],
+            row_weights=[1.0, 0.0],
+            column_weights=[0.0, 0.5, 0.5],
+            row_title="row",
+            column_title="col",
+        )
     )
     cells = {r.get("data-tip"): r for r in ET.fromstring(svg).iter(f"{SVG}rect") if "against" in r.get("data-tip", "")}
     assert set(cells) == {
@@ -344,9 +348,15 @@ def test_seconds_of_learning_and_what_is_counted_are_drawn_where_they_are_record
     assert "without compiling, scoring, storing and pauses" in page
     assert f"20 {unit.lower()}" in page
     assert "stopped at its target" in page
-    paths = [d.find(f"{SVG}path").get("d") for d in drawings if d.get("aria-label", "").startswith("Exploitability")]
-    assert len(paths) == 3  # against iterations, seconds and what is counted, all of them even here, from 0 on
-    assert len(set(paths)) == 1
+    paths = {
+        d.get("aria-label").removeprefix("Exploitability against "): d.find(f"{SVG}path").get("d")
+        for d in drawings
+        if d.get("aria-label", "").startswith("Exploitability")
+    }
+    episodes = paths.pop("episodes")  # which may be played before the first iteration: nothing is said of that one
+    assert episodes.count("L") == 1
+    assert set(paths) == {"iteration", "seconds", unit.lower()}
+    assert len(set(paths.values())) == 1  # all of them even here, from 0 on
     page = render(plain, told)
     check_page(page)  # one run has nothing to draw against it
     assert f"Exploitability against {unit.lower()}" in page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from eqagents.report.heat_maps import HeatMap, png
+from eqagents.drawing.heat_maps import HeatMap, png
 from eqagents.training.metrics import MetricsWriter, read_metrics
 from eqenvs.errors import CheckpointError
 

@@ -1,4 +1,4 @@
-"""Heat maps as pixels, for TensorBoard, which shows no SVG; `eqagents.report.svg` draws them for pages.
+"""Heat maps as pixels, for TensorBoard, which shows no SVG; `eqagents.drawing.matrices` draws them for pages.
 
 What to draw is said once, as a `HeatMap`. Pictures have a palette of at most 256 colours: a third of the bytes, and a
 tenth of the time to compress them. Cost: about three milliseconds for half a million pixels.
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from eqagents.report.svg import format_number, fraction, shorten
+from eqagents.drawing.marks import format_number, fraction, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-ZERO, POSITIVE, NEGATIVE = (239, 238, 234), (28, 92, 171), (201, 48, 47)  # as in style.py, in light
+ZERO, POSITIVE, NEGATIVE = (239, 238, 234), (28, 92, 171), (201, 48, 47)  # as in `eqagents.report.style`, in light
 SURFACE, UNKNOWN, INK, WEIGHT = (252, 252, 251), (181, 180, 171), (82, 81, 78), (115, 113, 107)
 STEPS, SHADES = 100, 16  # of a sign's colour, and of letters' edges
 
