@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,38 @@ def test_horizons_are_asked_of_markov_games_only():
     assert not with_horizon(eqenvs.make("random_markov_game"))
     assert not with_horizon(eqenvs.make("kuhn_poker"))
     assert not with_horizon(WithoutRules())
+
+
+SMALL = {
+    Family.NORMAL_FORM: [
+        ("rock_paper_scissors", {}),
+        ("chicken", {}),
+        ("bimatrix_3x2", {}),
+        ("random_normal_form", {"num_players": 3, "num_actions": 2}),
+    ],
+    Family.EXTENSIVE_FORM: [("kuhn_poker", {}), ("tiny_hanabi", {}), ("kuhn_poker", {"num_players": 3})],
+    Family.MARKOV: [
+        ("random_markov_game", {"num_states": 2, "num_actions": 2, "zero_sum": zero_sum, **horizon})
+        for zero_sum in (True, False)
+        for horizon in ({}, {"horizon": 2, "discount": 1.0})
+    ],
+    Family.MEAN_FIELD: [("left_right", {}), ("contraction_game", {}), ("sis", {"horizon": 3}), ("mean_field_rps", {})],
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "method"),
+    [(family, method) for family in Family for method, spec in solvers(family).items() if spec.start is not None],
+)
+def test_an_iterative_method_starts_on_what_it_says_that_it_covers(family: Family, method: str) -> None:
+    spec = solvers(family)[method]
+    assert spec.start is not None
+    for game_id, parameters in SMALL[family]:
+        game = eqenvs.make(game_id, **parameters)
+        if spec.covers(game):
+            started = []
+            for concept in spec.concepts:  # some are computed for some games alone
+                chosen = {"concept": concept} if len(spec.concepts) > 1 else {}
+                with contextlib.suppress(UnsupportedGame):
+                    started.append(spec.start(game.model(), seed=0, settings=spec.resolve({}), **chosen))
+            assert started, game

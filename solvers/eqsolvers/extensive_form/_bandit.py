@@ -51,7 +51,7 @@ from eqsolvers.extensive_form._process import nash_conv
 from eqsolvers.extensive_form._tree import Tree, flat_tree
 from eqsolvers.iterative import iterative_solver, require_two_player_zero_sum
 from eqsolvers.kernels import compiled, random_stream, uniform
-from eqsolvers.result import SolverSpec
+from eqsolvers.result import SolverSpec, two_players_constant_sum
 
 
 class Regulariser(NamedTuple):
@@ -402,6 +402,7 @@ def bandit_solver(
         start,
         source=source,
         family=Family.EXTENSIVE_FORM,
+        covers=two_players_constant_sum,
         parameters=(
             Parameter(
                 name="horizon",

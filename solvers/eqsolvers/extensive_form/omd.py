@@ -35,6 +35,7 @@ from eqsolvers.extensive_form._process import TreeplexProcess, realisation, unif
 from eqsolvers.extensive_form._regret import exponent
 from eqsolvers.extensive_form._symmetry import QuotientPlayer, quotient
 from eqsolvers.iterative import iterative_solver, require_two_player_zero_sum
+from eqsolvers.result import two_players_constant_sum
 
 WEIGHTS = {"kroer": _dilated.kroer_weights, "one": _dilated.unit_weights}
 
@@ -143,6 +144,7 @@ SOLVER = iterative_solver(
     start,
     source="Farina, Kroer and Sandholm (2019), NeurIPS; Lee, Kroer and Luo (2021), NeurIPS",
     family=Family.EXTENSIVE_FORM,
+    covers=two_players_constant_sum,
     parameters=(
         Parameter(
             name="regulariser",

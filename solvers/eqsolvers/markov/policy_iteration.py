@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from eqenvs.arrays import Float64Array, IntArray, joint_play
+from eqenvs.game import Game
 from eqenvs.models.markov import MarkovModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Parameter
@@ -31,7 +32,7 @@ from eqsolvers.markov._bounded import bounded_solver
 from eqsolvers.markov._matrix_games import compile_kernels
 from eqsolvers.markov._value_iteration import ROUNDING, expected_payoffs, gain_bound, nash_residual, uniform_tables
 from eqsolvers.markov._zero_sum import MatrixStages, require_discounted
-from eqsolvers.result import two_players_constant_sum
+from eqsolvers.result import two_players_constant_sum, with_horizon
 from eqsolvers.scoring.chains import chains
 
 PATIENCE = 20  # iterations without a smaller bound after which rounding is all that is left
@@ -185,6 +186,11 @@ def compile_for(model: Any) -> None:
     compile_kernels()
 
 
+def covers(game: Game) -> bool:
+    """Whether the method takes a game: of two players, constant-sum, without a horizon."""
+    return two_players_constant_sum(game) and not with_horizon(game)
+
+
 SOLVER = bounded_solver(
     "policy-iteration",
     start,
@@ -197,7 +203,7 @@ SOLVER = bounded_solver(
         ),
     ),
     preference=4,
-    covers=two_players_constant_sum,
+    covers=covers,
     compile=compile_for,
     source="Hoffman, Karp (1966); Pollatschek, Avi-Itzhak (1969)",
 )

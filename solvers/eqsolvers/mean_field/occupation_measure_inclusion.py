@@ -21,6 +21,7 @@ import numpy as np
 
 from eqenvs.arrays import Float64Array
 from eqenvs.errors import UnsupportedGame
+from eqenvs.game import Game
 from eqenvs.models.mean_field import MeanFieldModel
 from eqenvs.spec import Parameter
 from eqsolvers.mean_field._flow_polytope import FlowPolytope
@@ -135,9 +136,21 @@ def first_step(policy: Float64Array, flow: Float64Array, quality: Float64Array) 
     return SHARE * usual / spread if spread > 0.0 else usual
 
 
+def covers(game: Game) -> bool:
+    """Whether the method takes a game: one with a horizon whose moves are given without the mean field."""
+    model = game.model()
+    return (
+        isinstance(model, MeanFieldModel)
+        and model.horizon is not None
+        and model.kernel is not None
+        and not len(model.kernel.slope)
+    )
+
+
 SOLVER = mean_field_solver(
     METHOD,
     OccupationInclusion,
+    covers=covers,
     source="Hu and Zhang (2024), arXiv 2405.00282",
     parameters=(
         Parameter(

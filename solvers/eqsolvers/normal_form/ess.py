@@ -32,7 +32,7 @@ from eqenvs.errors import GameTooLargeError, UnsupportedGame
 from eqenvs.models.normal_form import NormalFormModel
 from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family
-from eqsolvers.result import SolverResult, SolverSpec, finished, none_exists
+from eqsolvers.result import SolverResult, SolverSpec, finished, none_exists, two_players
 
 LARGEST = 12  # actions
 Matrix = list[list[Fraction]]
@@ -174,5 +174,6 @@ SOLVER = SolverSpec(
     concepts=("ess",),
     family=Family.NORMAL_FORM,
     solve=solve,
+    covers=two_players,
     source="Haigh (1975); Abakuks (1980), Journal of Applied Probability; Bishop and Cannings (1976)",
 )

@@ -26,6 +26,7 @@ from eqenvs.spec import Family, Parameter
 from eqsolvers.iterative import iterative_solver
 from eqsolvers.kernels import compiled
 from eqsolvers.normal_form._zero_sum import require_matrix_game
+from eqsolvers.result import two_players_constant_sum
 from eqsolvers.scoring.score import score
 
 POWER = 2  # of the iteration, in the average's weights
@@ -215,6 +216,7 @@ SOLVER = iterative_solver(
             description="products in float32: twice as fast, to a gap of about 1e-6 of the payoffs' range",
         ),
     ),
+    covers=two_players_constant_sum,
     compile=compile_kernels,
     check_every=50,
     source="Farina, Kroer, Sandholm (2021)",

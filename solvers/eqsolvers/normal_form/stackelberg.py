@@ -30,7 +30,7 @@ from eqenvs.policies import TabularPolicy
 from eqenvs.spec import Family, Parameter
 from eqsolvers.highs import LinearProgramError, minimise
 from eqsolvers.normal_form._scales import payoff_ranges
-from eqsolvers.result import SolverResult, SolverSpec, Status, failed
+from eqsolvers.result import SolverResult, SolverSpec, Status, failed, two_players
 
 NEVER_BEST = 1e-9  # payoffs in [0, 1]: an action worse than the best by more than this everywhere is not tried
 
@@ -151,6 +151,7 @@ SOLVER = SolverSpec(
     concepts=("stackelberg",),
     family=Family.NORMAL_FORM,
     solve=solve,
+    covers=two_players,
     parameters=(Parameter(name="leader", default=0, low=0, high=1, description="the player who commits"),),
     source="Conitzer and Sandholm (2006), EC",
 )

@@ -23,7 +23,7 @@ from eqsolvers.normal_form.learning._online import Build
 from eqsolvers.normal_form.learning._oracles import games_of
 from eqsolvers.normal_form.learning._parameters import policy_parameter, weighting_parameter
 from eqsolvers.normal_form.learning._play import SelfPlay
-from eqsolvers.result import SolverSpec, error_of
+from eqsolvers.result import SolverSpec, error_of, two_players_constant_sum
 from eqsolvers.scoring.score import score
 
 PENNIES = NormalFormModel([[[1.0, -1.0], [-1.0, 1.0]], [[-1.0, 1.0], [1.0, -1.0]]])  # any method covers it
@@ -289,6 +289,7 @@ def joint_solver(
             random=random,
             concepts=concepts,
             family=Family.NORMAL_FORM,
+            covers=two_players_constant_sum if zero_sum else lambda game: True,
             default_iterations=default_iterations,
         )
     )

@@ -45,6 +45,7 @@ from eqsolvers.kernels import compiled
 from eqsolvers.normal_form._zero_sum import require_matrix_game
 from eqsolvers.normal_form.learning._parameters import rate_parameter
 from eqsolvers.normal_form.learning._simplex import project
+from eqsolvers.result import two_players_constant_sum
 from eqsolvers.scoring.score import score
 
 BLOCK = 256  # iterations whose random numbers are drawn at once
@@ -269,6 +270,7 @@ SOLVER = iterative_solver(
     family=Family.NORMAL_FORM,
     parameters=(rate_parameter("of the resolvents, for payoffs scaled to [0, 1]; none: 2 sqrt(m n / (m + n)) / |M|"),),
     random=True,
+    covers=two_players_constant_sum,
     compile=compile_kernels,
     default_iterations=1_000_000,
     source="Cai, Alacaoglu, Diakonikolas (2024), ICLR; Alacaoglu, Malitsky (2022), COLT",
