@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from eqenvs.arrays import BoolArray, IntArray, make_backend, put_rows, sample_categorical, take_rows
 from eqenvs.game import Game
 from eqenvs.rules import CHANCE, CHANCE_BITS, SIMULTANEOUS, TERMINAL, Rules
+from eqenvs.testing._differences import difference
 
 
 def require(holds: Any, game: Game, place: str, expected: Any, found: Any) -> None:
@@ -26,25 +27,6 @@ def require_equal(game: Game, place: str, expected: Any, found: Any, tolerance: 
     if not same.all():
         where = tuple(int(i) for i in np.argwhere(~same)[0])
         require(False, game, f"{place}[{', '.join(map(str, where))}]", want[where], got[where])
-
-
-def difference(expected: Any, found: Any, place: str = "") -> str:
-    """Where two nested structures (dicts, sequences, arrays, scalars) first differ, or "" if they are the same."""
-    if isinstance(expected, Mapping):
-        if not isinstance(found, Mapping) or list(expected) != list(found):
-            return f"{place}: keys {list(expected)} against {list(found) if isinstance(found, Mapping) else found!r}"
-        parts = [difference(expected[key], found[key], f"{place}[{key!r}]") for key in expected]
-        return next(filter(None, parts), "")
-    if isinstance(expected, np.ndarray):
-        if not isinstance(found, np.ndarray) or expected.dtype != found.dtype or not np.array_equal(expected, found):
-            return f"{place}: {expected!r} against {found!r}"
-        return ""
-    if isinstance(expected, list | tuple):
-        if not isinstance(found, list | tuple) or len(expected) != len(found):
-            return f"{place}: {expected!r} against {found!r}"
-        parts = [difference(e, f, f"{place}[{i}]") for i, (e, f) in enumerate(zip(expected, found, strict=True))]
-        return next(filter(None, parts), "")
-    return "" if expected == found else f"{place}: {expected!r} against {found!r}"
 
 
 def require_same(game: Game, place: str, expected: Any, found: Any) -> None:

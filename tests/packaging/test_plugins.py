@@ -25,6 +25,7 @@ from eqsolvers.meta import find_meta_solver, meta_solver_ids
 from eqsolvers.result import solvers
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "docs" / "plugin_template"
+CHECK = "eqenvs check inspection_game"
 SOLVE = "eqenvs solve inspection_game -p fine=3"
 TRAIN_PSRO = "eqenvs train psro.yaml --out psro_run"
 TRAIN_LEARNER = "eqenvs train smooth_play.yaml --out smooth_run"
@@ -60,7 +61,7 @@ def run(installed, tmp_path):
 
 def test_the_page_says_what_is_tested_here():
     [block] = re.findall(r"^```sh\n(.*?)^```", (TEMPLATE / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S)
-    assert block.splitlines() == [SOLVE, TRAIN_PSRO, TRAIN_LEARNER, TEST]
+    assert block.splitlines() == [CHECK, SOLVE, TRAIN_PSRO, TRAIN_LEARNER, TEST]
     page = (TEMPLATE.parent / "plugins.md").read_text(encoding="utf-8")
     assert f"\n{SOLVE}\n" in page
     assert f"\n{TRAIN_PSRO.replace('psro.yaml', 'docs/plugin_template/psro.yaml')}\n" in page
@@ -75,6 +76,7 @@ def test_the_command_finds_what_the_template_brings(run):
     solved = json.loads(run(f"{SOLVE} --json"))
     assert solved["status"] == "converged"
     assert solved["values"] == pytest.approx([-1, 0])
+    run(CHECK)
 
 
 def test_the_templates_learner_trains_and_is_scored(run):

@@ -22,10 +22,9 @@ from eqenvs.testing import (
     check_vector_env,
 )
 from eqenvs.testing.conformance import random_tables
+from eqenvs.testing.instances import HISTORIES, small_instance
 
-SMALL = {"horizon": 5, "bins": 3, "core_bins": 2, "max_degree": 2}  # of a mean-field game
 POPULATIONS = ("beach_bar", "contraction_game", "crowd_1d", "four_rooms", "predator_prey", "sis_graphon")
-HISTORIES = 400_000  # default instances with more are checked by simulation only
 
 INSTANCES = {
     "common noise": ("beach_bar", {"closing": 0.5, "horizon": 4, "size": 5, "num_agents": 3}),
@@ -41,19 +40,10 @@ INSTANCES = {
 }
 
 
-def default_instance(game_id):
-    """A game as it is made by default; of a mean-field game with few agents and steps, which take the time there."""
-    game = eqenvs.make(game_id)
-    if game.family is not Family.MEAN_FIELD:
-        return game
-    small = {name: size for name, size in SMALL.items() if (game.parameters.get(name) or 0) > size}
-    return eqenvs.make(game_id, **small, num_agents=max(3, eqenvs.make(game_id, **small).num_players))
-
-
 @pytest.fixture(scope="module", params=eqenvs.game_ids())
 def game(request):
     """A default instance; a module's fixture, so that its tests share one model."""
-    return default_instance(request.param)
+    return small_instance(request.param)
 
 
 def require_rules_of_its_own(game):
