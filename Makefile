@@ -16,7 +16,7 @@ PACKAGES := eqenvs agents/eqagents solvers/eqsolvers
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test slowtest lint doctest frameworks bench clean
+.PHONY: help env demo test slowtest lint doctest docs frameworks bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -62,6 +62,10 @@ lint: $(VENV)/.dev ## ruff, import directions, mypy
 
 doctest: $(VENV)/.dev ## the examples in the docstrings
 	$(BIN)/python -m pytest --doctest-modules $(PACKAGES)
+
+docs: $(VENV)/.dev ## the documentation, in build/site
+	$(INSTALL) -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # RLlib asks for an older Gymnasium, so it has an environment of its own.
 frameworks: ## the tests of RLlib, TorchRL, Stable-Baselines3, OpenSpiel and MFGLib, in environments of their own

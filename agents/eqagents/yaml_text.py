@@ -36,6 +36,7 @@ def parse_yaml(text: str) -> Any:
         if node is None:
             return None
         _measure(node, {})
+        _require_keys_once(node, set())
         return _printable(loader.construct_document(node))
     except InputError:
         raise
@@ -65,6 +66,23 @@ def _measure(node: yaml.Node, known: dict[int, tuple[int, int] | None]) -> tuple
     if found is None:
         raise InputError(f"a value contains itself {line}")
     return found
+
+
+def _require_keys_once(node: yaml.Node, seen: set[int]) -> None:
+    """YAML forbids a key that comes twice; the loader would take the last."""
+    if isinstance(node, yaml.ScalarNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        keys: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in keys:
+                    raise InputError(f"key {key.value!r} comes twice (line {key.start_mark.line + 1})")
+                keys.add((key.tag, key.value))
+    parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+    for part in parts:
+        _require_keys_once(part, seen)
 
 
 def _printable(value: Any) -> Any:

@@ -12,6 +12,7 @@ from eqagents.learners.psro.psro import PSROConfig
 from eqagents.oracles.exact import ExactConfig
 from eqagents.oracles.policy_gradient import PolicyGradientConfig
 from eqagents.training.config import RunConfig, load_config, parse_config
+from eqagents.yaml_text import parse_yaml
 from eqenvs.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,3 +157,14 @@ def test_files_that_hold_no_configuration_are_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"bytes\.yaml is no YAML"):
         load_config(tmp_path / "bytes.yaml")
+
+
+def test_a_key_that_comes_twice_is_named_with_its_line():
+    with pytest.raises(InputError, match=r"^key 'steps' comes twice \(line 3\)$"):
+        parse_yaml("learner:\n  play: {steps: 32,\n    steps: 64}\n")
+    assert parse_yaml("a: &x {b: 1}\nc: *x\nd: [*x, {b: 2}]") == {
+        "a": {"b": 1},
+        "c": {"b": 1},
+        "d": [{"b": 1}, {"b": 2}],
+    }
+    assert parse_yaml("1: a\n'1': b") == {1: "a", "1": "b"}

@@ -17,7 +17,7 @@ from eqagents.configuration import NamedSettings
 from eqagents.distributed import Executor
 from eqagents.learners import LearnerSpec
 from eqagents.learners._stepped import Stepped, SteppedState
-from eqenvs.errors import InputError, unknown_name
+from eqenvs.errors import InputError, UnsupportedGame, nearest, unknown_name
 from eqenvs.game import Game
 from eqenvs.policies import JointPolicy
 from eqenvs.spec import Family
@@ -84,9 +84,10 @@ class MethodChoice(NamedSettings):
         families = iterative_methods()[self.method]
         if game.family not in families:
             known = [method for method, specs in iterative_methods().items() if game.family in specs]
-            raise unknown_name(f"iterative method for {game.family} games", self.method, known or ["(none)"])
+            hint = nearest(self.method, known or ["(none)"])
+            raise UnsupportedGame(f"unknown iterative method for {game.family} games {self.method!r}; {hint}")
         if not game.exact:
-            raise InputError(
+            raise UnsupportedGame(
                 f"{self.id}: {self.method!r} needs a game that can be enumerated, {game!r} cannot; learner 'psro' with "
                 "simulated payoffs needs no model"
             )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 MAX_PLACES = 400  # of a mean curve, spread over the places where one of its runs has a value
 MAX_DIFFERENCES = 3  # settings that a group is named by
+TELLING = ("learner.id", "learner.method", "game.id")  # one that tells all groups apart is name enough
 INTERVAL = "95 % interval of the mean"
 
 
@@ -160,8 +161,12 @@ def _without_seed(config: Mapping[str, Any]) -> str:
 
 def _named(place: int, settings: Sequence[Mapping[str, str]], runs: Sequence[ReportData]) -> str:
     """What a group of several runs is called: what sets it apart from the other groups, and its seeds."""
-    own, others = settings[place], [other for at, other in enumerate(settings) if at != place]
+    seeds = f"{len(runs)} seeds ({', '.join(str(run.config.get('seed')) for run in runs)})"
+    own = settings[place]
+    for key in TELLING:
+        if len({group.get(key) for group in settings}) == len(settings) > 1 and key in own:
+            return f"{own[key]}: {seeds}"
+    others = [other for at, other in enumerate(settings) if at != place]
     apart = [f"{k}={v}" for k, v in own.items() if k != "seed" and any(other.get(k) != v for other in others)]
     shown = ", ".join(apart[:MAX_DIFFERENCES]) + (", .." if len(apart) > MAX_DIFFERENCES else "")
-    seeds = f"{len(runs)} seeds ({', '.join(str(run.config.get('seed')) for run in runs)})"
     return f"{shown}: {seeds}" if shown else seeds

@@ -69,7 +69,9 @@ def test_runs_are_one_group_where_they_differ_in_their_seed_alone():
     groups = group_runs(runs, names)
     assert [group.names for group in groups] == [("a", "c", "e"), ("b",), ("d",)]
     assert [group.index for group in groups] == [0, 1, 2]
-    assert groups[0].label == "learner.method=cfr: 3 seeds (0, 1, 7)"
+    assert groups[0].label == "learner.method=cfr: 3 seeds (0, 1, 7)"  # beside "d", which has another setting
+    two = group_runs([run(0), run(1), run(0, method="cfr+"), run(1, method="cfr+")], names[:4])
+    assert [group.label for group in two] == ["cfr: 2 seeds (0, 1)", "cfr+: 2 seeds (0, 1)"]
     assert [group.label for group in groups[1:]] == ["b", "d"]
     assert one_of_each_first(groups, names) == [0, 1, 3, 2, 4]
 

@@ -98,7 +98,7 @@ def build(game: Game, config: PSROConfig, executor: Executor) -> PSRO | Pipeline
         (config.symmetric, "symmetric: true"),
     ):
         if asked and not game.exact:
-            raise InputError(
+            raise UnsupportedGame(
                 f"psro: {what} needs a game that can be enumerated, {game!r} cannot; use payoffs.method "
                 "'simulated', tabulate: false, symmetric: false and oracle 'policy_gradient'"
             )
