@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import eqenvs
+from eqagents.cli.app import app
 from eqsolvers.scoring import GAPS
 
 COMMAND = Path(sys.executable).with_name("eqenvs")
@@ -539,3 +540,17 @@ def test_games_that_cannot_be_exported_are_one_line_and_leave_no_file(call, tmp_
     assert message in err
     assert err.count("\n") == 1
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("there.nfg", "mine")]
+
+
+def test_every_command_has_json(call):
+    for command in app.registered_commands:
+        assert command.callback is not None
+        status, said, _ = call(command.callback.__name__, "--help")
+        assert status == 0
+        assert "--json" in said, command.callback.__name__
+
+
+def test_export_and_report_say_in_json_what_they_wrote(call, tmp_path):
+    file = tmp_path / "stag.nfg"
+    status, said, _ = call("export", "stag_hunt", file, "--json")
+    assert (status, json.loads(said)) == (0, {"written": str(file), "game": f"gambit:{file}"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -104,9 +105,17 @@ def test_the_command_plays_games_runs_and_files(call, tmp_path, monkeypatch):
         assert status == 0
         assert "you know: " in said
         assert said.splitlines()[-1].startswith("player 0: ")
+    monkeypatch.setattr("sys.stdin", io.StringIO("0\n0\n"))
+    status, said, error = call("play", file, "--seed", "1", "--json")
+    assert status == 0
+    found = json.loads(said)
+    assert found["game"] == "kuhn_poker"
+    assert sum(found["payoffs"]) == 0
+    assert "you know: " in error
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     status, _, error = call("play", "kuhn_poker", "--seed", "1")
-    assert (status, error) == (0, "left\n")
+    assert status == 0
+    assert error.endswith("left\n")
     assert call("play", file, "-p", "num_players=3")[0] == 2
     assert call("play", "kuhn")[0] == 2
 

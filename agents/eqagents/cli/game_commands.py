@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -148,6 +149,7 @@ def export(
     game_id: GameId,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new .efg, .nfg, .npy or .csv file.")],
     parameter: Parameters = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Write a game as a file of Gambit (.efg, .nfg) or, in normal form, as a table of payoffs (.npy, .csv)."""
     from eqenvs.interop import gambit, table
@@ -159,7 +161,10 @@ def export(
     with busy("building the model"):
         writers[file.suffix](made(game_id, parameter), file)
     scheme = "gambit" if file.suffix in (".efg", ".nfg") else "table"
-    out.print(f"written: {file}, which is the game {scheme}:{file}")
+    if as_json:
+        print_json({"written": str(file), "game": f"{scheme}:{file}"})
+    else:
+        out.print(f"written: {file}, which is the game {scheme}:{file}")
 
 
 def check(
@@ -226,6 +231,7 @@ def play(
     player: Annotated[int, typer.Option(help="Yours, from 0.")] = 0,
     seed: Annotated[int | None, typer.Option(min=0, help="Of chance and the others' choices.")] = None,
     step: Step = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Play in the terminal: against the policy of a run or a file, or against uniformly random play."""
     from eqagents.cli.playing import Leaves, play_game
@@ -239,6 +245,19 @@ def play(
     else:
         game, policy = made(what, parameter), uniform_play
     try:
-        play_game(game, policy, player=player, seed=seed, ask=input, tell=out.print)
+        # With --json the talk is on standard error: a prompt of `input` alone would be on standard output.
+        tell = err.print if as_json else out.print
+        paid = play_game(game, policy, player=player, seed=seed, ask=_asking(tell), tell=tell)
     except (Leaves, EOFError):
         err.print("left")
+    else:
+        if as_json:
+            print_json({"game": game.spec.id, "player": player, "payoffs": paid})
+
+
+def _asking(tell: Callable[..., None]) -> Callable[[str], str]:
+    def ask(prompt: str) -> str:
+        tell(prompt, end="")
+        return input()
+
+    return ask

@@ -93,6 +93,7 @@ def leaderboard(
 def report(
     directories: Annotated[list[Path], typer.Argument(metavar="RUN...", help="One or more run directories.")],
     file: Annotated[Path, typer.Option("--out", help="The HTML file to write; replaced if it is a report.")],
+    as_json: JsonFlag = False,
 ) -> None:
     """Write one self-contained HTML report of one or several runs."""
     from eqagents.report import is_report, load_report_data, render_report
@@ -102,7 +103,10 @@ def report(
         raise InputError(f"--out {file} exists and is no report of this command; choose another")
     require_parent(file)
     write_text(file, render_report([load_report_data(directory) for directory in directories]))
-    out.print(f"report: {file}")
+    if as_json:
+        print_json({"report": str(file), "runs": [str(directory) for directory in directories]})
+    else:
+        out.print(f"report: {file}")
 
 
 def bench(

@@ -85,6 +85,7 @@ def status(
 
 def replay(
     directory: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run that a task failed in.")],
+    as_json: JsonFlag = False,
 ) -> None:
     """Run the task that a run failed at again, in this process, to see why."""
     from eqagents.distributed import TaskError
@@ -96,6 +97,9 @@ def replay(
         except TaskError as error:
             err.print(error.details)  # what it is asked for
             raise
+    if as_json:
+        print_json({"key": list(task.key), "function": task.function, "failed": False})
+        return
     what = f"task {task.key} ({task.function})"
     out.print(f"{what} does not fail here: `eqenvs resume {shlex.quote(str(directory))}` goes on")
 
