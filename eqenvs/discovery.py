@@ -82,8 +82,8 @@ def plugins(package: str) -> list[tuple[str, str]]:
     return [(name, place.plugin) for name, places in found for place in places if place.plugin is not None]
 
 
-def load(package: str, kind: str, name: str, attribute: str) -> Any:
-    """The object `attribute` of the module called `name` under `package`.
+def load(package: str, kind: str, name: str, attribute: str, expected: type | tuple[type, ...]) -> Any:
+    """The object `attribute` of the module called `name` under `package`, which must be of a type `expected`.
 
     Raises:
         UnknownNameError: naming the nearest `kind` of thing there is.
@@ -96,12 +96,14 @@ def load(package: str, kind: str, name: str, attribute: str) -> Any:
         raise PluginError(f"{kind} {name!r} is brought by more than one: {', '.join(map(str, found[name]))}")
     (module,) = found[name]
     if module.plugin is not None:
-        return _brought(module, kind, name, attribute)
+        return _brought(module, kind, name, attribute, expected)
     # A lookup alone is ten times cheaper than an import that finds the module there.
     return getattr(sys.modules.get(module.path) or importlib.import_module(module.path), attribute)
 
 
-def load_all(package: str, kind: str, attribute: str, *, optional: bool = False) -> dict[str, Any]:
+def load_all(
+    package: str, kind: str, attribute: str, expected: type | tuple[type, ...], *, optional: bool = False
+) -> dict[str, Any]:
     """The object `attribute` of every module under `package`, by its own `id`.
 
     What plug-ins bring is left out, which is logged, if it cannot be loaded or its id is another's.
@@ -110,13 +112,14 @@ def load_all(package: str, kind: str, attribute: str, *, optional: bool = False)
         package: see `load`.
         kind: see `load`.
         attribute: see `load`.
+        expected: see `load`.
         optional: leave out modules that do not have it.
     """
     found: dict[str, Any] = {}
     own_first = sorted(_found(package).items(), key=lambda item: item[1][0].plugin is not None)
     for name, places in own_first:
         try:
-            thing = load(package, kind, name, attribute)
+            thing = load(package, kind, name, attribute, expected)
         except PluginError as error:
             if not (optional and isinstance(error, _LacksError)):
                 _leave_out(str(error))
@@ -139,17 +142,21 @@ def _leave_out(message: str) -> None:
     logging.getLogger("eqenvs").warning("left out: %s", message)
 
 
-def _brought(module: Module, kind: str, name: str, attribute: str) -> Any:
+def _brought(module: Module, kind: str, name: str, attribute: str, expected: type | tuple[type, ...]) -> Any:
     """The object of a plug-in, whose module is not ours to trust."""
     said = f"{kind} {name!r} of {module.plugin}"
     try:
         loaded = importlib.import_module(module.path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{said}: {module.path} cannot be imported ({type(error).__name__}: {error})") from error
     if not hasattr(loaded, attribute):
         defined = [entry for entry in vars(loaded) if entry.isupper()]
         raise _LacksError(f"{said}: {module.path} defines no {attribute}; {nearest(attribute, defined)}")
-    found = getattr(loaded, attribute)
-    if getattr(found, "id", name).replace("-", "_") != name.replace("-", "_"):  # as files are named here
-        raise PluginError(f"{said}: its {attribute} has the id {found.id!r}; the entry point must be called the same")
+    found: Any = getattr(loaded, attribute)
+    if not isinstance(found, expected):
+        wanted = " or ".join(each.__name__ for each in (expected if isinstance(expected, tuple) else (expected,)))
+        raise PluginError(f"{said}: its {attribute} must be a {wanted}, got {type(found).__name__}")
+    found_id = str(getattr(found, "id", name))
+    if found_id.replace("-", "_") != name.replace("-", "_"):  # as files are named here
+        raise PluginError(f"{said}: its {attribute} has the id {found_id!r}; the entry point must be called the same")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from eqenvs import discovery
@@ -24,7 +25,7 @@ def game_ids() -> list[str]:
 
 def specs() -> dict[str, GameSpec]:
     """What the file of every game says about it, by id; of plug-ins without those that cannot be loaded."""
-    return dict(sorted(discovery.load_all(PACKAGE, "game", "SPEC").items()))
+    return dict(sorted(discovery.load_all(PACKAGE, "game", "SPEC", GameSpec).items()))
 
 
 def spec(game_id: str) -> GameSpec:
@@ -39,9 +40,9 @@ def spec(game_id: str) -> GameSpec:
     """
     scheme, colon, reference = game_id.partition(":")
     if colon:
-        read: Callable[[str], GameSpec] = discovery.load(INTEROP, "scheme", scheme, "spec")
+        read: Callable[[str], GameSpec] = discovery.load(INTEROP, "scheme", scheme, "spec", FunctionType)
         return read(reference)
-    found: GameSpec = discovery.load(PACKAGE, "game", game_id, "SPEC")
+    found: GameSpec = discovery.load(PACKAGE, "game", game_id, "SPEC", GameSpec)
     return found
 
 

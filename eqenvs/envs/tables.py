@@ -20,7 +20,7 @@ from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
 from eqenvs.kernels import compiled
 from eqenvs.models import ExtensiveFormModel, MarkovModel
-from eqenvs.policies import JointPolicy, tabulate, uniform
+from eqenvs.policies import JointPolicy, TabularPolicy, tabulate, uniform
 from eqenvs.rules import CHANCE, SIMULTANEOUS
 
 _OVER = -1  # successor of a decision that ends the game
@@ -314,7 +314,8 @@ class TableEnv:
         """Play on by a policy for many steps in one compiled call.
 
         The games are those that as many calls of `step` would play with the same actions: chance is drawn from the same
-        stream, actions from another, which `reset` and `reseed` start anew as well.
+        stream, actions from another, which `reset` and `reseed` start anew as well. Among all games that end within T
+        steps short ones are too frequent: for what a game pays take the first game of each of the B.
 
         Args:
             steps: T, at least 1, made in every game; a game that ends is followed by another.
@@ -375,8 +376,11 @@ class TableEnv:
         return Rollout(movers_of, rows, actions[..., 0], rewards, terminated, truncated, seen)
 
     def _plan(self, policy: JointPolicy | None) -> Choices:
-        """A policy as lists of what is played at each point, by each mover; that of the last rollout is kept."""
-        if self._planned is None or self._planned[0] is not policy:
+        """A policy as lists of what is played at each point, by each mover.
+
+        That of the last rollout is kept if it cannot change: networks and functions are asked anew.
+        """
+        if self._planned is None or self._planned[0] is not policy or not isinstance(policy, TabularPolicy | None):
             width, model = self._masks.shape[-1], self._model
             tables = tabulate(model, uniform(model) if policy is None else policy).tables
             padded = [np.pad(table, ((0, 0), (0, width - table.shape[1]))) for table in tables]

@@ -227,7 +227,7 @@ def solvers(family: Family) -> dict[str, SolverSpec]:
     """The methods for a family of models, by id."""
     package = f"eqsolvers.{family.value}"
     try:
-        return discovery.load_all(package, "solver", "SOLVER")
+        return discovery.load_all(package, "solver", "SOLVER", SolverSpec)
     except ModuleNotFoundError:
         return {}
 

@@ -85,7 +85,28 @@ def test_answers_are_names_or_numbers_and_a_question_mark_asks_the_policy():
     assert "'2' is none of them" in told
     key = next(line for line in told if line.startswith("you know: ")).removeprefix("you know: ")
     row = policy.tables[0][game.information_state_labels(0).index(key)]
-    assert f"pass {row[0]:.3f}, bet {row[1]:.3f}" in told
+    assert f"0: pass with probability {row[0]:.3f}, 1: bet with probability {row[1]:.3f}" in told
+
+
+def test_a_name_that_is_another_actions_number_is_no_answer():
+    game, told = eqenvs.make("goofspiel", num_cards=4), []
+    prompts, answers = [], iter(["2", "3"])
+
+    def ask(prompt):
+        prompts.append(prompt)
+        return next(answers, prompt.partition("(")[2].split()[0].rstrip(",):"))
+
+    play_game(game, uniform(game), player=0, seed=0, ask=ask, tell=told.append)
+    assert prompts[0] == "your move (0: 1, 1: 2, 2: 3, 3: 4): "
+    assert next(text for text in told if text.startswith("moves: ")).startswith("moves: player 0 3, player 1 ")
+
+
+def test_what_players_chose_at_once_is_told_at_the_end():
+    game, told = eqenvs.make("rock_paper_scissors"), []
+    paid = play_game(game, uniform(game), player=1, seed=0, ask=lambda prompt: "1", tell=told.append)
+    [moves] = [text for text in told if text.startswith("moves: ")]
+    other = moves.removeprefix("moves: player 0 ").removesuffix(", player 1 1")
+    assert paid[1] == {"0": 1, "1": 0, "2": -1}[other]  # rock, paper, scissors
 
 
 def test_there_must_be_such_a_player_and_one_may_leave():
@@ -116,7 +137,12 @@ def test_the_command_plays_games_runs_and_files(call, tmp_path, monkeypatch):
     status, _, error = call("play", "kuhn_poker", "--seed", "1")
     assert status == 0
     assert error.endswith("left\n")
+    status, said, _ = call("play", "kuhn_poker", "--seed", "1", "--json")
+    assert status == 0
+    assert json.loads(said) == {"game": "kuhn_poker", "player": 0, "payoffs": None}
     assert call("play", file, "-p", "num_players=3")[0] == 2
+    assert call("play", "kuhn_poker", "--step", "3")[2].startswith("error: --step chooses a run's checkpoint")
+    assert call("play", "runs/kuhn")[2] == "error: there is no run or policy file 'runs/kuhn'\n"
     assert call("play", "kuhn")[0] == 2
 
 

@@ -142,6 +142,14 @@ BROKEN = {
         "SPECS = 1",
         r"game 'broken' of others 1\.5: others_thing defines no SPEC; did you mean 'SPECS'\?",
     ),
+    "another type": (
+        "SPEC = {'id': 'broken'}",
+        r"game 'broken' of others 1\.5: its SPEC must be a GameSpec, got dict",
+    ),
+    "an exit": (
+        "import sys; sys.exit(4)",
+        r"game 'broken' of others 1\.5: others_thing cannot be imported \(SystemExit: 4\)",
+    ),
     "another id": (
         GAME.format(id="other"),
         r"game 'broken' of others 1\.5: its SPEC has the id 'other'; the entry point must be called the same",
@@ -189,13 +197,18 @@ SOLVER = dataclasses.replace(OWN, id="cfr+")
 
 
 def test_learners_and_meta_solvers_are_brought_likewise(bring):
-    bring("eqagents.learners", "mine", "LEARNER = 1\n", distribution="first", module="first_thing")
+    learner = """
+import dataclasses
+from eqagents.learners.tabular import LEARNER as OWN
+LEARNER = dataclasses.replace(OWN, id="mine")
+"""
+    bring("eqagents.learners", "mine", learner, distribution="first", module="first_thing")
     meta = """
 from eqsolvers.meta import MetaSolverSpec
 from eqsolvers.meta.uniform import solve
 META_SOLVER = MetaSolverSpec(id="even", solve=solve, source="none")
 """
     bring("eqsolvers.meta", "even", meta)
-    assert find_learner("mine") == 1
+    assert find_learner("mine").id == "mine"
     assert "even" in meta_solver_ids()
     assert find_meta_solver("even").id == "even"

@@ -110,7 +110,7 @@ def find_benchmark(name: str) -> Benchmark:
     Raises:
         UnknownNameError: naming the nearest one.
     """
-    found: Benchmark = discovery.load("eqagents.bench", "benchmark", name, "BENCHMARK")
+    found: Benchmark = discovery.load("eqagents.bench", "benchmark", name, "BENCHMARK", Benchmark)
     return found
 
 

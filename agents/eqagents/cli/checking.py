@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,7 +101,7 @@ def check_constructors(targets: Sequence[str], texts: Mapping[str, str]) -> Chec
         make_env = partial(make_env, **arguments) if arguments else make_env
         try:
             env = make_env()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(f"{target}: making an environment failed: {type(error).__name__}: {error}") from error
         kind = next((each for each in (AECEnv, ParallelEnv) if isinstance(env, each)), None)
         if kind is None:
@@ -154,7 +154,7 @@ def _constructor(target: str) -> MakeEnv:
         found = Imported(target).function()
     except AttributeError as error:
         raise InputError(f"{target}: {name} has no {attribute!r}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{target}: importing {name} failed: {type(error).__name__}: {error}") from error
     if not callable(found):
         raise InputError(f"{target} cannot be called")
@@ -165,9 +165,17 @@ def check_registered(game_id: str) -> Checked:
     """A registered game, in an instance that takes seconds; one that cannot be made is a finding."""
     try:
         game = small_instance(game_id)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Checked(game_id, None, 0.0, [Finding("made", "fail", f"{type(error).__name__}: {error}", "eqenvs")])
     return check_game(game, max_size=HISTORIES)
+
+
+def _outcome(done: Future[Checked], game_id: str) -> Checked:
+    """What a process found; one that died is a finding about its game."""
+    try:
+        return done.result()
+    except Exception as error:
+        return Checked(game_id, None, 0.0, [Finding("checked", "fail", f"{type(error).__name__}: {error}", "eqenvs")])
 
 
 def check_all(game_ids: Sequence[str], jobs: int) -> list[Checked]:
@@ -186,7 +194,7 @@ def check_all(game_ids: Sequence[str], jobs: int) -> list[Checked]:
         task = bar.add_task("games", total=len(game_ids))
         waiting = {pool.submit(check_registered, game_id): game_id for game_id in game_ids}
         for done in as_completed(waiting):
-            checked = found[waiting[done]] = done.result()
+            checked = found[waiting[done]] = _outcome(done, waiting[done])
             bar.advance(task)
             for finding in checked.failures():
                 err.print(f"{checked.name}: {finding.check}: {finding.message}")

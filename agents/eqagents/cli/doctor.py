@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from rich.table import Table
 
 from eqenvs import discovery
 from eqenvs.errors import InputError
-from eqenvs.spec import Family
+from eqenvs.spec import Family, GameSpec
 
 GIB = 2**30
 DEVELOPING = ("bench", "dev", "docs")  # extras for those who work on the project
@@ -124,22 +125,30 @@ def _version(name: str) -> str | None:
         return None
 
 
-PLUGINS = {
-    "eqenvs.games": ("game", "SPEC"),
-    "eqenvs.interop": ("scheme", "spec"),
-    **{f"eqsolvers.{family.value}": ("solver", "SOLVER") for family in Family},
-    "eqsolvers.meta": ("meta-solver", "META_SOLVER"),
-    "eqagents.learners": ("learner", "LEARNER"),
-    "eqagents.oracles": ("oracle", "ORACLE"),
-    "eqagents.policies": ("kind of policy", "RECORD"),
-}
+def _kinds() -> dict[str, tuple[str, str, type]]:
+    """What plug-ins may bring, by package: its name, the module's attribute, and the type of that."""
+    from eqagents.learners import LearnerSpec
+    from eqagents.oracles import OracleSpec
+    from eqagents.policies.records import RecordKind
+    from eqsolvers.meta import MetaSolverSpec
+    from eqsolvers.result import SolverSpec
+
+    return {
+        "eqenvs.games": ("game", "SPEC", GameSpec),
+        "eqenvs.interop": ("scheme", "spec", FunctionType),
+        **{f"eqsolvers.{family.value}": ("solver", "SOLVER", SolverSpec) for family in Family},
+        "eqsolvers.meta": ("meta-solver", "META_SOLVER", MetaSolverSpec),
+        "eqagents.learners": ("learner", "LEARNER", LearnerSpec),
+        "eqagents.oracles": ("oracle", "ORACLE", OracleSpec),
+        "eqagents.policies": ("kind of policy", "RECORD", RecordKind),
+    }
 
 
 def _plugins() -> Iterator[Finding]:
-    for package, (kind, attribute) in PLUGINS.items():
+    for package, (kind, attribute, expected) in _kinds().items():
         for name, plugin in discovery.plugins(package):
             try:
-                discovery.load(package, kind, name, attribute)
+                discovery.load(package, kind, name, attribute, expected)
             except InputError as error:
                 yield Finding(f"{kind} {name}", str(error), Status.BAD, f"mend or uninstall {plugin}")
             else:

@@ -242,17 +242,21 @@ def play(
         if parameter:
             raise InputError("-p is for a game; the policy's game has its own parameters")
         game, policy, _ = loaded(path, step)
+    elif step is not None:
+        raise InputError(f"--step chooses a run's checkpoint, and there is no run {what!r}")
+    elif ":" not in what and (path.suffix or len(path.parts) > 1):
+        raise InputError(f"there is no run or policy file {what!r}")
     else:
         game, policy = made(what, parameter), uniform_play
     try:
         # With --json the talk is on standard error: a prompt of `input` alone would be on standard output.
         tell = err.print if as_json else out.print
-        paid = play_game(game, policy, player=player, seed=seed, ask=_asking(tell), tell=tell)
+        paid: list[float] | None = play_game(game, policy, player=player, seed=seed, ask=_asking(tell), tell=tell)
     except (Leaves, EOFError):
         err.print("left")
-    else:
-        if as_json:
-            print_json({"game": game.spec.id, "player": player, "payoffs": paid})
+        paid = None
+    if as_json:
+        print_json({"game": game.spec.id, "player": player, "payoffs": paid})
 
 
 def _asking(tell: Callable[..., None]) -> Callable[[str], str]:

@@ -21,6 +21,7 @@ from eqenvs.rendering import as_text
 from eqenvs.rendering.screen import picture_of
 
 QUIT, HINT = "q", "?"
+MOST_MOVES = 60  # that are told at the end
 
 
 class Leaves(Exception):  # noqa: N818 - no error
@@ -60,6 +61,7 @@ def play_game(
     env = game.aec_env()
     env.reset(seed=int(rng.integers(2**31)))
     paid = np.zeros(game.rules.num_players)
+    made: list[str] = []
     tell(f"You are player {player}. {QUIT} ends the game, {HINT} shows what the policy would do.")
     while not any(env.terminations.values()) and not any(env.truncations.values()):
         mover = env.possible_agents.index(env.agent_selection)
@@ -72,9 +74,12 @@ def play_game(
             action = int(rng.choice(len(table), p=table))
             if game.rules.open_information and not game.rules.simultaneous:
                 tell(f"player {mover}: {game.rules.describe_action(mover, action)}")
+        made.append(f"player {mover} {game.rules.describe_action(mover, action)}")
         env.step(action)
         paid += [env.rewards[agent] for agent in env.possible_agents]
     tell("")
+    cut = "..., " if len(made) > MOST_MOVES else ""
+    tell(f"moves: {cut}{', '.join(made[-MOST_MOVES:])}")
     tell(as_text(picture_of(game.rules, env.position()), ()))
     tell("; ".join(f"player {who}: {reward:g}" for who, reward in enumerate(paid)))
     return [float(reward) for reward in paid]
@@ -113,19 +118,28 @@ def _asked(
 ) -> int:
     """The person's action, by its name or number."""
     legal = np.flatnonzero(env.observe(env.possible_agents[player])["action_mask"]).tolist()
-    names = {game.rules.describe_action(player, action): action for action in legal}
-    numbered = [f"{action} {name}" if name != str(action) else name for name, action in names.items()]
+    labels = {action: game.rules.describe_action(player, action) for action in legal}
+    # Names are answers only where they are not the number of another action, or another action's name.
+    clear = len(set(labels.values())) == len(labels) and not any(
+        name.isdecimal() and int(name) != action for action, name in labels.items()
+    )
+    answers = {str(action): action for action in legal} | (
+        {name: action for action, name in labels.items()} if clear else {}
+    )
+    shown = [str(action) if name == str(action) else f"{action}: {name}" for action, name in labels.items()]
     while True:
-        answer = ask(f"your move ({', '.join(numbered)}): ").strip()
+        answer = ask(f"your move ({', '.join(shown)}): ").strip()
         if answer == QUIT:
             raise Leaves
         if answer == HINT:
             table = _probabilities(env, policy, player)
-            tell(", ".join(f"{name} {table[action]:.3f}" for name, action in names.items()))
-        elif answer in names:
-            return names[answer]
-        elif answer.isdecimal() and int(answer) in legal:
-            return int(answer)
+            tell(
+                ", ".join(
+                    f"{text} with probability {table[action]:.3f}" for action, text in zip(legal, shown, strict=True)
+                )
+            )
+        elif answer in answers:
+            return answers[answer]
         else:
             tell(f"{answer!r} is none of them")
 

@@ -77,7 +77,7 @@ class TurnsEnv(ParallelEnv):  # type: ignore[misc]  # pettingzoo is untyped for 
         last_seen, last_told = self._look(out)
         while env.agents and (env.terminations[env.agent_selection] or env.truncations[env.agent_selection]):
             env.step(None)
-        self.agents = [agent for agent in present if agent not in out]
+        self.agents = list(env.agents)  # without those that are out, with those that came in
         observations, infos = self._look(self.agents)
         return {**last_seen, **observations}, rewards, terminations, truncations, {**last_told, **infos}
 

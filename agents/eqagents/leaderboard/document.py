@@ -15,12 +15,12 @@ from eqagents.leaderboard.plan import Place
 from eqagents.leaderboard.rankings import ROUNDING, Ranking, ranked
 from eqagents.leaderboard.results import Outcome, Result
 from eqagents.leaderboard.statistics import half_width
+from eqagents.report.kinds import GAIN_SIGNS
 from eqagents.training.run_directory import RunDirectory
 from eqagents.training.stored import read_object
 from eqenvs.policies import uniform_play
 from eqsolvers.scoring import ScoreKind, score
 
-SIGNS = {ScoreKind.EXACT: "", ScoreKind.LOWER_BOUND: "≥ ", ScoreKind.ESTIMATE: "≈ "}
 UNNAMED = frozenset({"run", "release"})  # parts of a run's environment that say nothing about its numbers
 
 
@@ -63,7 +63,7 @@ def markdown(document: Mapping[str, Any]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def rankings(config: LeaderboardConfig, results: Mapping[Place, Result]) -> list[Ranking]:
@@ -194,7 +194,7 @@ def _mean(runs: Sequence[Result]) -> str:
         return " ".join(sorted({each.outcome.value for each in runs}))
     values = [each.nash_conv for each in scored if each.nash_conv is not None]
     width = half_width(values)
-    sign = max((SIGNS[ScoreKind(each.kind)] for each in scored if each.kind), key=len)
+    sign = max((GAIN_SIGNS[ScoreKind(each.kind)] for each in scored if each.kind), key=len)
     text = f"{sign}{_figure(sum(values) / len(values)):.4g}"
     if width is not None and width > ROUNDING:
         text += f" ± {width:.2g}"

@@ -28,9 +28,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from eqagents.intervals import mean_and_half_width
 from eqenvs.arrays import Float64Array
 
-LEVEL = 0.95  # of intervals
 ALPHA = 0.05  # of tests
 
 
@@ -56,10 +56,7 @@ def half_width(values: Sequence[float]) -> float | None:
     >>> round(half_width([1.0, 2.0, 3.0]), 4)  # 4.3027 / sqrt 3
     2.4841
     """
-    if len(values) < 2:
-        return None
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
+    return None if len(values) < 2 else float(mean_and_half_width(values)[1])
 
 
 def ranks(scores: Float64Array) -> Float64Array:

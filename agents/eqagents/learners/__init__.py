@@ -92,5 +92,5 @@ def find_learner(name: str) -> LearnerSpec:
     Raises:
         UnknownNameError: naming the nearest one.
     """
-    found: LearnerSpec = discovery.load("eqagents.learners", "learner", name, "LEARNER")
+    found: LearnerSpec = discovery.load("eqagents.learners", "learner", name, "LEARNER", LearnerSpec)
     return found

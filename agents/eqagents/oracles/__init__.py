@@ -135,7 +135,7 @@ def find_oracle(name: str) -> OracleSpec:
     Raises:
         UnknownNameError: naming the nearest one.
     """
-    found: OracleSpec = discovery.load("eqagents.oracles", "oracle", name, "ORACLE")
+    found: OracleSpec = discovery.load("eqagents.oracles", "oracle", name, "ORACLE", OracleSpec)
     return found
 
 

@@ -52,7 +52,7 @@ class RecordKind:
 @cache
 def kinds() -> dict[str, RecordKind]:
     """The kinds of records, by id."""
-    return discovery.load_all("eqagents.policies", "kind of policy", "RECORD", optional=True)
+    return discovery.load_all("eqagents.policies", "kind of policy", "RECORD", RecordKind, optional=True)
 
 
 def to_policy(record: PolicyRecord, game: Game, player: int) -> BehaviourPolicy:

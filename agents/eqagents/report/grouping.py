@@ -9,25 +9,23 @@ that runs of other seeds scatter normally about the mean. Cost: O(points log poi
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import stdtrit
 
 from eqagents.drawing.charts import Series
+from eqagents.intervals import mean_and_half_width
 from eqagents.training.metrics import flattened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from eqagents.report.data import ReportData
 
-LEVEL = 0.95
 MAX_PLACES = 400  # of a mean curve, spread over the places where one of its runs has a value
 MAX_DIFFERENCES = 3  # settings that a group is named by
 TELLING = ("learner.id", "learner.method", "game.id")  # one that tells all groups apart is name enough
@@ -104,24 +102,6 @@ def one_of_each_first(groups: Sequence[Group], names: Sequence[str]) -> list[int
     """The places of the runs: the first of every group, then the second ones, and so on."""
     place = {name: (k, group.index) for group in groups for k, name in enumerate(group.names)}
     return sorted(range(len(names)), key=lambda at: place[names[at]])
-
-
-def mean_and_half_width(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean over the first axis, and the half-width of its interval; of one value the half-width is NaN.
-
-    Args:
-        values: [n, ...] float64.
-
-    >>> mean, half = mean_and_half_width([1.0, 2.0, 3.0])
-    >>> float(mean), round(float(half), 4)  # t of two degrees of freedom: 4.3027
-    (2.0, 2.4841)
-    """
-    array = np.asarray(values, dtype=np.float64)
-    count, mean = len(array), array.mean(axis=0)
-    if count < 2:
-        return mean, np.full_like(mean, math.nan)
-    quantile = float(stdtrit(count - 1, 0.5 + LEVEL / 2))
-    return mean, quantile * array.std(axis=0, ddof=1) / math.sqrt(count)
 
 
 def mean_curve(

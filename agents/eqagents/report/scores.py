@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eqagents.drawing.marks import escape, format_number
-from eqagents.report.grouping import mean_and_half_width
+from eqagents.intervals import mean_and_half_width
 from eqagents.report.html import measure_title, note, scroll
 from eqagents.report.kinds import GAIN_SIGNS, VALUE_SIGNS, badge, badges
 from eqsolvers.scoring import GAPS, ScoreKind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eqagents.drawing.marks import NUM_COLOURS, format_number
+from eqagents.drawing.marks import NUM_COLOURS, escape, format_number
 from eqagents.drawing.triangles import Trail, triangle
 from eqagents.report.html import legend, note, panel, panels
 from eqagents.report.played import Played
@@ -34,7 +34,7 @@ def simplex(names: Sequence[str], played: Sequence[Played | str]) -> str:
 
 
 def _of_game(game: Game, runs: Sequence[tuple[int, str, Played]], several: bool) -> str:
-    head = f"<h3>{game.spec.id}</h3>" if several else ""
+    head = f"<h3>{escape(game.spec.id)}</h3>" if several else ""
     if game.family is not Family.NORMAL_FORM:
         drawn = [each for _, name, run in runs for each in _dots(name if len(runs) > 1 else "", run)]
         told = note(

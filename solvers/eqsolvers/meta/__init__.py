@@ -189,5 +189,5 @@ def find_meta_solver(name: str) -> MetaSolverSpec:
     Raises:
         UnknownNameError: naming the nearest one.
     """
-    found: MetaSolverSpec = discovery.load("eqsolvers.meta", "meta-solver", name, "META_SOLVER")
+    found: MetaSolverSpec = discovery.load("eqsolvers.meta", "meta-solver", name, "META_SOLVER", MetaSolverSpec)
     return found

@@ -126,3 +126,28 @@ def test_the_mover_must_move_and_other_environments_are_refused():
         env.step({"player_1": 0})
     with pytest.raises(InputError, match="must be a PettingZoo AECEnv, got GameParallelEnv"):
         TurnsEnv(eqenvs.make("kuhn_poker").parallel_env())
+
+
+class Joins(TurnScript):
+    """The second agent comes in with the first move, and the first moves again after it."""
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed, options)
+        self.agents = self.possible_agents[:1]
+
+    def step(self, action):
+        if len(self.agents) == 1 and self.moves == 0:
+            self.agents = self.possible_agents[:]
+        super().step(action)
+
+
+def test_agents_may_come_in_later():
+    env = TurnsEnv(Joins([(2, "terminated"), (1, "terminated")]))
+    _, infos = env.reset()
+    assert env.agents == ["agent_0"]
+    *_, infos = env.step({"agent_0": 0})
+    assert env.agents == ["agent_0", "agent_1"]
+    assert infos["agent_1"]["acting"]
+    env.step({"agent_1": 0})
+    env.step({"agent_0": 0})
+    assert env.agents == []

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from eqagents.intervals import mean_and_half_width
 from eqagents.report.data import ReportData
-from eqagents.report.grouping import MAX_PLACES, group_runs, mean_and_half_width, mean_curve, one_of_each_first
+from eqagents.report.grouping import MAX_PLACES, group_runs, mean_curve, one_of_each_first
 
 
 def run(seed, *, method="cfr", metrics=(), **changes):

@@ -16,7 +16,8 @@ from eqagents.report import load_report_data, played, render_report, replay, str
 from eqagents.report.played import Played, load_played
 from eqagents.report.populations import flow_of, grid_of
 from eqagents.report.replay import AGAIN, KEPT, steps_shown
-from eqagents.training.run import load_trained
+from eqagents.training.config import parse_config
+from eqagents.training.run import load_trained, train
 from eqenvs.policies import tabulate
 from eqsolvers.scoring import score
 
@@ -262,3 +263,17 @@ def test_every_score_on_the_page_says_what_kind_it_is(trained: dict[str, Path]) 
     not_scored = render_report([load_report_data(trained["device"])])  # its kind is what its configuration asks for
     assert "<span class='kind exact'>" in section(not_scored, "Distance from equilibrium")
     assert "class='kind exact'" in section(page_of(trained["kuhn"]), "Meta-game")
+
+
+def test_names_of_games_are_text_on_the_page(tmp_path: Path) -> None:
+    payoffs = np.random.default_rng(0).normal(size=(2, 3, 3))
+    runs = []
+    for number, name in enumerate(["<script>alert(1)<b>.npy", "<img src=x onerror=alert(2)>.npy"]):
+        np.save(tmp_path / name, payoffs)
+        game = {"id": f"table:{tmp_path / name}"}
+        config = {"game": game, "learner": {"id": "tabular", "method": "hedge"}, "iterations": 1}
+        runs.append(train(parse_config(config), tmp_path / f"run_{number}").path)
+    page = render_report([load_report_data(run) for run in runs])
+    assert "Strategies on the simplex" in page
+    assert "<script>alert" not in page
+    assert "<img" not in page

@@ -9,7 +9,7 @@ import eqenvs
 from eqenvs.arrays import sample_categorical
 from eqenvs.errors import IllegalActionError, InputError, PolicyError
 from eqenvs.models import MarkovModel
-from eqenvs.policies import MixturePolicy, TabularPolicy, uniform
+from eqenvs.policies import FunctionPolicy, MixturePolicy, TabularPolicy, uniform
 from eqenvs.rules import SIMULTANEOUS
 from eqenvs.testing import expected_payoffs
 from eqenvs.testing.conformance import random_tables
@@ -266,3 +266,13 @@ def test_rollouts_begin_anew_with_a_seed_and_refuse_what_they_cannot_play():
         env.rollout(3, uniform(eqenvs.make("kuhn_poker")))
     with pytest.raises(PolicyError, match="correlates the players"):
         env.rollout(3, MixturePolicy([uniform(game), uniform(game)], [0.5, 0.5]))
+
+
+def test_a_policy_that_has_changed_is_played_as_it_is_now():
+    game, played = eqenvs.make("kuhn_poker"), [0]
+    policy = FunctionPolicy(lambda player, observations, masks: np.eye(2)[np.full(len(masks), played[0])])
+    env = game.table_env(20)
+    env.reset(seed=0)
+    assert (env.rollout(5, policy).actions == 0).all()
+    played[0] = 1
+    assert (env.rollout(5, policy).actions == 1).all()

@@ -234,7 +234,9 @@ class ModelOnly:
 def online_methods() -> dict[str, OnlineMethod | ModelOnly]:
     """What the learners' files say, by id."""
     package = "eqsolvers.markov.learning"
-    return discovery.load_all(package, "method that learns from an environment", "ONLINE", optional=True)
+    return discovery.load_all(
+        package, "method that learns from an environment", "ONLINE", (OnlineMethod, ModelOnly), optional=True
+    )
 
 
 def online_method(name: str) -> OnlineMethod:
