@@ -268,6 +268,7 @@ def test_report_is_one_html_file_of_all_runs(finished: Path, eqenvs_command: Eqe
     assert eqenvs_command("report", other, "--out", file).status == 0  # a report is replaced
 
 
+@pytest.mark.slow
 def test_installed_command_prints_json_only_and_says_errors_in_one_line() -> None:
     assert [game["id"] for game in real("games", "--json").json()] == eqenvs.game_ids()
     outcome = real("show", "leduc_pokr")

@@ -44,6 +44,7 @@ def test_files_are_there():
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_sweep_runs(ray_cluster, tmp_path, monkeypatch, capsys):
     if None in map(importlib.util.find_spec, ("pandas", "pyarrow", "tensorboardX")):
         pytest.skip("Ray Tune needs ray[tune]")

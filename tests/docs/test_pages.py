@@ -29,6 +29,7 @@ def test_tables_are_the_stored_results(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.slow
 def test_python_blocks_run(page):
     for code in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL):
         exec(compile(code, page.name, "exec"), {})

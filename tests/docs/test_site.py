@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "docs" / "site"))
 from eqdocs import generated_pages, markdown, navigation, parameters, repository  # noqa: E402
 
 # One process makes the pages, which takes seconds, and all of these tests use them.
-pytestmark = pytest.mark.xdist_group("site")
+pytestmark = [pytest.mark.xdist_group("site"), pytest.mark.slow]
 
 # Folders of one-file things, and the folder of their pages; files that begin with an underscore are helpers.
 FOLDERS = {

@@ -37,6 +37,7 @@ def require_enumerable(game):
         pytest.skip("too many histories to enumerate; tests/eqenvs/games counts what is stated without a tree")
 
 
+@pytest.mark.slow
 def test_stated_sizes_are_those_of_the_model(stated):
     fact, game = stated
     if not fact.sizes:

@@ -83,6 +83,7 @@ def test_killed_run_ends_like_the_undisturbed_one(forks: Forks, undisturbed: Ref
     assert found.resumes >= len(found.faults) >= 1
 
 
+@pytest.mark.slow
 def test_another_result_is_seen(forks: Forks, undisturbed: Reference, tmp_path: Path) -> None:
     row = undisturbed.result.metrics[-1]
     metrics: list[dict[str, Any]] = [*undisturbed.result.metrics[:-1], row | {"score/welfare": 1e-17}]

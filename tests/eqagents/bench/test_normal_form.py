@@ -10,6 +10,7 @@ def sections():
     return {section.id: section for section in find_benchmark("normal_form").run(Settings(quick=True))}
 
 
+@pytest.mark.slow
 def test_every_section_has_rows_under_its_columns(sections):
     for section in sections.values():
         assert section.rows

@@ -166,6 +166,7 @@ def assert_same_bits_as_inline(executor: Executor) -> None:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_results_are_the_same_bits_on_one_worker(make_ray: Callable[..., Executor]) -> None:
     executor = make_ray(1)
     assert_same_bits_as_inline(executor)
@@ -182,6 +183,7 @@ def two_workers(ray_cluster: None) -> Iterator[Any]:
 class TestTwoWorkers:
     """What leaves the workers as they were shares them: a process takes a second to start."""
 
+    @pytest.mark.slow
     def test_results_are_the_same_bits(self, two_workers: Any) -> None:
         assert_same_bits_as_inline(two_workers)
         assert two_workers.workers == 2
@@ -243,6 +245,7 @@ def test_task_that_is_stuck_is_done_by_another_worker(
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_the_only_task_is_stuck_and_nobody_knows_how_long_it_takes(
     make_ray: Callable[..., Executor], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -269,6 +272,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_result_is_the_same_when_workers_are_killed_in_the_middle(
     make_ray: Callable[..., Executor], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -282,6 +286,7 @@ def test_result_is_the_same_when_workers_are_killed_in_the_middle(
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_result_is_the_same_when_a_worker_is_gone_for_good(make_ray: Callable[..., Executor]) -> None:
     import ray
 

@@ -225,6 +225,7 @@ def test_the_quarters_of_the_game_are_nearly_in_equilibrium(capital):
 
 
 @pytest.mark.parametrize(("limit", "price"), [(2.0, 1.01278), (4.0, 0.99800)])
+@pytest.mark.slow
 def test_bonds_in_zero_net_supply_find_the_price_of_the_literature(limit, price):
     game = eqenvs.make("huggett", limit=limit, price=price, points=101)
     settings = {**COARSE, "points": 120, "periods": 50, "paths": 2, "stretch": 0.15, "held_out": (1, 150)}

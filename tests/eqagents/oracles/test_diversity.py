@@ -344,6 +344,7 @@ def with_payoffs(asked: Situation) -> Situation:
     ("name", "settings"),
     [("expected_cardinality", {"weight": 1.0}), ("unified_diversity", {"behaviour": 0.0, "response": 0.5})],
 )
+@pytest.mark.slow
 def test_learned_responses_maximise_the_same(name: str, settings: dict[str, Any]) -> None:
     """The first action earns 1 against the one opponent in use and is there; the second .8, and fares unlike it."""
     first = np.array([[1.0, 0.0], [0.8, 1.0], [0.9, 0.0]])

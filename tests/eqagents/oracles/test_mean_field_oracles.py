@@ -40,6 +40,7 @@ def respond(oracle_id: str, game: eqenvs.Game, player: int, seed: int = 0, **tra
 @pytest.mark.parametrize(
     ("game_id", "parameters", "player"), [("sis", {"horizon": 5}, 0), ("predator_prey", {"horizon": 3}, 1)]
 )
+@pytest.mark.slow
 def test_responses_gain_nearly_what_can_be_gained(
     oracle_id: str, game_id: str, parameters: dict[str, Any], player: int
 ) -> None:

@@ -41,6 +41,7 @@ def same_bits(a: OracleResult, b: OracleResult) -> bool:
 # Against uniform play the exact best responses earn 1/2 and 5/12 (11/12 in all, FACTS.md; uniform is worth +-1/8).
 @pytest.mark.parametrize(("player", "best", "at_least"), [(0, 1 / 2, 0.49), (1, 5 / 12, 0.405)])
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_response_to_uniform_kuhn_is_nearly_the_best(name: str, player: int, best: float, at_least: float) -> None:
     game = eqenvs.make("kuhn_poker")
     updates = {"dqn": 20, "pma": 30, "policy_gradient": 120, "ppo": 30}[name]
@@ -110,6 +111,7 @@ def test_warm_start_of_another_shape_is_refused_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_response_is_to_the_whole_mixture(name: str) -> None:
     """To rock or paper with equal chance the best reply is paper, worth 1/2; to paper alone it is scissors."""
     game, oracle = eqenvs.make("rock_paper_scissors"), find_oracle(name)
@@ -166,6 +168,7 @@ def test_interchangeable_agents_are_refused() -> None:
         oracle.respond(oracle.config(id="ppo"), Situation(game, 0, uniform(game), np.random.SeedSequence(0)))
 
 
+@pytest.mark.slow
 def test_mirror_ascent_with_a_pull_that_stands_is_the_logit_response(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against paper the payoffs are -1, 0 and 1, and the probabilities in proportion to exp(payoff / pull)."""
     monkeypatch.setattr(PMAOracleConfig, "falling", lambda self, start: constant(start))

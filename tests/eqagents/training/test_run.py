@@ -170,6 +170,7 @@ def test_directory_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ going on
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_to_what_an_uninterrupted_one_gives(uninterrupted: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(LEARNED))
     run = tmp_path / "run"
@@ -360,6 +361,7 @@ def test_resume_from_an_earlier_step_ends_the_same(tmp_path: Path) -> None:
     assert [record["step"] for record in read_metrics(run.path)] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_game_that_cannot_be_enumerated_gets_a_lower_bound_by_itself(tmp_path: Path) -> None:
     game = "game={id: dark_hex, parameters: {board_size: 4}}"
     settings = [game, "iterations=1", "score.episodes=20", "learner.tabulate=false"]

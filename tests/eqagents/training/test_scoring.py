@@ -33,6 +33,7 @@ def bound(config: ScoreConfig, policy: Any, seed: int, executor: Executor | None
     return score_as(config, eqenvs.make("kuhn_poker"), policy, seed, executor or InlineExecutor(9))
 
 
+@pytest.mark.slow
 def test_bound_of_uniform_kuhn_is_near_the_exact_value_and_not_above_it_beyond_the_interval() -> None:
     """The exact NashConv is 11/12; the learned responses of these budgets miss less than 5 % of it."""
     policy = uniform(eqenvs.make("kuhn_poker"))

@@ -58,6 +58,7 @@ def worth(game: ParallelGame, policy: Any) -> float:
     return float(np.mean(returns))
 
 
+@pytest.mark.slow
 def test_policy_mirror_ascent_learns_both_sides_of_a_robust_environment() -> None:
     game = ParallelGame(MAKE, discount=0.95)
     before, after = trained(game, 0), trained(game, 14)

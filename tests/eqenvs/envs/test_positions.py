@@ -42,6 +42,7 @@ def played(env, episodes, seed):
 
 
 @every_game
+@pytest.mark.slow
 def test_play_is_the_same_whatever_is_kept(monkeypatch, game_id, parameters):
     runs = []
     for memory in (0, 20_000, positions.MEMORY):  # nothing, a few positions, all

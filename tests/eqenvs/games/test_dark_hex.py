@@ -74,5 +74,6 @@ def test_observations_tell_information_states_apart():
     ("parameters", "exact"),
     [({"abrupt": True}, True), ({"num_cols": 3}, True), ({"num_rows": 3, "num_cols": 4, "abrupt": True}, False)],
 )
+@pytest.mark.slow
 def test_the_contracts_are_kept(parameters, exact):
     check_game(eqenvs.make("dark_hex", **parameters), exact=exact, episodes=1000)

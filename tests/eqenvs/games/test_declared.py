@@ -238,6 +238,7 @@ def test_tiny_hanabi_is_exact_and_of_common_payoff(variant):
 
 
 @pytest.mark.parametrize(("game_id", "parameters"), INSTANCES)
+@pytest.mark.slow
 def test_histories_and_constancy_of_the_sum_are_the_models_and_exact_is_what_fits_the_limit(
     monkeypatch, game_id, parameters
 ):

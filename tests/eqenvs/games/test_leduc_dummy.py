@@ -35,6 +35,7 @@ def expected_sizes(copies: int, suit_isomorphism: bool) -> dict[str, object]:
 
 @pytest.mark.parametrize("suit_isomorphism", [False, True])
 @pytest.mark.parametrize("copies", [1, 2, 3])
+@pytest.mark.slow
 def test_sizes_are_those_of_leduc_poker_times_the_copies(copies: int, suit_isomorphism: bool) -> None:
     expected = expected_sizes(copies, suit_isomorphism)
     if copies == 3 and not suit_isomorphism:

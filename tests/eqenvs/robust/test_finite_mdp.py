@@ -34,6 +34,7 @@ def test_actions_that_a_state_lacks_are_illegal(table_env):
 
 
 @pytest.mark.parametrize(("env_id", "states"), [("FrozenLake-v1", 11), ("CliffWalking-v1", 37), ("Taxi-v4", 400)])
+@pytest.mark.slow
 def test_toy_text_is_read_and_its_value_is_that_of_the_table(env_id, states, q_values):
     mdp = named_mdp("test", env_id)
     assert mdp.num_states == states

@@ -101,6 +101,7 @@ class TestDefaultInstance:
 
 
 @pytest.mark.parametrize(("game_id", "parameters"), INSTANCES.values(), ids=INSTANCES)
+@pytest.mark.slow
 def test_instances_keep_every_contract(game_id, parameters):
     check_game(eqenvs.make(game_id, **parameters), exact=True, episodes=1000)
 

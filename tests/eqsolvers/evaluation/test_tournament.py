@@ -64,6 +64,7 @@ def test_payoffs_of_a_game_that_is_not_symmetric_are_averaged_over_the_seats():
     assert found.scores[0, 1] == pytest.approx(np.mean(lead))
 
 
+@pytest.mark.slow
 def test_standard_errors_are_those_of_repeated_tournaments():
     game = eqenvs.make("kuhn_poker", num_players=3)
     entrants = entrants_of(game, 2)

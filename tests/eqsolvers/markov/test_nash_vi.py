@@ -59,6 +59,7 @@ def test_values_of_a_horizon_are_those_of_plain_backward_induction():
 
 
 @pytest.mark.parametrize("stage", ["lemke-howson", "logit"])
+@pytest.mark.slow
 def test_zero_sum_games_have_shapleys_values(stage):
     model = model_of(zero_sum=True, num_states=5, action_counts="3x2")
     found = SOLVER.solve(model, settings={"stage": stage})

@@ -80,6 +80,7 @@ def test_a_general_solver_finds_the_same_entropy(seed: int, concept: str) -> Non
 
 @settings(max_examples=25, deadline=None)
 @given(payoffs=hnp.arrays(np.float64, (2, 2, 3), elements=st.integers(-3, 3).map(float)))
+@pytest.mark.slow
 def test_degenerate_games_are_solved_with_at_least_the_entropy_of_other_equilibria(payoffs: np.ndarray) -> None:
     model = NormalFormModel(payoffs)
     for concept in ("ce", "cce"):

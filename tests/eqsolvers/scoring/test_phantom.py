@@ -124,6 +124,7 @@ def test_two_threads_give_the_same_bits():
         ("dark_hex", {"board_size": 3}, (1.0, 0.832804)),
     ],
 )
+@pytest.mark.slow
 def test_uniform_play_is_as_exploitable_as_published(game_id, parameters, best):
     """Rudolph et al. (2025), arXiv 2502.08938; best responses run with their program, 6 digits."""
     scored = PhantomScorer(eqenvs.make(game_id, **parameters)).score(uniform)

@@ -57,6 +57,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("learner_id", "game_id", "bound"), CASES)
+@pytest.mark.slow
 def test_nash_conv_falls_far_below_that_of_uniform_play(learner_id: str, game_id: str, bound: float) -> None:
     game = eqenvs.make(game_id, num_agents=200, **GAMES[game_id])
     iterations, settings = LEARNERS[learner_id]

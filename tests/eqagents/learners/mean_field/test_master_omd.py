@@ -67,6 +67,7 @@ def trained(game: eqenvs.Game, learner_id: str, iterations: int, **settings: Any
     return learner, state
 
 
+@pytest.mark.slow
 def test_it_answers_to_initial_populations_that_it_never_saw() -> None:
     parameters = {"size": 5, "horizon": 5, "num_agents": 300}
     game = eqenvs.make("crowd_1d", **parameters, sees_distribution=True)

@@ -102,6 +102,7 @@ def plain(height, width, endless):
 @pytest.mark.parametrize(
     ("height", "width", "endless"), [(4, 5, True), (3, 3, True), (3, 3, False), (2, 3, True), (2, 3, False)]
 )
+@pytest.mark.slow
 def test_the_model_is_that_of_rules_written_a_state_at_a_time(plain_rules, height, width, endless):
     initial, step = plain(height, width, endless)
     game = eqenvs.make("grid_soccer", height=height, width=width, endless=endless)

@@ -140,6 +140,7 @@ INSTANCES = [
 
 
 @pytest.mark.parametrize(("parameters", "plainly"), INSTANCES)
+@pytest.mark.slow
 def test_the_model_is_that_of_rules_written_a_state_at_a_time(plain_rules, parameters, plainly):
     plain_rules(eqenvs.make("level_based_foraging", **parameters), *plain(*plainly))
 

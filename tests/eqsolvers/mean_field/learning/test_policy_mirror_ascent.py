@@ -339,6 +339,7 @@ def test_published_schedule_learns_given_its_many_samples():
     assert np.abs(process.played_by(0) - fixed).sum(axis=-1).max() < 0.05
 
 
+@pytest.mark.slow
 def test_more_agents_are_nearer_where_the_payoff_has_a_kink():
     """A state pays less above its capacity, which it just fills in equilibrium: the bias is of order 1 / sqrt N."""
     plain = ring(size=3, crowd=0.0)

@@ -127,6 +127,7 @@ def test_last_iterate_is_within_the_guarantee() -> None:
             assert looks > 10
 
 
+@pytest.mark.slow
 def test_gap_falls_as_the_number_of_resolvents() -> None:
     """The mean over 20 games of the last iterate's: 1 / k, once the first resolvents have found the supports."""
     looks, means = 2 ** np.arange(5, 11), np.zeros(6)
