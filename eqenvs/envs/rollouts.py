@@ -52,6 +52,26 @@ class Choices(NamedTuple):
     cumulative: Float64Array
 
 
+class Laws(NamedTuple):
+    """What `advance` is told of a game and of how far it goes, in its order; see `eqenvs.envs.tables`."""
+
+    strides: IntArray
+    start: IntArray
+    after: IntArray
+    cumulative: Float64Array
+    reward: Float64Array
+    first_node: IntArray
+    first_cumulative: Float64Array
+    first_reward: Float64Array
+    opening: Float64Array
+    num_rows: int
+    states: int
+    pays_by_row: bool
+    horizon: int
+    max_cycles: int
+    final: IntArray
+
+
 def choices(probabilities: Float64Array) -> Choices:
     """The lists of rows [rows, A] of probabilities; an action of probability 0 is never drawn."""
     row, action = np.nonzero(probabilities)

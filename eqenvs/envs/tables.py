@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqenvs.arrays import BoolArray, Float32Array, Float64Array, IntArray, cumulative_by_row, make_backend, map_state
-from eqenvs.envs.rollouts import Choices, Rollout, advance, choices, looked_up, play
+from eqenvs.envs.rollouts import Choices, Laws, Rollout, advance, choices, looked_up, play
 from eqenvs.envs.vector import VectorStep, checked_count, first_illegal, require_player, require_rows
 from eqenvs.errors import IllegalActionError, InputError, UnsupportedGame
 from eqenvs.game import Game
@@ -234,6 +234,7 @@ class TableEnv:
         self._final = self._node.copy()
         self._cycles = np.zeros(self.num_envs, dtype=np.int64)
         self._opening = np.zeros((self.num_envs, self._players))
+        self._told = self._laws()
         no = np.zeros(self.num_envs, dtype=bool)
         return self._look(first.reward[entry], no, no.copy())
 
@@ -260,6 +261,7 @@ class TableEnv:
         """Go on from a snapshot; see `VectorEnv.restore`."""
         require_rows(len(snapshot.node), self.num_envs)
         self._node, self._cycles, self._opening, self._final = map_state(np.copy, snapshot)
+        self._told = self._laws()
         no = np.zeros(self.num_envs, dtype=bool)
         return self._look(np.zeros_like(self._opening), no, no.copy())
 
@@ -289,21 +291,7 @@ class TableEnv:
             self._cycles,
             chosen,
             self._stream.uniform(2 * self.num_envs).reshape(self.num_envs, 2),
-            graph.strides,
-            graph.rows.start,
-            graph.rows.node,
-            graph.rows.cumulative,
-            graph.rows.reward,
-            graph.first.node,
-            graph.first.cumulative,
-            graph.first.reward,
-            self._opening,
-            graph.num_rows,
-            graph.states,
-            graph.pays_by_row,
-            self._horizon,
-            self.max_cycles or 0,
-            self._final,
+            *self._told,
             rewards,
             terminated,
             truncated,
@@ -345,21 +333,7 @@ class TableEnv:
             plan.cumulative,
             self._chooser.random((steps, games, movers)),
             self._stream.uniform(2 * steps * games).reshape(steps, games, 2),
-            graph.strides,
-            graph.rows.start,
-            graph.rows.node,
-            graph.rows.cumulative,
-            graph.rows.reward,
-            graph.first.node,
-            graph.first.cumulative,
-            graph.first.reward,
-            self._opening,
-            graph.num_rows,
-            graph.states,
-            graph.pays_by_row,
-            self._horizon,
-            self.max_cycles or 0,
-            self._final,
+            *self._told,
             points,
             actions,
             rewards,
@@ -398,6 +372,27 @@ class TableEnv:
             raise InputError("look() needs games in progress; call reset() first")
         no = np.zeros(self.num_envs, dtype=bool)
         return self._look(np.zeros((self.num_envs, self._players)), no, no.copy())
+
+    def _laws(self) -> Laws:
+        """With the arrays of the games in progress, which kernels write to."""
+        graph = self._graph
+        return Laws(
+            strides=graph.strides,
+            start=graph.rows.start,
+            after=graph.rows.node,
+            cumulative=graph.rows.cumulative,
+            reward=graph.rows.reward,
+            first_node=graph.first.node,
+            first_cumulative=graph.first.cumulative,
+            first_reward=graph.first.reward,
+            opening=self._opening,
+            num_rows=graph.num_rows,
+            states=graph.states,
+            pays_by_row=graph.pays_by_row,
+            horizon=self._horizon,
+            max_cycles=self.max_cycles or 0,
+            final=self._final,
+        )
 
     def final_observations(self, player: int) -> Float32Array:
         """What `player` saw at the end of the last step, before any reset: [B, D] float32; zeros where a game is over.

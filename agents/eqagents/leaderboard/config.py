@@ -13,8 +13,7 @@ import eqenvs
 from eqagents.configuration import NamedSettings, Settings, by_id, validate, with_overrides
 from eqagents.distributed import ExecutorConfig
 from eqagents.learners import find_learner
-from eqagents.training.config import CheckpointConfig, GameConfig, ScoreConfig
-from eqagents.yaml_text import parse_yaml
+from eqagents.training.config import CheckpointConfig, GameConfig, ScoreConfig, load_mapping
 from eqenvs.errors import InputError, nearest
 from eqenvs.spec import Family
 
@@ -190,10 +189,4 @@ def load_leaderboard(path: Path, overrides: Sequence[str] = ()) -> LeaderboardCo
     Raises:
         InputError: if the file is missing, no YAML mapping, or wrong inside.
     """
-    try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"config file {path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"config file {path} is no YAML: {error}") from None
-    return parse_leaderboard(_mapping(data, f"file {path}"), overrides)
+    return parse_leaderboard(load_mapping(path), overrides)

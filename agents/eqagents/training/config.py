@@ -130,6 +130,15 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         InputError: if the file is missing, no YAML mapping, or wrong inside.
     """
+    return parse_config(load_mapping(path), overrides)
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """The keys of a configuration file, of whatever it is.
+
+    Raises:
+        InputError: if the file is missing or no YAML mapping.
+    """
     try:
         data = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -140,4 +149,4 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise InputError(f"config file {path} is no YAML: {error}") from None
     if not isinstance(data, dict):
         raise InputError(f"config file {path} must hold a mapping of keys")
-    return parse_config(data, overrides)
+    return data
