@@ -20,7 +20,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from eqenvs.errors import InputError, nearest, unknown_name
+from eqenvs.errors import GameDefinitionError, InputError, nearest, unknown_name
 
 
 class PluginError(InputError):
@@ -29,6 +29,10 @@ class PluginError(InputError):
 
 class _LacksError(PluginError):
     """The module has no such object."""
+
+
+class _LacksItError(GameDefinitionError):
+    """The same of a file of this project."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def load(package: str, kind: str, name: str, attribute: str, expected: type | tu
     Raises:
         UnknownNameError: naming the nearest `kind` of thing there is.
         PluginError: it is another distribution's and cannot be loaded, or the name is taken twice.
+        GameDefinitionError: its file here does not define it.
     """
     found = _found(package)
     if name not in found:
@@ -98,7 +103,15 @@ def load(package: str, kind: str, name: str, attribute: str, expected: type | tu
     if module.plugin is not None:
         return _brought(module, kind, name, attribute, expected)
     # A lookup alone is ten times cheaper than an import that finds the module there.
-    return getattr(sys.modules.get(module.path) or importlib.import_module(module.path), attribute)
+    loaded = sys.modules.get(module.path)
+    if loaded is None:
+        try:
+            loaded = importlib.import_module(module.path)
+        except SyntaxError as error:
+            raise GameDefinitionError(f"{kind} {name!r}: {error.filename}, line {error.lineno}: {error.msg}") from error
+    if not hasattr(loaded, attribute):
+        raise _LacksItError(f"{kind} {name!r}: {loaded.__file__} defines no {attribute}")
+    return getattr(loaded, attribute)
 
 
 def load_all(
@@ -124,8 +137,8 @@ def load_all(
             if not (optional and isinstance(error, _LacksError)):
                 _leave_out(str(error))
             continue
-        except AttributeError:
-            if optional and places[0].plugin is None:
+        except _LacksItError:
+            if optional:
                 continue
             raise
         if found.get(thing.id) is thing:

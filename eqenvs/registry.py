@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from eqenvs import discovery
+from eqenvs.errors import GameDefinitionError
 from eqenvs.game import Game
 from eqenvs.spec import GameSpec
 
@@ -37,12 +38,17 @@ def spec(game_id: str) -> GameSpec:
     Raises:
         UnknownNameError: naming the nearest id or scheme.
         InputError: the scheme cannot read it.
+        GameDefinitionError: its file does not define it, or calls it otherwise.
     """
     scheme, colon, reference = game_id.partition(":")
     if colon:
         read: Callable[[str], GameSpec] = discovery.load(INTEROP, "scheme", scheme, "spec", FunctionType)
         return read(reference)
     found: GameSpec = discovery.load(PACKAGE, "game", game_id, "SPEC", GameSpec)
+    if found.id != game_id:  # policies and runs name their game by it
+        raise GameDefinitionError(
+            f"game {game_id!r}: its SPEC has the id {found.id!r}; the file's name must be the same"
+        )
     return found
 
 

@@ -83,6 +83,7 @@ def test_answers_are_names_or_numbers_and_a_question_mark_asks_the_policy():
     play_game(game, policy, player=0, seed=0, ask=lambda prompt: next(answers), tell=told.append)
     assert "'fold' is none of them" in told
     assert "'2' is none of them" in told
+    assert "mixture" not in told[0]
     key = next(line for line in told if line.startswith("you know: ")).removeprefix("you know: ")
     row = policy.tables[0][game.information_state_labels(0).index(key)]
     assert f"0: pass with probability {row[0]:.3f}, 1: bet with probability {row[1]:.3f}" in told

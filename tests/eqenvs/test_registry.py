@@ -10,7 +10,7 @@ import pytest
 
 import eqenvs
 from eqenvs import discovery, registry
-from eqenvs.errors import UnknownNameError
+from eqenvs.errors import GameDefinitionError, UnknownNameError
 from eqenvs.spec import Family, Parameter
 from eqenvs.testing import check_model
 
@@ -177,6 +177,22 @@ def test_a_game_dropped_as_one_file_is_found_and_works(package, monkeypatch):
     assert game.model().payoffs[0, 0].tolist() == [4, 0, 2]
     with pytest.raises(UnknownNameError, match="did you mean 'dropped'"):
         eqenvs.make("droped")
+
+
+MISTAKES = {
+    "no spec": ("BUILD = 1\n", r"game 'wrong': .*wrong\.py defines no SPEC"),
+    "syntax": ("SPEC = (\n", r"game 'wrong': .*wrong\.py, line 1: '\(' was never closed"),
+    "another id": (DROPPED, r"game 'wrong': its SPEC has the id 'dropped'; the file's name must be the same"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_file_that_does_not_define_its_game_is_one_line(package, monkeypatch, text, message):
+    name, folder = package
+    (folder / "wrong.py").write_text(text)
+    monkeypatch.setattr(registry, "PACKAGE", name)
+    with pytest.raises(GameDefinitionError, match=message):
+        eqenvs.make("wrong")
 
 
 def test_two_files_of_one_name_are_refused(package):

@@ -62,7 +62,8 @@ def play_game(
     env.reset(seed=int(rng.integers(2**31)))
     paid = np.zeros(game.rules.num_players)
     made: list[str] = []
-    tell(f"You are player {player}. {QUIT} ends the game, {HINT} shows what the policy would do.")
+    drawn_from = "; it is a mixture, of which one part was drawn for this game" if _mixed(policy) else ""
+    tell(f"You are player {player}. {QUIT} ends the game, {HINT} shows what the policy would do{drawn_from}.")
     while not any(env.terminations.values()) and not any(env.truncations.values()):
         mover = env.possible_agents.index(env.agent_selection)
         if mover == player:
@@ -92,6 +93,12 @@ def _drawn(policy: Any, rng: np.random.Generator) -> Any:
     if isinstance(policy, ProductPolicy):
         return ProductPolicy([_drawn(entry, rng) for entry in policy.players])
     return policy
+
+
+def _mixed(policy: Any) -> bool:
+    if isinstance(policy, ProductPolicy):
+        return any(map(_mixed, policy.players))
+    return isinstance(policy, MixturePolicy)
 
 
 def _probabilities(env: GameAECEnv, policy: Any, player: int) -> Any:
