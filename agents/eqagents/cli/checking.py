@@ -25,6 +25,7 @@ from rich.table import Table
 
 from eqagents.bench._measure import environment
 from eqagents.cli.console import err
+from eqagents.cli.facts import fact_findings
 from eqenvs import discovery, registry
 from eqenvs.errors import InputError
 from eqenvs.game import Game
@@ -80,7 +81,7 @@ def check_game(game: Game, *, max_size: int | None = None) -> Checked:
         max_size: see `eqenvs.testing.game_findings`.
     """
     started = time.perf_counter()
-    findings = game_findings(game, max_size=max_size)
+    findings = [*game_findings(game, max_size=max_size), *fact_findings(game, HISTORIES)]
     return Checked(repr(game), game.family.value, time.perf_counter() - started, findings)
 
 
